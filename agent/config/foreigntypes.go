@@ -71,7 +71,7 @@ var foreignTypes = []foreignType{
 	{Kind: Filter, Names: "record_transformer add_field add_tags", Write: "add_fields"},
 	{Kind: Filter, Names: "drop_fields remove_key", Write: "remove_fields"},
 	{
-		Kind: Filter, Names: "grok dissect json json_parser parser decode_json_fields csv kv regex",
+		Kind: Filter, Names: "grok dissect json json_parser parser decode_json_fields csv kv regex useragent user_agent",
 		Write: "parse",
 		Why:   "How the text is written is its format: json, regex, grok, logfmt, csv and others.",
 	},

@@ -16,8 +16,8 @@ import (
 
 // ParseConfig is the config of the parse filter.
 type ParseConfig struct {
-	Format         string            `hcl:"format,optional" oneof:"json|logfmt|regex|grok|key_value|query|csv|tsv|w3c|nginx|nginx_error|apache_common|apache_combined|apache_vhost|apache_error|syslog|klog|cri|docker|postgres" doc:"How the text is written. nginx is nginx's preset, combined; query is that of a URL; syslog is RFC 3164 and RFC 5424, with or without priority; w3c is the extended log format of IIS and others; postgres is csvlog."`
-	Formats        []string          `hcl:"formats,optional" oneof:"json|logfmt|regex|grok|key_value|query|csv|tsv|w3c|nginx|nginx_error|apache_common|apache_combined|apache_vhost|apache_error|syslog|klog|cri|docker|postgres" doc:"Several formats instead of one: the first that fits is taken."`
+	Format         string            `hcl:"format,optional" oneof:"json|logfmt|regex|grok|key_value|query|csv|tsv|w3c|nginx|nginx_error|apache_common|apache_combined|apache_vhost|apache_error|syslog|klog|cri|docker|postgres|user_agent" doc:"How the text is written. nginx is nginx's preset, combined; query is that of a URL; syslog is RFC 3164 and RFC 5424, with or without priority; w3c is the extended log format of IIS and others; postgres is csvlog; user_agent is that header of HTTP (name, version, os.name, os.version, device.name, device.type as in the Elastic Common Schema)."`
+	Formats        []string          `hcl:"formats,optional" oneof:"json|logfmt|regex|grok|key_value|query|csv|tsv|w3c|nginx|nginx_error|apache_common|apache_combined|apache_vhost|apache_error|syslog|klog|cri|docker|postgres|user_agent" doc:"Several formats instead of one: the first that fits is taken."`
 	Pattern        string            `hcl:"pattern,optional" doc:"Regular expression (RE2) for regex; its named groups become fields: (?P<status>[0-9]+). For grok, its pattern, in a config with two percent signs: %%{IP:client} %%{NUMBER:ms:float}."`
 	Patterns       []string          `hcl:"patterns,optional" doc:"Several patterns for regex or grok: the first that fits is taken."`
 	Definitions    map[string]string `hcl:"definitions,optional" doc:"Patterns of your own for grok, by name: { ORDER = \"ord-[0-9]+\" }."`
@@ -169,6 +169,8 @@ func (c *ParseConfig) attempts(
 		return one(formats.ParseLogfmt)
 	case "query":
 		return one(formats.ParseQuery)
+	case "user_agent":
+		return one(formats.ParseUserAgent)
 	case "docker":
 		return one(formats.ParseDocker, "iso8601")
 	case "cri":

@@ -459,11 +459,12 @@ func FuzzParse(f *testing.F) {
 		"2026-11-28T01:02:03Z stdout P a", `{"log":"a\n","stream":"x","":{}}`, `a=1 b="x\"" c`, "a=\"\xff\\", `a,"b""",c`, "#Fields: a b", "1 \"x\"",
 		"2026/11/28 10:00:01 [error] 31#31: *7 m, client: 1, request: \"x\"", "[Fri Sep 09 10:42:29 2011] [a:b] [pid 1:tid 2] [client x] AH00128: m", "?a=%20&a=2&b",
 		"Nov 28 11:59:59 web-1 sshd[42]: Accepted", "<13>1 - - - - - -",
+		"Mozilla/5.0 (iPad; U; Android 4; de-de; X Build/a; CrOS x86_64 1) [FBAN/F;FBAV/1] http://x/y MSIE 7 rv:1",
 	} {
 		f.Add([]byte(s))
 	}
 	var filters []*Parse
-	for _, format := range strings.Split("json|logfmt|key_value|query|csv|tsv|w3c|nginx|nginx_error|apache_common|apache_combined|apache_vhost|apache_error|syslog|klog|cri|docker|postgres|grok", "|") {
+	for _, format := range strings.Split("json|logfmt|key_value|query|csv|tsv|w3c|nginx|nginx_error|apache_common|apache_combined|apache_vhost|apache_error|syslog|klog|cri|docker|postgres|user_agent|grok", "|") {
 		filters = append(filters, newParse(f, func(p *ParseConfig) {
 			p.Format, p.AutoTypes, p.Time, p.OnFailure = format, true, true, "discard"
 			switch format {
@@ -488,14 +489,15 @@ func FuzzParse(f *testing.F) {
 }
 
 var benchLines = map[string]string{
-	"nginx":    `93.180.71.3 - - [17/May/2015:08:05:32 +0000] "GET /downloads/product_1?id=17 HTTP/1.1" 304 2326 "https://example.org/start.html" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"`,
-	"json":     `{"time":"2026-11-28T01:02:03.123Z","level":"info","status":"200","took":"0.125","msg":"request served","path":"/api/v1/things","user":{"id":17,"name":"bob"}}`,
-	"cri":      `2026-11-28T01:02:03.123456789Z stdout F {"level":"info","msg":"request served","path":"/api/v1/things","status":200}`,
-	"logfmt":   `time=2026-11-28T01:02:03Z level=info msg="request served" path=/api/v1/things status=200 took=0.125`,
-	"syslog":   `<165>1 2026-08-24T05:14:15.000003Z web-1.example.org nginx 8710 access - GET /api/v1/things HTTP/1.1 200 1234 "curl"`,
-	"klog":     `I1025 00:15:15.525108       1 controller_utils.go:116] "Pod status updated" pod="kube-system/kubedns" status="ready"`,
-	"docker":   `{"log":"{\"level\":\"info\",\"msg\":\"request served\"}\n","stream":"stdout","time":"2026-11-28T01:02:03.123456789Z"}`,
-	"postgres": `2026-11-28 10:00:00.123 UTC,"bob","shop",1234,"[local]",656,3,"SELECT",2026-11-28 09:00:00 UTC,3/4,0,LOG,00000,"duration: 1 ms  plan: ""Query Text"": ""SELECT 1""",,,,,,"select ""a""",,,"psql","client backend",,1`,
+	"nginx":      `93.180.71.3 - - [17/May/2015:08:05:32 +0000] "GET /downloads/product_1?id=17 HTTP/1.1" 304 2326 "https://example.org/start.html" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"`,
+	"json":       `{"time":"2026-11-28T01:02:03.123Z","level":"info","status":"200","took":"0.125","msg":"request served","path":"/api/v1/things","user":{"id":17,"name":"bob"}}`,
+	"cri":        `2026-11-28T01:02:03.123456789Z stdout F {"level":"info","msg":"request served","path":"/api/v1/things","status":200}`,
+	"logfmt":     `time=2026-11-28T01:02:03Z level=info msg="request served" path=/api/v1/things status=200 took=0.125`,
+	"syslog":     `<165>1 2026-08-24T05:14:15.000003Z web-1.example.org nginx 8710 access - GET /api/v1/things HTTP/1.1 200 1234 "curl"`,
+	"klog":       `I1025 00:15:15.525108       1 controller_utils.go:116] "Pod status updated" pod="kube-system/kubedns" status="ready"`,
+	"docker":     `{"log":"{\"level\":\"info\",\"msg\":\"request served\"}\n","stream":"stdout","time":"2026-11-28T01:02:03.123456789Z"}`,
+	"user_agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+	"postgres":   `2026-11-28 10:00:00.123 UTC,"bob","shop",1234,"[local]",656,3,"SELECT",2026-11-28 09:00:00 UTC,3/4,0,LOG,00000,"duration: 1 ms  plan: ""Query Text"": ""SELECT 1""",,,,,,"select ""a""",,,"psql","client backend",,1`,
 }
 
 func BenchmarkParse(b *testing.B) {

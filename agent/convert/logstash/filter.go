@@ -101,7 +101,15 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		if target := field(n.Text("target")); target != "" {
 			b.Set("field", draft.Text(target))
 		}
-	case "geoip", "useragent", "dns", "urldecode", "cidr", "cipher", "metrics", "elapsed", "i18n":
+	case "useragent":
+		b := add("parse")
+		c.parsed(n, b, "user_agent")
+		if n.Text("target") == "" {
+			b.Set("into", draft.Text("user_agent"))
+		}
+		c.D.Changed(b, n.At, n.Name,
+			"names and versions are told by other rules; fields are as in ECS: name, version, os.name, ...")
+	case "geoip", "dns", "urldecode", "cidr", "cipher", "metrics", "elapsed", "i18n":
 		c.Left(
 			c.p.Notes,
 			n,
@@ -116,6 +124,7 @@ func (c *converter) filter(n *kit.Node, cond string) {
 	c.common(n, n.Key, cond)
 	c.Rest(c.p.Notes, n, map[string]string{
 		"skip_on_invalid_json": "what cannot be parsed passes: see on_failure",
+		"lru_cache_size":       "nothing is cached",
 		"break_on_match":       "the first pattern that fits is taken",
 		"named_captures_only":  "named parts become fields",
 		"locale":               "names of months and days are English",

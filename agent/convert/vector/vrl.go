@@ -199,6 +199,7 @@ var formats = map[string]string{
 	"parse_grok": "grok", "parse_groks": "grok", "parse_syslog": "syslog", "parse_linux_authorization": "syslog",
 	"parse_klog": "klog", "parse_glog": "klog", "parse_query_string": "query", "parse_nginx_log": "nginx",
 	"parse_apache_log": "apache_combined", "parse_common_log": "apache_common", "parse_cri": "cri",
+	"parse_user_agent": "user_agent",
 }
 
 // parse adds what parses a field: into the record, in place of it, or into a field.

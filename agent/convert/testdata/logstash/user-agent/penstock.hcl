@@ -1,0 +1,54 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: user agents, in ECS and beside what was there.
+input "kafka" "kafka" {
+  brokers = ["kafka-1:9092"]
+  group   = "ua"
+  topics  = ["access"]
+  start   = "latest"
+  # Changed: kafka: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
+}
+
+filter "parse" "kafka" {
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "parse" "useragent" {
+  format     = "user_agent"
+  field      = "user_agent.original"
+  keep       = "user_agent.original"
+  on_failure = "mark"
+  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
+  into = "user_agent"
+  # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
+  # version, os.name, ...
+}
+
+filter "parse" "useragent_2" {
+  if         = "field.agent != nil"
+  format     = "user_agent"
+  field      = "agent"
+  keep       = "agent"
+  into       = "browser"
+  on_failure = "mark"
+  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
+  # version, os.name, ...
+}
+
+output "kafka" "kafka" {
+  brokers = ["kafka-1:9092"]
+  topic   = "browsers"
+}
+
+pipeline "main" {
+  from   = [input.kafka.kafka]
+  filter = [filter.parse.kafka, filter.parse.useragent, filter.parse.useragent_2]
+  to     = [output.kafka.kafka]
+  # Left out: useragent.lru_cache_size = 1000: nothing is cached
+  # Left out: useragent.regexes = /etc/regexes.yaml: penstock has nothing of this name here
+}
