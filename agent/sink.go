@@ -167,6 +167,23 @@ func (s *sink) Flush() { s.buf.Flush() }
 // Spill implements inputs.Spiller.
 func (s *sink) Spill(reason string) { s.buf.Spill(reason) }
 
+// Placed implements inputs.Acknowledger.
+func (s *sink) Placed(tag, origin string) (pos int64, ok bool) {
+	if s.front != nil && s.front.joiner.Holds(s.front.tag(tag), origin) {
+		return 0, false
+	}
+	return s.buf.Placed(), true
+}
+
+// Acknowledged implements inputs.Acknowledger. An output that has not begun yet has nothing.
+func (s *sink) Acknowledged(pos int64) (bool, error) {
+	var outputs []string
+	for _, o := range s.p.current.Load().outputs {
+		outputs = append(outputs, o.id)
+	}
+	return s.buf.Passed(pos, outputs...)
+}
+
 // Positions implements inputs.Sink.
 func (s *sink) Positions() map[string][]byte {
 	return joining.WithoutHeld(s.buf.Positions(s.input))

@@ -289,3 +289,37 @@ func TestAppendBlocksAtMaxSizeUntilDelivered(t *testing.T) {
 		t.Fatalf("a batch that can never fit: %v", err)
 	}
 }
+
+// What is placed has passed once every cursor has come to it durably, those asked for included.
+func TestPassedIsWhatEveryCursorHas(t *testing.T) {
+	t.Parallel()
+	b := open(t, t.TempDir(), small(t))
+	appendWait(t, b, batchOf(0, 10, 10))
+	pos := b.Placed()
+	want := func(want bool, names ...string) {
+		t.Helper()
+		if got, err := b.Passed(pos, names...); got != want || err != nil {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	}
+	want(false) // there is no cursor that could have it
+	one, two := cursor(t, b, "one"), cursor(t, b, "two")
+	commit := func(c *Cursor, pos int64) {
+		t.Helper()
+		if err := c.Commit(t.Context(), pos, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(one, pos)
+	want(false, "one")
+	commit(two, pos-1)
+	want(false, "one", "two")
+	commit(two, pos)
+	want(true, "one", "two")
+	want(false, "one", "two", "three")
+	two.Close()
+	appendWait(t, b, batchOf(10, 1, 10))
+	pos = b.Placed()
+	commit(one, pos)
+	want(false, "one") // one that is closed holds it, too
+}

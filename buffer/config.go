@@ -181,6 +181,9 @@ func (c *Config) Space() (use, free int64) { return c.MaxSize, c.MinFree }
 // Overflows reports whether a full buffer relies on the failover of the outputs.
 func (c *Config) Overflows() bool { return c.WhenFull == "overflow" }
 
+// Drops reports whether a full buffer discards what no output has.
+func (c *Config) Drops() bool { return c.WhenFull == "drop_oldest" }
+
 // Options converts a valid configuration.
 func (c *Config) Options() Options {
 	codec := record.Snappy

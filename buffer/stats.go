@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"errors"
 	"math"
 	"time"
 )
@@ -17,6 +18,29 @@ func (b *Buffer) End() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.end
+}
+
+// Placed returns the position after the last record that was accepted, in the log or on its way.
+func (b *Buffer) Placed() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.assigned
+}
+
+// Passed reports whether every cursor has come to pos, durably, and those of the names given are
+// among them. It fails once records did not read back: what passes those has not delivered them.
+func (b *Buffer) Passed(pos int64, cursors ...string) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if counted(b.m.damagedRecords) > 0 {
+		return false, errors.New("records of the buffer did not read back")
+	}
+	for _, name := range cursors {
+		if _, ok := b.state.cursors[name]; !ok {
+			return false, nil
+		}
+	}
+	return len(b.state.cursors) > 0 && b.state.minCursor(pos) >= pos, nil
 }
 
 // Room returns how many bytes may be added before the buffer is full or the disk's floor is

@@ -53,6 +53,18 @@ type Spiller interface{ Spill(reason string) }
 // nothing more comes for now. It does not wait.
 type Flusher interface{ Flush() }
 
+// Acknowledger is implemented by sinks that know what outputs have, for inputs that remove what
+// they have read.
+type Acknowledger interface {
+	// Placed returns a position after all that was appended with that tag and origin so far. ok is
+	// false while some of it is held back, which is not known to be so for ever.
+	Placed(tag, origin string) (pos int64, ok bool)
+	// Acknowledged reports whether every output has, durably, all records before pos, or has put
+	// them where its configuration says. An error tells why that cannot be known before the next
+	// start.
+	Acknowledged(pos int64) (bool, error)
+}
+
 // Packer is implemented by sinks whose Append would encode and compress in the caller's goroutine.
 // An input that encodes several batches of one source at a time calls Pack on each, in any order
 // and concurrently, before it calls Append in the source's order. What was read from the batch

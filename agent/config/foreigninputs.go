@@ -97,7 +97,7 @@ var foreignInputs = []ForeignName{
 	},
 	{
 		At:    "input.tail",
-		Names: "glob_minimum_cooldown_ms clean_removed close_removed close_renamed remove_after_secs clean_inactive",
+		Names: "glob_minimum_cooldown_ms clean_removed close_removed close_renamed clean_inactive",
 		Why:   "Remove it: a file that is renamed or deleted is read to its end, and forgotten after forget_after.",
 	},
 	{
@@ -161,9 +161,9 @@ var foreignInputs = []ForeignName{
 	},
 	{
 		At:    "input.tail",
-		Names: "spool_dir deserializer delete_policy file_completed_action",
+		Names: "spool_dir deserializer",
 		Write: `paths = ["/var/spool/app/*.log"]`,
-		Why:   "Files are read and left as they are: let another program delete them.",
+		Why:   "Files are read and left as they are, unless after_read says otherwise.",
 	},
 	{
 		At:    "input.tail",

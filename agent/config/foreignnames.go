@@ -544,6 +544,11 @@ var common = []ForeignName{
 		Names: "ignore_older_secs ignore_older_than max_age max_file_age limit_recently_modified",
 		Write: `ignore_older = "24h"`,
 	},
+	{
+		At:    "input.tail",
+		Names: "remove_after_secs remove_after delete_after delete_policy file_completed_action",
+		Write: `after_read = "delete"`,
+	},
 	{At: "input.tail", Names: "docker_mode cri docker", Write: `container = true`},
 	{At: "input.tail", Names: "charset from_encoding", Write: `encoding = "latin-1"`},
 

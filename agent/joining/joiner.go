@@ -57,6 +57,23 @@ func (s *shard) lock(ctx context.Context) error {
 
 func (s *shard) unlock() { <-s.turn }
 
+// Holds reports whether something of that tag and origin is held back, or is being appended.
+func (j *Joiner) Holds(tag, origin string) bool {
+	s := j.shard(tag, origin)
+	select {
+	case s.turn <- struct{}{}:
+	default:
+		return true
+	}
+	defer s.unlock()
+	for _, slot := range s.slots {
+		if slot.tag == tag && slot.origin == origin {
+			return true
+		}
+	}
+	return false
+}
+
 // Joiner joins what one input appends.
 type Joiner struct {
 	f                 *filter.Multiline

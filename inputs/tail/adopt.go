@@ -20,6 +20,7 @@ func (m *manager) restore(ctx context.Context) error {
 		m.log.Error("a stored position cannot be used; the file is treated as new", "error", err)
 	}
 	m.detached = newDetached(all)
+	m.disposer.leftovers(all)
 	m.looks.firstStart = !started
 	m.run.tail.counts.polling.Set(0)
 	if m.cfg.Watch == "auto" {

@@ -46,6 +46,9 @@ type Config struct {
 	Watch          string             `hcl:"watch,optional" oneof:"auto|poll" doc:"auto uses inotify, and polling where it is not to be had; poll never uses it, as needed on network filesystems."`
 	PollInterval   time.Duration      `hcl:"poll_interval,optional" doc:"How often files are looked at where inotify is not used."`
 	RescanInterval time.Duration      `hcl:"rescan_interval,optional" doc:"How often the globs are evaluated anew and all files looked at, inotify or not."`
+	AfterRead      string             `hcl:"after_read,optional" oneof:"keep|delete|move" doc:"What becomes of a file that has been read to its end: it is kept; or it is deleted or moved once every output of the pipeline has acknowledged its last record, nobody has written to it for after_read_wait and no program has it open for writing, which only Linux tells, and only the file's owner or who has CAP_LEASE. Files that are empty, that end within a line (see partial_line_timeout) or that a symbolic link leads to are kept."`
+	AfterReadWait  time.Duration      `hcl:"after_read_wait,optional" doc:"How long nobody may have written to a file before it is deleted or moved."`
+	MoveTo         string             `hcl:"move_to,optional" doc:"Directory that files are moved to with after_read = \"move\", on their file system; it is made if it is missing. Where there is a file of that name, a number is added. No path in it may match paths."`
 	ForgetAfter    time.Duration      `hcl:"forget_after,optional" doc:"How long the position of a file that is gone is remembered, to recognise it should it return compressed."`
 }
 
@@ -77,6 +80,8 @@ func Default() Config {
 		Watch:          "auto",
 		PollInterval:   time.Second,
 		RescanInterval: 10 * time.Second,
+		AfterRead:      afterReadKeep,
+		AfterReadWait:  time.Minute,
 		ForgetAfter:    48 * time.Hour,
 	}
 }
@@ -170,6 +175,7 @@ func (c *Config) Validate() error {
 		bad("max_line_size: must be between 16 bytes and 64MiB")
 	}
 	c.checkTimes(bad)
+	c.checkAfterRead(bad)
 	if c.LagFiles < 0 {
 		bad("lag_files: must not be negative")
 	}
@@ -203,7 +209,7 @@ func (c *Config) checkTimes(bad func(string, ...any)) {
 		{"rotate_wait", c.RotateWait, 10 * time.Millisecond}, {"close_inactive", c.CloseInactive, 10 * time.Millisecond},
 		{"poll_interval", c.PollInterval, 10 * time.Millisecond}, {"rescan_interval", c.RescanInterval, 10 * time.Millisecond},
 		{"forget_after", c.ForgetAfter, time.Second}, {"partial_line_timeout", c.PartialLine, 0},
-		{"ignore_older", c.IgnoreOlder, 0},
+		{"ignore_older", c.IgnoreOlder, 0}, {"after_read_wait", c.AfterReadWait, 10 * time.Millisecond},
 	} {
 		if d.v < d.min {
 			bad("%s: must be at least %v", d.name, d.min)

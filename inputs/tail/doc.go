@@ -31,7 +31,8 @@
 // compressed file that is never complete, a copy that is never made. Holes and what is neither text
 // nor compressed in a known way are skipped, said and counted. Writes to files are gathered for as
 // long as the latency budget allows, and read together. While
-// it reads it never waits for a batch to be durable, and it never writes to what it reads.
+// it reads it never waits for a batch to be durable, and it never writes to what it reads. Files
+// that every output has are removed where after_read says so, and only those (afterread.go).
 //
 // Where things are:
 //
@@ -48,6 +49,8 @@
 //     (batches; tooLong, for long lines whose end was in sight), multiline.go (events, and those
 //     that are too long), charset.go, delimiter.go, tag.go; container.go and kubepath.go (logs of
 //     containers); sample.go (all of it without a file, for "penstock try")
+//   - files that have been read to their end: afterread.go (which are), disposer.go (deleting and
+//     moving)
 //   - compressed files: formats.go, compressed.go, backlog.go
 //   - what may not be read yet: limits.go (rate limits)
 //   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), handle.go and

@@ -83,6 +83,7 @@ type mgrState struct {
 	rotation rotation
 	turns    turns
 	gz       compressedState // of compressed files only
+	disposal *disposal       // since it is finished; see afterread.go
 }
 
 // evidence is what was seen of a file that tells how old it is and what it holds; order.go and

@@ -34,6 +34,7 @@ type manager struct {
 	pipes          map[ident]*pipe
 	watches        watches
 	unreadable     unreadable
+	disposer       *disposer // nil: files are kept
 }
 
 // decision is the step under way.
@@ -88,6 +89,8 @@ func (m *manager) manage(ctx context.Context) error {
 			m.queue.begin()
 			m.step(func() { m.changed(c) })
 			m.queue.done()
+		case done := <-m.disposer.done():
+			m.step(func() { m.disposed(done) })
 		case <-tick.C:
 			m.step(func() { m.sweep(m.sys.now()) })
 			tick.Reset(m.interval())
@@ -400,7 +403,9 @@ func (m *manager) end(f *file) {
 	m.run.mu.Lock()
 	delete(m.run.files, f)
 	m.run.mu.Unlock()
-	if last := f.last.Load(); last != nil {
+	if f.beingRemoved() {
+		m.storeForgotten(f)
+	} else if last := f.last.Load(); last != nil {
 		gone := *last
 		f.locate(&gone)
 		gone.Gone = m.sys.now().Unix()

@@ -22,6 +22,8 @@ type counts struct {
 	errors       *prometheus.CounterVec
 	skipped      *prometheus.CounterVec
 	rateLimited  *prometheus.CounterVec
+	disposed     *prometheus.CounterVec
+	kept         *prometheus.CounterVec
 	polling      prometheus.Gauge
 	unknownPod   prometheus.Counter
 }
@@ -88,12 +90,22 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 			Name: "penstock_tail_rate_limited_total",
 			Help: "Times that a file began to wait for a rate limit, by limit.",
 		}, []string{"limit"}),
+		disposed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_tail_finished_files_total",
+			Help: "Files that every output had acknowledged and that were deleted or moved, as after_read says.",
+		}, []string{"did"}),
+		kept: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_tail_kept_files_total",
+			Help: "Times that a file was kept though every output had acknowledged it, by reason; changed and writer are of files that somebody writes to.",
+		}, []string{"reason"}),
 		polling: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "penstock_tail_polling",
 			Help: "1 while files are polled because inotify is not to be had.",
 		}),
 	}
-	reg.MustRegister(c.errors, c.skipped, c.rateLimited, c.polling, fileCollector{t})
+	reg.MustRegister(
+		c.errors, c.skipped, c.rateLimited, c.disposed, c.kept, c.polling, fileCollector{t},
+	)
 	return c
 }
 

@@ -20,7 +20,8 @@ const mostCompared = 64 << 10
 func (m *manager) replacedBy(path string) (left []*file) {
 	dir, base := filepath.Split(path)
 	for _, of := range append([]string{base}, originalsOf(base)...) {
-		if x := m.looks.replaced[dir+of]; x != nil && len(x.m.names) == 0 && x.compression == none {
+		if x := m.looks.replaced[dir+of]; x != nil && len(x.m.names) == 0 &&
+			x.compression == none && !x.beingRemoved() {
 			left = append(left, x)
 		}
 	}
@@ -46,7 +47,8 @@ func (m *manager) succeed(f, g *file) {
 
 // goesOn reports whether g, which stands where f was, goes on with the content of f.
 func (m *manager) goesOn(g, f *file) bool {
-	if !slices.Contains(g.m.rotation.replaces, f) || g.m.started || g.compression != none {
+	if !slices.Contains(g.m.rotation.replaces, f) || g.m.started || g.compression != none ||
+		f.beingRemoved() {
 		return false
 	}
 	last := f.last.Load()
@@ -141,6 +143,9 @@ func (m *manager) continueAt(f *file, p *position) {
 
 // continueKnown deals with a new file that goes on with content that was at its path and is gone.
 func (m *manager) continueKnown(s observation, h *handle) bool {
+	if m.disposer != nil {
+		return false // what was there was removed, and whoever brings the like again means it
+	}
 	if m.looks.replaced[s.path] != nil {
 		return false // that is decided once it has been read to its end
 	}

@@ -59,6 +59,7 @@ func (m *manager) sweep(now time.Time) {
 	}
 	m.sweepGz(now)
 	m.closeIdle(now)
+	m.sweepFinished(now)
 	if !now.Before(m.next.forget) {
 		m.next.forget = now.Add(time.Minute)
 		m.forget(now)

@@ -32,6 +32,7 @@ type Tail struct {
 	addWatch func(dir string) error // instead of inotify, if set
 	blind    bool                   // as if no file system told of holes
 	pods     *kubernetes.Watcher    // nil if nothing is to be known of them
+	removing func(removalStep)      // called in the middle of a removal, if set
 	patience time.Duration          // how long a file waits for a compressed one to be complete
 	run      atomic.Pointer[run]    // the current Run, for Status
 }
@@ -156,6 +157,10 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 		wg.Go(func() { w.work(ctx) })
 	}
 	m := newManager(r)
+	if t.cfg.AfterRead != afterReadKeep {
+		m.disposer = newDisposer(r, m.globs)
+		wg.Go(func() { m.disposer.run(ctx) })
+	}
 	err := m.manage(ctx)
 	if err == nil {
 		err = errStopped

@@ -229,11 +229,15 @@ func (c *converter) spooldir(n *kit.Node, add func(string) *draft.Block) {
 	}
 	b.Set("exclude", kit.Texts(exclude))
 	b.Set("partial_line_timeout", draft.Text("5s"))
-	c.D.Changed(
-		b, n.At, n.Name,
-		"files are neither renamed nor deleted when they have been read; penstock remembers them",
-	)
-	n.Text("deletePolicy")
+	if x := n.Take("deletePolicy"); x != nil && strings.EqualFold(x.Value, "immediate") {
+		b.Set("after_read", draft.Text("delete"))
+		c.Changed(b, x, "files are deleted once every output has them, and a minute after they were written")
+	} else {
+		c.D.Changed(
+			b, n.At, n.Name,
+			"files are not renamed when they have been read; penstock remembers them: see after_read",
+		)
+	}
 	if x := n.Take("deserializer"); x != nil && x.Scalar && !strings.EqualFold(x.Value, "LINE") {
 		c.Lost(b, x, "files are read by lines")
 	}

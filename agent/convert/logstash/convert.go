@@ -191,6 +191,7 @@ func (c *converter) input(n *kit.Node) {
 			b.Set("start_at", draft.Text("end"))
 		}
 		c.Delimiter(b, n, "delimiter")
+		c.completed(b, n)
 		if codec != nil && codec.Value == "multiline" {
 			c.multiline(b, codec)
 		}
@@ -377,5 +378,22 @@ func (c *converter) common(n *kit.Node, label, cond string) {
 		}
 		c.p.Filter("remove_fields", label, cond).Set("fields", draft.Texts(f...))
 		c.D.Carried(n.At, n.Name+".remove_field")
+	}
+}
+
+// completed says what becomes of files that have been read, in mode read.
+func (c *converter) completed(b *draft.Block, n *kit.Node) {
+	action := n.Take("file_completed_action")
+	switch {
+	case n.Text("mode") != "read":
+	case action != nil && action.Value == "log":
+		c.Left(b, action, "files are kept, and penstock remembers them")
+	default:
+		b.Set("after_read", draft.Text("delete"))
+		b.Set("partial_line_timeout", draft.Text("5s"))
+		c.D.Changed(
+			b, n.At, n.Name+".file_completed_action",
+			"files are deleted once every output has them, and a minute after they were written",
+		)
 	}
 }

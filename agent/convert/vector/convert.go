@@ -505,7 +505,6 @@ var harmless = map[string]string{
 	"fingerprint.strategy":                  "files are told by device, inode and what they begin with",
 	"fingerprint.lines":                     "files are told by device, inode and what they begin with",
 	"fingerprint.ignored_header_bytes":      "files are told by device, inode and what they begin with",
-	"remove_after_secs":                     "files are not deleted",
 	"oldest_first":                          "each source keeps its own order",
 	"max_read_bytes":                        "files are read side by side",
 	"rotate_wait_secs":                      "see rotate_wait",

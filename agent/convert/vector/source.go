@@ -201,6 +201,13 @@ func (c *converter) tail(b *draft.Block, x *component) {
 	}
 	c.Duration(b, "ignore_older", n, time.Second, "ignore_older_secs", "ignore_older")
 	c.Delimiter(b, n, "line_delimiter")
+	if n.Find("remove_after_secs") != nil {
+		b.Set("after_read", draft.Text("delete"))
+		c.Duration(b, "after_read_wait", n, time.Second, "remove_after_secs")
+		if b.Get("after_read_wait") == "" || b.Get("start_at") != "" {
+			b.Set("after_read", draft.Text("keep"))
+		}
+	}
 	c.Size(b, "max_line_size", n, "max_line_bytes")
 	if b.Get("max_line_size") != "" {
 		b.Set("long_lines", draft.Text("skip"))

@@ -7,8 +7,8 @@ input "tail" "spool" {
   paths                = ["/var/spool/billing/*"]
   exclude              = ["/var/spool/billing/*.COMPLETED", "/var/spool/billing/*.tmp"]
   partial_line_timeout = "5s"
-  # Changed: a1.sources.spool: files are neither renamed nor deleted when they have been read;
-  # penstock remembers them
+  # Changed: a1.sources.spool: files are not renamed when they have been read; penstock remembers
+  # them: see after_read
   max_line_size = "64KiB"
   encoding      = "latin-1"
   # Changed: a1.sources.spool.basenameHeader: path_header holds the whole path

@@ -4,10 +4,14 @@ agent {
 
 # Shows: csv with columns and types, copy, strip, merge, update, UNIX times, translate.
 input "tail" "file" {
-  paths     = ["/var/data/*.csv"]
-  exclude   = ["/**/*.gz"]
-  delimiter = "\r\n"
-  tag       = "file"
+  paths                = ["/var/data/*.csv"]
+  exclude              = ["/**/*.gz"]
+  delimiter            = "\r\n"
+  after_read           = "delete"
+  partial_line_timeout = "5s"
+  # Changed: file.file_completed_action: files are deleted once every output has them, and a minute
+  # after they were written
+  tag = "file"
   # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
   # "add_fields"
 }
