@@ -253,7 +253,7 @@ var Table = []Metric{
 	{"penstock_kafka_topics_made_again_total", "counter",
 		"Partitions that were begun anew because their topic was deleted and made again."},
 	{"penstock_kafka_transactions_total", "counter",
-		"Transactions that were committed, and that were given up: what they held is sent again, and readers see it once."},
+		"Transactions that were committed, and that were given up: what they held is sent again, and readers see it once. Result ended_again is of those whose end the group's coordinator had missed, so that it was repeated."},
 	{"penstock_kafka_uncommitted_records", "gauge",
 		"Records of a partition behind the committed position: not read, or not archived yet."},
 	{"penstock_kafka_write_errors_total", "counter",

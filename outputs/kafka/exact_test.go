@@ -51,15 +51,17 @@ func (l *deadRecords) count() int {
 // exactRig is a log, a cluster, and an output between them that delivers exactly once.
 type exactRig struct {
 	testing.TB
-	c       *kfake.Cluster
-	log     *outputtest.MemLog
-	want    map[string]int
-	logs    runtest.LogBuffer
-	reg     *prometheus.Registry // of the output made last
-	dead    deadRecords
-	change  func(*Config)
-	common  func(*outputs.Common)
-	targets drain.Targets
+	c    *kfake.Cluster
+	log  *outputtest.MemLog
+	want map[string]int
+	logs runtest.LogBuffer
+	reg  *prometheus.Registry // of the output made last
+	// of the writer in it
+	writerReg *prometheus.Registry
+	dead      deadRecords
+	change    func(*Config)
+	common    func(*outputs.Common)
+	targets   drain.Targets
 }
 
 func newExactRig(t testing.TB, c *kfake.Cluster) *exactRig {
@@ -97,11 +99,12 @@ func (r *exactRig) output() *drain.Drainer {
 	if err := cfg.Validate(); err != nil {
 		r.Fatal(err)
 	}
+	r.writerReg = prometheus.NewRegistry()
 	env := outputs.Env{
 		Name:    "output.kafka.events",
 		Agent:   "edge-1",
 		Log:     slog.New(slog.NewTextHandler(&r.logs, nil)),
-		Metrics: prometheus.NewRegistry(),
+		Metrics: r.writerReg,
 		Dir:     r.TempDir(),
 	}
 	w, err := New(cfg, env)

@@ -35,7 +35,7 @@ func (w *Writer) Session(name string) (outputs.Session, error) {
 	close(s.broken)
 	s.w = w.newWriter(s, w.sticky)
 	o := w.producerOptions()
-	o.Transactional = true
+	o.Transactional, o.UnstableTimeout = true, min(unstableTimeout, w.cfg.DeliveryTimeout)
 	o.Txn = &producer.TxnOptions{
 		ID:      name,
 		Group:   name,
@@ -46,6 +46,9 @@ func (w *Writer) Session(name string) (outputs.Session, error) {
 	s.w.run(o)
 	return s, nil
 }
+
+// unstableTimeout is far above the time in which markers come to be written.
+const unstableTimeout = 10 * time.Second
 
 // Session is one transactional producer. It implements outputs.Session.
 type Session struct {
@@ -336,3 +339,12 @@ func (e sessionEvents) Broken(err error) {
 }
 
 func (e sessionEvents) Delayed(err error) { e.s.w.failing.failed(e.key(), err) }
+
+func (e sessionEvents) Untied(committed bool) {
+	e.s.w.metrics.untied.Inc()
+	e.s.w.env.Log.Warn(
+		"Kafka's group coordinator still held this output's position as one of an open transaction, long after that had ended: it was ended once more, in the same way",
+		"transactional_id", e.s.id, "committed", committed,
+		"do", "nothing; it happens when the broker that coordinates the group is killed",
+	)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,6 +149,9 @@ func (c *calls) do(ctx context.Context, call *Call) Answer {
 		return c.missing(call, fmt.Errorf("find the coordinator: %w", err))
 	}
 	resp, err := c.cl.Broker(int(at)).Request(ctx, c.request(call))
+	if err != nil && strings.Contains(err.Error(), "too old") { // franz-go's own word for it
+		return Answer{Code: kerr.UnsupportedVersion.Code}
+	}
 	if err != nil {
 		c.forget()
 		return Answer{Err: err}
@@ -162,7 +166,7 @@ func (c *calls) do(ctx context.Context, call *Call) Answer {
 
 // missing is the answer to a call that was never made: there is no doubt about its outcome.
 func (c *calls) missing(call *Call, err error) Answer {
-	if call.Kind == CallStore || call.Kind == CallEnd {
+	if call.Kind == CallStore || call.Kind == CallEnd || call.Kind == CallAbort {
 		return Answer{Code: kerr.CoordinatorNotAvailable.Code}
 	}
 	return Answer{Err: err}
@@ -176,6 +180,10 @@ func (c *calls) request(call *Call) kmsg.Request {
 		rt := kmsg.NewOffsetFetchRequestTopic()
 		rt.Topic, rt.Partitions = c.o.Topic, []int32{0}
 		req.Topics = append(req.Topics, rt)
+		return req
+	case CallDescribe:
+		req := kmsg.NewPtrDescribeTransactionsRequest()
+		req.TransactionalIDs = []string{c.o.ID}
 		return req
 	case CallInit:
 		req := kmsg.NewPtrInitProducerIDRequest()
@@ -218,7 +226,7 @@ func (c *calls) request(call *Call) kmsg.Request {
 		return req
 	default:
 		req := kmsg.NewPtrEndTxnRequest()
-		req.TransactionalID, req.Commit = c.o.ID, true
+		req.TransactionalID, req.Commit = c.o.ID, call.Kind == CallEnd
 		req.ProducerID, req.ProducerEpoch = call.ID, call.Epoch
 		return req
 	}
@@ -244,6 +252,12 @@ func read(resp kmsg.Response) Answer {
 		}
 		if a.Code == kerr.GroupIDNotFound.Code {
 			a = Answer{} // nothing is stored yet
+		}
+		return a
+	case *kmsg.DescribeTransactionsResponse:
+		a := Answer{}
+		for _, s := range r.TransactionStates {
+			a.Code, a.State = s.ErrorCode, txnStates[s.State]
 		}
 		return a
 	case *kmsg.InitProducerIDResponse:
@@ -281,4 +295,15 @@ func read(resp kmsg.Response) Answer {
 		return Answer{Code: r.ErrorCode}
 	}
 	return Answer{Err: errors.New("a response of another kind")}
+}
+
+// txnStates are the names that DescribeTransactions answers with:
+// https://github.com/apache/kafka/blob/4.3/transaction-coordinator/src/main/java/org/apache/kafka/coordinator/transaction/TransactionState.java
+var txnStates = map[string]TxnState{
+	"Empty":          TxnNone,
+	"Ongoing":        TxnOngoing,
+	"PrepareCommit":  TxnCommitted,
+	"CompleteCommit": TxnCommitted,
+	"PrepareAbort":   TxnAborted,
+	"CompleteAbort":  TxnAborted,
 }

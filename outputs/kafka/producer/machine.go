@@ -16,9 +16,12 @@ type Config struct {
 	BackoffMax      time.Duration
 	// Spread varies each wait by chance, so that many agents that lose a broker at once do not come
 	// back at once, nor one of them always when its leader moves; nil leaves waits as they are.
-	Spread        func(time.Duration) time.Duration
-	Transactional bool // one identity for all partitions, given by Begin; see Txn
-	Faults        Faults
+	Spread func(time.Duration) time.Duration
+	// how long a position may be unstable when nothing is open any more: markers are written within
+	// milliseconds, or as soon as their partition has a leader. Only of transactional ones.
+	UnstableTimeout time.Duration
+	Transactional   bool // one identity for all partitions, given by Begin; see Txn
+	Faults          Faults
 }
 
 // wait is how long to wait after that many failures in a row.

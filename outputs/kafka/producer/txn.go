@@ -37,6 +37,10 @@ type TxnEvents interface {
 
 	// Delayed tells of a failed attempt that will be repeated.
 	Delayed(error)
+
+	// Untied tells that the group took a position for part of an open transaction which its
+	// coordinator had ended long before, and that this is over; see Txn.untie.
+	Untied(committed bool)
 }
 
 // CallKind is a kind of request to a coordinator.
@@ -45,17 +49,19 @@ type CallKind uint8
 const (
 	// OffsetFetch, whatever is under way: a transaction of ours that nobody but CallInit ends,
 	// maybe
-	CallPeek  CallKind = iota
-	CallInit           // InitProducerID: ends what is open, and fences who opened it
-	CallFetch          // OffsetFetch, once it is stable
-	CallJoin           // AddPartitionsToTxn
-	CallGroup          // AddOffsetsToTxn
-	CallStore          // TxnOffsetCommit
-	CallEnd            // EndTxn: commit
+	CallPeek     CallKind = iota
+	CallDescribe          // DescribeTransactions: how the last one ended, or what is under way
+	CallInit              // InitProducerID: ends what is open, and fences who opened it
+	CallFetch             // OffsetFetch, once it is stable
+	CallJoin              // AddPartitionsToTxn
+	CallGroup             // AddOffsetsToTxn
+	CallStore             // TxnOffsetCommit
+	CallEnd               // EndTxn: commit
+	CallAbort             // EndTxn: abort
 )
 
 func (k CallKind) String() string {
-	return [...]string{"OffsetFetch", "InitProducerID", "OffsetFetch", "AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn"}[k]
+	return [...]string{"OffsetFetch", "DescribeTransactions", "InitProducerID", "OffsetFetch", "AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn", "EndTxn"}[k]
 }
 
 // Call is one request, tried once.
@@ -77,10 +83,22 @@ type Answer struct {
 	ID     int64 // CallInit
 	Epoch  int16 // CallInit
 	Stored Stored
+	State  TxnState // CallDescribe
 	// CallJoin: partitions whose topic does not exist or may not be written to; none was added for
 	// them
 	Barred []KeyCode
 }
+
+// TxnState is what a coordinator says of the last transaction.
+type TxnState uint8
+
+const (
+	TxnUnknown   TxnState = iota // it does not say
+	TxnNone                      // there was none since the last InitProducerID
+	TxnOngoing                   // it may end in either way
+	TxnCommitted                 // or is about to be, and nothing else
+	TxnAborted                   // or is about to be, and nothing else
+)
 
 // KeyCode is what a broker has against a partition.
 type KeyCode struct {
@@ -108,7 +126,9 @@ type Txn struct {
 	notBefore int64
 	since     int64 // when the step that is under way began
 
-	open      bool // brokers may know of a transaction that is not complete
+	outcome   TxnState // of the last transaction before the last Init
+	untold    int      // failures to learn it, in a row
+	open      bool     // brokers may know of a transaction that is not complete
 	id        int64
 	epoch     int16
 	position  int64
@@ -121,8 +141,11 @@ type txnPhase uint8
 const (
 	txnIdle txnPhase = iota
 	txnPeek
+	txnDescribe
 	txnInit
 	txnFetch
+	txnUntie  // of untie: the group is added to a transaction that holds nothing else
+	txnUntied // of untie: that ends as the last one did
 	txnOpen
 	txnGroup
 	txnStore
@@ -198,6 +221,8 @@ func (t *Txn) Next(now int64) *Call {
 		return nil
 	case txnPeek:
 		c.Kind = CallPeek
+	case txnDescribe:
+		c.Kind = CallDescribe
 	case txnInit:
 		c.Kind = CallInit
 	case txnFetch:
@@ -207,7 +232,11 @@ func (t *Txn) Next(now int64) *Call {
 			return nil
 		}
 		c.Kind, t.open = CallJoin, true
-	case txnGroup:
+	case txnUntied:
+		if c.Kind = CallAbort; t.outcome == TxnCommitted {
+			c.Kind = CallEnd
+		}
+	case txnGroup, txnUntie:
 		c.Kind, t.open = CallGroup, true
 	case txnStore:
 		c.Kind, c.Position, c.Metadata = CallStore, t.position, t.metadata
@@ -230,6 +259,17 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 		}
 		return
 	}
+	if c.Kind == CallDescribe {
+		if a.Err != nil {
+			t.untold++
+		}
+		if t.untold == describeTries || untold(a.Code) {
+			a = Answer{State: TxnUnknown}
+		}
+		if a.Err == nil {
+			t.untold = 0
+		}
+	}
 	class := classifyCall(c.Kind, a)
 	if t.cfg.Faults.RetryStore && c.Kind == CallStore && a.Err != nil {
 		class = callAgain
@@ -237,9 +277,22 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	switch class {
 	case callAgain:
 		t.delay(fmt.Errorf("%v: %w", c.Kind, a.failure()), now)
+		switch {
+		case c.Kind == CallInit:
+			t.phase = txnDescribe // it may have begun to end one, in a way that the next forgets
+		case c.Kind == CallFetch && a.Code == kerr.UnstableOffsetCommit.Code:
+			t.untie(now)
+		}
 		return
 	case callBreak:
 		t.breakUp(fmt.Errorf("%v: %w", c.Kind, a.failure()))
+		return
+	}
+	if c.Kind == CallDescribe {
+		if a.State != TxnNone {
+			t.outcome = a.State
+		}
+		t.phase = txnInit
 		return
 	}
 	t.failures, t.notBefore = 0, 0
@@ -250,11 +303,14 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 			t.breakUp(err)
 			return
 		}
-		t.enter(txnInit, now)
+		t.enter(txnDescribe, now)
 		if t.cfg.Faults.NoInit && t.id >= 0 {
 			t.enter(txnFetch, now)
 		}
 	case CallInit:
+		if t.outcome == TxnOngoing { // it ended before this call, in one way or the other
+			t.outcome = TxnUnknown
+		}
 		t.id, t.epoch, t.open = a.ID, a.Epoch, false
 		t.enter(txnFetch, now)
 	case CallFetch:
@@ -271,15 +327,54 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	case CallJoin:
 		t.m.join(c.Keys)
 	case CallGroup:
+		if t.phase == txnUntie {
+			t.enter(txnUntied, now)
+			return
+		}
 		t.enter(txnStore, now)
 	case CallStore:
 		t.enter(txnEnd, now)
+	case CallAbort:
+		t.untied(now)
 	case CallEnd:
+		if t.phase == txnUntied {
+			t.untied(now)
+			return
+		}
 		t.committed, t.open = Stored{true, t.position, t.metadata}, false
 		t.enter(txnOpen, now)
 		t.m.advance(now)
 		t.events.Committed()
 	}
+}
+
+// describeTries is after how many failures it is gone on without knowing how a transaction ended:
+// what is in front of the brokers, or in their place, may not know the request.
+const describeTries = 5
+
+// untold reports whether a coordinator refuses to say how a transaction ended, or knows of none.
+func untold(code int16) bool {
+	return code == kerr.TransactionalIDNotFound.Code ||
+		code == kerr.TransactionalIDAuthorizationFailed.Code || code == kerr.UnsupportedVersion.Code
+}
+
+// untie ends what has been unstable for too long. Group coordinators of Kafka (4.3.1 was seen to,
+// after it was killed) may hold a position as one of an open transaction for good, though the
+// transaction's coordinator has ended that and has nothing open. They forget it, or take it, when
+// they are told of an end once more. So a transaction that holds nothing but the group ends in the
+// way in which the last one did: what that stored is what they hold.
+func (t *Txn) untie(now int64) {
+	known := t.outcome == TxnCommitted || t.outcome == TxnAborted
+	if !known || now-t.since < int64(t.cfg.UnstableTimeout) {
+		return
+	}
+	t.enter(txnUntie, now)
+}
+
+func (t *Txn) untied(now int64) {
+	t.open = false
+	t.enter(txnFetch, now)
+	t.events.Untied(t.outcome == TxnCommitted)
 }
 
 // concurrentWait is the wait while a coordinator still completes the transaction before: some
@@ -323,9 +418,10 @@ const (
 )
 
 func classifyCall(k CallKind, a Answer) callClass {
-	resolving := k == CallPeek || k == CallInit || k == CallFetch
+	resolving := k == CallPeek || k == CallDescribe || k == CallInit || k == CallFetch
+	ends := k == CallEnd || k == CallAbort
 	switch {
-	case a.Err != nil && (k == CallStore || k == CallEnd):
+	case a.Err != nil && (k == CallStore || ends):
 		return callBreak
 	case a.Err != nil:
 		return callAgain
@@ -346,7 +442,7 @@ func classifyCall(k CallKind, a Answer) callClass {
 		kerr.NotLeaderForPartition.Code:
 		return callAgain
 	case kerr.UnknownServerError.Code, kerr.RequestTimedOut.Code, kerr.NetworkException.Code:
-		if k == CallStore || k == CallEnd {
+		if k == CallStore || ends {
 			return callBreak // it may have been done
 		}
 		return callAgain

@@ -19,7 +19,14 @@ type txnCluster struct {
 
 	epoch   int16 // of the coordinator; the producer id is always 1
 	ongoing bool
+	none    bool // there was no transaction since the last Init
 	commit  bool // how the last transaction ended
+	holds   bool // that stored a position
+	// the group's coordinator has not heard of that end, and takes the position for one of an open
+	// transaction; see Txn.untie
+	hung    bool
+	untied  int
+	untying int16 // the epoch of who ends it once more
 	parts   map[Key]bool
 	group   bool
 
@@ -119,6 +126,15 @@ func (c *txnCluster) end(commit bool, epoch int16) {
 		}
 	}
 	from, to := c.stored.Position, c.stored.Position
+	if c.hung && c.group && c.pending == nil && len(c.parts) == 0 {
+		// Whoever is killed in between has a committed position taken back: nobody can help that.
+		if epoch == c.untying && commit != c.commit {
+			c.fail("a position ends as %v whose transaction ended as %v", commit, c.commit)
+		}
+		c.hung = false
+		c.untied++
+	}
+	c.holds = c.group && c.pending != nil
 	if c.group {
 		if commit && c.pending != nil {
 			c.stored = *c.pending
@@ -153,8 +169,20 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 	switch k.Kind {
 	case CallPeek:
 		return Answer{Stored: c.stored}
+	case CallDescribe:
+		switch {
+		case !c.hung && rng.IntN(20) == 0:
+			return Answer{Code: kerr.TransactionalIDAuthorizationFailed.Code}
+		case c.ongoing:
+			return Answer{State: TxnOngoing}
+		case c.none:
+			return Answer{State: TxnNone}
+		case c.commit:
+			return Answer{State: TxnCommitted}
+		}
+		return Answer{State: TxnAborted}
 	case CallFetch:
-		if c.pending != nil {
+		if c.pending != nil || c.hung {
 			return Answer{Code: kerr.UnstableOffsetCommit.Code}
 		}
 		return Answer{Stored: c.stored}
@@ -162,9 +190,11 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 		if c.ongoing {
 			c.epoch++
 			c.end(false, c.epoch)
+			c.hang(rng)
 			return Answer{Code: kerr.ConcurrentTransactions.Code}
 		}
 		c.epoch++
+		c.none = true
 		return Answer{ID: 1, Epoch: c.epoch}
 	}
 	if k.Kind == CallStore {
@@ -195,12 +225,18 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 		if barred != nil {
 			return Answer{Code: kerr.TopicAuthorizationFailed.Code, Barred: barred}
 		}
-		c.ongoing = true
+		c.ongoing, c.none = true, false
 		for _, key := range k.Keys {
 			c.parts[key] = true
 		}
 	case CallGroup:
-		c.ongoing, c.group = true, true
+		c.ongoing, c.none, c.group = true, false, true
+	case CallAbort:
+		if !c.ongoing {
+			return Answer{Code: kerr.InvalidTxnState.Code}
+		}
+		c.untying = c.epoch
+		c.end(false, c.epoch)
 	case CallEnd:
 		switch {
 		case !c.ongoing && c.commit:
@@ -208,9 +244,25 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 		case !c.ongoing:
 			return Answer{Code: kerr.InvalidTxnState.Code}
 		}
+		c.untying = c.epoch
 		c.end(true, c.epoch)
 	}
 	return Answer{}
+}
+
+// callLate is a call whose maker has given it up. None comes between whoever asks how a transaction
+// ended that the group has not heard of: only people could help then.
+func (c *txnCluster) callLate(k *Call, rng *rand.Rand) {
+	if was := c.hung; !was || k.Kind != CallInit {
+		c.call(k, rng)
+		c.hung = was && c.hung
+	}
+}
+
+// hang makes the group's coordinator miss how the last transaction ended, as one may that was
+// killed.
+func (c *txnCluster) hang(rng *rand.Rand) {
+	c.hung = c.hung || !c.ongoing && !c.none && c.holds && rng.IntN(4) == 0
 }
 
 // txnClient is one run of a producer and what drives it, until a crash.
@@ -265,8 +317,9 @@ func newTxnWorld(rng *rand.Rand, faults Faults) *txnWorld {
 		Spread: func(d time.Duration) time.Duration {
 			return d - d/4 + time.Duration(rng.Int64N(int64(d/2)+1))
 		},
-		Transactional: true,
-		Faults:        faults,
+		UnstableTimeout: 50 * time.Millisecond,
+		Transactional:   true,
+		Faults:          faults,
 	}
 	w.start()
 	return w
@@ -316,6 +369,7 @@ func (w *txnWorld) commitLocally(at int64) {
 
 func (c *txnClient) Broken(error)             { c.live = false; c.w.breaks++ }
 func (c *txnClient) Delayed(error)            {}
+func (c *txnClient) Untied(bool)              {}
 func (c *txnClient) AttemptFailed(Key, error) {}
 func (c *txnClient) Recovered(Key)            {}
 func (c *txnClient) Present(string)           {}
@@ -445,14 +499,15 @@ func (w *txnWorld) step() {
 		case rng.IntN(100) == 0 && w.c.ongoing: // the transaction times out
 			w.c.epoch++
 			w.c.end(false, w.c.epoch)
-		case rng.IntN(60) == 0: // the process is killed; what it has sent may still arrive
+		case rng.IntN(60) == 0 && !w.c.hung: // the process is killed; what it has sent may still arrive
 			for i := range w.conns {
 				w.breakConn(int32(i))
 			}
 			if w.call != nil {
 				call := w.call
-				w.late = append(w.late, func() { w.c.call(call, rng) })
+				w.late = append(w.late, func() { w.c.callLate(call, rng) })
 			}
+			w.c.hang(rng)
 			w.start()
 		case rng.IntN(200) == 0:
 			c.t.Break(errors.New("on purpose"))
@@ -517,10 +572,14 @@ func (w *txnWorld) coordinate() {
 	}
 	call := w.call
 	w.call = nil
-	switch w.rng.IntN(25) {
+	luck := w.rng.IntN(25)
+	if w.c.hung && call.Kind == CallDescribe {
+		luck = 3 // whoever asks in vain goes on without knowing
+	}
+	switch luck {
 	case 0: // never arrives
 	case 1: // arrives late
-		w.late = append(w.late, func() { w.c.call(call, w.rng) })
+		w.late = append(w.late, func() { w.c.callLate(call, w.rng) })
 	case 2: // the answer is lost
 		w.c.call(call, w.rng)
 	default:
@@ -625,7 +684,7 @@ func (w *txnWorld) settle() {
 	w.c.fail("stuck: not everything was committed after all faults had ended")
 }
 
-type txnModelSum struct{ committed, lives, breaks, refused int64 }
+type txnModelSum struct{ committed, lives, breaks, refused, untied int64 }
 
 func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnModelSum) {
 	rng := rand.New(rand.NewPCG(seed, 2))
@@ -640,6 +699,7 @@ func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnMode
 		}
 		sum.committed += w.c.stored.Position
 		sum.refused += int64(w.c.refused)
+		sum.untied += int64(w.c.untied)
 		sum.lives += int64(w.lives)
 		sum.breaks += int64(w.breaks)
 		seen := int64(0)
@@ -671,7 +731,7 @@ func TestTxnModel(t *testing.T) {
 	}
 	t.Logf("%d steps: %+v", steps, sum)
 	if sum.committed < int64(steps)/100 || sum.breaks < int64(steps)/5000 ||
-		sum.refused < int64(steps)/5000 {
+		sum.refused < int64(steps)/5000 || sum.untied < int64(steps)/100_000 {
 		t.Fatalf("the model hardly does anything: %+v", sum)
 	}
 }

@@ -108,8 +108,8 @@ func (k *Kafka) LogPath() string { return filepath.Join(k.dir, "kafka.log") }
 // Start starts the broker and returns once it listens.
 func (k *Kafka) Start() error {
 	cmd := exec.Command(
-		"java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", k.classpath, "kafka.Kafka",
-		k.config(),
+		"java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
+		k.classpath, "kafka.Kafka", k.config(),
 	)
 	p, err := startProcess(cmd, k.LogPath())
 	if err != nil {
