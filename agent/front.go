@@ -13,11 +13,11 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// front is the filters of a pipeline that work in front of its buffer: one that joins records, and
-// those that are written before it.
+// front is the filters of a pipeline that work in front of its buffer: those that join records, and
+// what is written before them.
 type front struct {
 	chain       filter.Chain
-	multiline   *filter.Multiline
+	multilines  []*filter.Multiline
 	fingerprint string
 }
 
@@ -38,9 +38,9 @@ func (b *builder) front(spec *config.Pipeline) (n int, f *front) {
 			continue
 		}
 		switch {
-		case n > 0:
+		case n > 0 && n != i:
 			b.fail(inst, fmt.Errorf(
-				"pipeline %s has two filters multiline, and only one can work in front of its buffer: write the patterns of both in one, or partial for parts of lines",
+				"pipeline %s has another filter multiline further before it: write one right after the other, the filters for what both see before the first, and what needs joined records after the last; each record is joined by the first of which the if holds",
 				spec.Name,
 			))
 			return 0, nil
@@ -72,7 +72,7 @@ func (b *builder) front(spec *config.Pipeline) (n int, f *front) {
 		}
 		fingerprints = append(fingerprints, built.fingerprint)
 		if m := filter.MultilineOf(built.Filter); m != nil {
-			f.multiline = m
+			f.multilines = append(f.multilines, m)
 		} else {
 			f.chain = append(f.chain, built.Filter)
 		}
@@ -110,7 +110,7 @@ func (p *pipeline) openFront(ctx context.Context, s *sink, f *front) error {
 	}
 	front := &frontSink{front: f, sink: s}
 	var err error
-	front.joiner, err = joining.New(ctx, f.multiline, front, p.log.With("input", s.input))
+	front.joiner, err = joining.New(ctx, f.multilines, front, p.log.With("input", s.input))
 	if err == nil {
 		s.front = front
 	}

@@ -60,6 +60,25 @@ func TestRecordsAreJoinedInFrontOfTheBuffer(t *testing.T) {
 	equal(t, "x", w.delivered("x"), "t/one\n more\n more", "t/three", "t/four", "u/other tag")
 }
 
+// Of several filters next to each other, each record is joined by the first whose condition holds.
+func TestFiltersThatJoinStandNextToEachOther(t *testing.T) {
+	t.Parallel()
+	w := frontWorld()
+	r := startAgent(t, w, t.TempDir(), frontText(`if = "tag == 't'"`, `filter "multiline" {
+    if    = "tag == 'u'"
+    start = "^-"
+  }
+  filter "grep" { exclude = ["secret"] }`))
+	w.send(t, "a", "t", "1", " more", "-2", " secret")
+	w.send(t, "a", "u", "-1", "more", "-2", " secret")
+	w.send(t, "a", "v", "1", " more")
+	r.stop()
+	r.wait()
+	got := w.delivered("x")
+	slices.Sort(got)
+	equal(t, "x", got, "t/1\n more", "u/-1\nmore", "v/ more", "v/1")
+}
+
 // After what is held has been quiet it is delivered while the agent runs.
 func TestQuietRecordsAreDelivered(t *testing.T) {
 	t.Parallel()
@@ -109,7 +128,7 @@ func hold(t *testing.T, dir, input string, lines ...string) {
 		t.Fatal(err)
 	}
 	s := &frontSink{sink: &sink{buf: buf, input: input}}
-	j, err := joining.New(t.Context(), filter.MultilineOf(m), s, nil)
+	j, err := joining.New(t.Context(), []*filter.Multiline{filter.MultilineOf(m)}, s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +179,8 @@ func TestMultilineRefusesWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string][2]string{
 		"two": {
-			frontText("", `filter "multiline" { end = "x" }`), "has two filters multiline",
+			frontText("", "filter \"grep\" { exclude = [\"x\"] }\n  filter \"multiline\" { end = \"x\" }"),
+			"has another filter multiline further before it",
 		},
 		"dedupe": {
 			strings.Replace(frontText("", ""), "filter", "filter \"dedupe\" {}\n  filter", 1),

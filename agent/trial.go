@@ -116,7 +116,7 @@ func (t *trier) inFront(b *record.Batch) (*record.Batch, []Trial, error) {
 			Refused: r.Reason,
 		})
 	}
-	joined, err := joining.All(f.multiline, result.Batch)
+	joined, err := joining.All(f.multilines, result.Batch)
 	return joined, refused, err
 }
 
@@ -209,7 +209,7 @@ func (t *trier) prepare() error {
 	var all filter.Chain
 	t.filters = t.plan.spec.Filter
 	if f := t.plan.front; f != nil { // these have been at work before
-		t.filters = t.filters[len(f.chain)+1:]
+		t.filters = t.filters[len(f.chain)+len(f.multilines):]
 	}
 	for _, id := range t.filters {
 		all = append(all, t.a.cur.filters[id].Filter)

@@ -21,7 +21,7 @@ type MultilineConfig struct {
 	Separator string        `hcl:"separator,optional" doc:"What is put between two lines, unless the first one ends with a newline."`
 	Timeout   time.Duration `hcl:"timeout,optional" doc:"How long nothing of a key must have come before what is there is taken as complete. More than the time between two chunks of whoever sends."`
 	MaxLines  int           `hcl:"max_lines,optional" doc:"Lines of one record; the next line begins another one."`
-	MaxSize   int64         `hcl:"max_size,optional" unit:"bytes" doc:"Longest text that is joined; the next line, or part of one, begins another record. The filter, and those that are written before it, work in front of the buffer, for each input by itself: what is held back lies in the buffer, stored with the input's position, so that a crash neither loses nor repeats anything, and outputs see joined records only. A stop of the agent delivers what is held. It cannot be used for inputs that have no buffer, as kafka. At most 10000 records, or 16 MiB, are held of one input; others pass as they are."`
+	MaxSize   int64         `hcl:"max_size,optional" unit:"bytes" doc:"Longest text that is joined; the next line, or part of one, begins another record. The filter, and those that are written before it, work in front of the buffer, for each input by itself: what is held back lies in the buffer, stored with the input's position, so that a crash neither loses nor repeats anything, and outputs see joined records only. A stop of the agent delivers what is held. Several stand next to each other, and each record is joined by the first that has its if met and a line of it. It cannot be used for inputs that have no buffer, as kafka. At most 10000 records, or 16 MiB, are held of one input; others pass as they are."`
 }
 
 // DefaultMultiline returns the defaults.
@@ -69,6 +69,7 @@ func (c *MultilineConfig) hasPatterns() bool {
 type Multiline struct {
 	base
 	cfg     MultilineConfig
+	name    string
 	agent   string
 	field   *Path // nil for the whole value
 	partial condition
@@ -83,7 +84,7 @@ func NewMultiline(c MultilineConfig, env Env) (*Multiline, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Multiline{base: newBase(env), cfg: c, agent: env.Agent}
+	f := &Multiline{base: newBase(env), cfg: c, name: env.Name, agent: env.Agent}
 	f.partial = newCondition(c.Partial, env)
 	if c.Field != "" {
 		f.field, _ = NewPath(c.Field)
@@ -144,6 +145,9 @@ func WhyNotInFront(f Filter) string {
 // Rules returns what tells which lines belong together; nil where only parts of lines are joined.
 func (f *Multiline) Rules() *join.Rules { return f.rules }
 
+// Name returns the filter's name.
+func (f *Multiline) Name() string { return f.name }
+
 // Config returns how the filter is configured.
 func (f *Multiline) Config() MultilineConfig { return f.cfg }
 
@@ -177,6 +181,9 @@ func (r *LineReader) Read(b *record.Batch, rec *record.Record) (line Line, ok bo
 	r.tally.bytesIn += v.size()
 	verdict := r.read(v, &line)
 	r.tally.records[verdict]++
+	if verdict != Kept {
+		r.CountOut(rec)
+	}
 	return line, verdict == Kept
 }
 
@@ -265,12 +272,17 @@ func (r *LineReader) Joined(b *record.Batch, first *record.Record, text []byte) 
 // CountJoined notes that a record that was read has become part of another one.
 func (r *LineReader) CountJoined() { r.joined++ }
 
-// Close counts what was read, and what has become of it: out. The reader can be used again.
-func (r *LineReader) Close(out []record.Record) {
-	r.tally.out = len(out)
-	for i := range out {
-		r.tally.bytesOut += 8 + len(out[i].Key) + len(out[i].Value)
+// CountOut notes that a record leaves the filter.
+func (r *LineReader) CountOut(rec *record.Record) {
+	r.tally.out++
+	r.tally.bytesOut += 8 + len(rec.Key) + len(rec.Value)
+	for i := range rec.Headers {
+		r.tally.bytesOut += len(rec.Headers[i].Key) + len(rec.Headers[i].Value) + 2
 	}
+}
+
+// Close counts what was noted. The reader can be used again.
+func (r *LineReader) Close() {
 	r.f.m.add(&r.tally)
 	r.f.joined.Add(float64(r.joined))
 	r.view.forget()

@@ -1,6 +1,6 @@
 // Package joining makes one record of several, in front of a buffer.
 //
-// A Joiner stands between one input and the buffer, and does what a filter of type multiline says:
+// A Joiner stands between one input and the buffer, and does what filters of type multiline say:
 // which lines belong together is told by package inputs/join, and what is a line of a record by
 // package filter. What it holds back is stored in the buffer, among the input's positions, in the
 // same transaction as the records that are appended and the position after the parts that are held.

@@ -74,23 +74,38 @@ func (j *Joiner) Holds(tag, origin string) bool {
 	return false
 }
 
-// Joiner joins what one input appends.
-type Joiner struct {
+// way is one filter's way of joining.
+type way struct {
 	f                 *filter.Multiline
 	rules             *join.Rules // nil: only parts of lines are joined
-	key               string      // the expression
 	separator         string
 	timeout           time.Duration
 	maxLines, maxSize int
-	store             Store
-	log               *slog.Logger
-	now               func() time.Time
+	readers           sync.Pool
+}
+
+func newWay(f *filter.Multiline) *way {
+	c := f.Config()
+	w := &way{
+		f: f, rules: f.Rules(), separator: c.Separator, timeout: c.Timeout, maxLines: c.MaxLines,
+		maxSize: int(c.MaxSize),
+	}
+	w.readers.New = func() any { return f.NewReader() }
+	return w
+}
+
+// Joiner joins what one input appends.
+type Joiner struct {
+	ways  []*way // the first that a record is the business of counts
+	store Store
+	log   *slog.Logger
+	now   func() time.Time
 
 	shards       [shards]shard
 	count, bytes atomic.Int64 // of what is held
 	seq          atomic.Int64
 	appending    sync.WaitGroup // appends whose outcome is not known
-	readers      sync.Pool
+	generation   int            // tells what it stores from what is stored when it begins
 
 	wake   chan struct{} // something is held
 	cancel context.CancelFunc
@@ -100,9 +115,9 @@ type Joiner struct {
 
 // New returns a Joiner that goes on with what is stored. Close it.
 func New(
-	ctx context.Context, f *filter.Multiline, store Store, log *slog.Logger,
+	ctx context.Context, filters []*filter.Multiline, store Store, log *slog.Logger,
 ) (*Joiner, error) {
-	j := newJoiner(f, store, log)
+	j := newJoiner(filters, store, log)
 	if err := j.load(ctx); err != nil {
 		j.appending.Wait() // the next one reads what is stored
 		return nil, fmt.Errorf("what a multiline filter holds: %w", err)
@@ -113,22 +128,15 @@ func New(
 	return j, nil
 }
 
-func newJoiner(f *filter.Multiline, store Store, log *slog.Logger) *Joiner {
-	c := f.Config()
-	j := &Joiner{
-		f: f, rules: f.Rules(), key: c.Key.String(), separator: c.Separator, timeout: c.Timeout,
-		maxLines: c.MaxLines, maxSize: int(c.MaxSize), store: store, log: log, now: time.Now,
-		wake: make(chan struct{}, 1),
+func newJoiner(filters []*filter.Multiline, store Store, log *slog.Logger) *Joiner {
+	j := &Joiner{store: store, log: log, now: time.Now, wake: make(chan struct{}, 1)}
+	for _, f := range filters {
+		j.ways = append(j.ways, newWay(f))
 	}
-	j.readers.New = func() any { return f.NewReader() }
 	for i := range j.shards {
 		j.shards[i] = shard{turn: make(chan struct{}, 1), slots: map[slotID]*slot{}}
 	}
 	return j
-}
-
-func (j *Joiner) id(b *record.Batch, key string) slotID {
-	return newSlotID(j.key, b.Tag, b.Origin, key)
 }
 
 func (j *Joiner) shard(tag, origin string) *shard {
@@ -190,7 +198,8 @@ func (j *Joiner) append(
 
 // load takes up what is stored.
 func (j *Joiner) load(ctx context.Context) error {
-	all, broken := readStored(j.store.Positions())
+	all, broken, last := readStored(j.store.Positions())
+	j.generation = last + 1
 	if len(broken) > 0 {
 		if err := j.store.DeadLetter(
 			ctx, record.FromRecords("", "", broken), brokenReason,
@@ -216,7 +225,10 @@ func (j *Joiner) load(ctx context.Context) error {
 // flush takes what nothing follows as complete, until ctx ends.
 func (j *Joiner) flush(ctx context.Context) {
 	defer close(j.ended)
-	tick := min(max(j.timeout/4, 5*time.Millisecond), time.Second)
+	tick := time.Second
+	for _, w := range j.ways {
+		tick = min(tick, max(w.timeout/4, 5*time.Millisecond))
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -227,7 +239,7 @@ func (j *Joiner) flush(ctx context.Context) {
 			if fault.Sleep(ctx, tick) != nil {
 				return
 			}
-			err := j.end(ctx, j.timeout)
+			err := j.end(ctx, false)
 			if n := j.logged.Due(1, time.Now()); err != nil && ctx.Err() == nil && n > 0 {
 				j.log.Warn(
 					"what a multiline filter holds cannot be appended; it is kept, and tried again",
@@ -238,16 +250,16 @@ func (j *Joiner) flush(ctx context.Context) {
 	}
 }
 
-// end takes everything as complete that nothing has followed for as long as quiet.
-func (j *Joiner) end(ctx context.Context, quiet time.Duration) error {
+// end takes as complete what nothing has followed for long, or all.
+func (j *Joiner) end(ctx context.Context, all bool) error {
 	var errs []error
 	for i := range j.shards {
-		errs = append(errs, j.endShard(ctx, &j.shards[i], quiet))
+		errs = append(errs, j.endShard(ctx, &j.shards[i], all))
 	}
 	return errors.Join(errs...)
 }
 
-func (j *Joiner) endShard(ctx context.Context, sh *shard, quiet time.Duration) error {
+func (j *Joiner) endShard(ctx context.Context, sh *shard, all bool) error {
 	if err := sh.lock(ctx); err != nil {
 		return err
 	}
@@ -255,7 +267,7 @@ func (j *Joiner) endShard(ctx context.Context, sh *shard, quiet time.Duration) e
 	now := j.now()
 	due := map[[2]string][]*slot{}
 	for _, s := range sh.slots {
-		if now.Sub(s.since) >= quiet {
+		if all || now.Sub(s.since) >= j.ways[s.way].timeout {
 			from := [2]string{s.tag, s.origin}
 			due[from] = append(due[from], s)
 		}
@@ -282,19 +294,19 @@ func (j *Joiner) Close(ctx context.Context, deliver bool) error {
 	<-j.ended
 	var err error
 	if deliver {
-		err = j.end(ctx, 0)
+		err = j.end(ctx, true)
 	}
 	j.appending.Wait()
 	return err
 }
 
 // All joins what is in b as though nothing followed, and stores nothing.
-func All(f *filter.Multiline, b *record.Batch) (*record.Batch, error) {
+func All(filters []*filter.Multiline, b *record.Batch) (*record.Batch, error) {
 	records, err := b.Records()
 	if err != nil {
 		return nil, err
 	}
-	j := newJoiner(f, nil, nil)
+	j := newJoiner(filters, nil, nil)
 	t := j.begin(j.shard(b.Tag, b.Origin), b)
 	for r := range records {
 		t.add(r)

@@ -29,6 +29,20 @@ func multiline(t *testing.T, c filter.MultilineConfig) *filter.Multiline {
 	return filter.MultilineOf(f)
 }
 
+func onlyIf(t *testing.T, c filter.MultilineConfig, condition string) *filter.Multiline {
+	t.Helper()
+	env := filter.Env{Name: "filter.multiline.if"}
+	f, err := filter.NewMultiline(c, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := filter.With(f, filter.Common{If: expression(t, condition)}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filter.MultilineOf(g)
+}
+
 func logOf(t *testing.T, value []byte) string {
 	t.Helper()
 	var v struct{ Log string }
@@ -42,13 +56,13 @@ func logOf(t *testing.T, value []byte) string {
 func joined(t *testing.T, c filter.MultilineConfig, batches ...[]string) (out []string) {
 	t.Helper()
 	store := &memoryStore{positions: map[string][]byte{}}
-	j := newJoiner(multiline(t, c), store, nil)
+	j := newJoiner([]*filter.Multiline{multiline(t, c)}, store, nil)
 	for _, values := range batches {
 		if err := j.Append(t.Context(), batchOf(values...), nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := j.end(t.Context(), 0); err != nil {
+	if err := j.end(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	store.settle(len(store.pending))
@@ -172,7 +186,7 @@ func TestWhatIsHeldHasABound(t *testing.T) {
 		c.Start, c.Key = "^b", expression(t, "value")
 	})
 	store := &memoryStore{positions: map[string][]byte{}}
-	j := newJoiner(multiline(t, c), store, nil)
+	j := newJoiner([]*filter.Multiline{multiline(t, c)}, store, nil)
 	fill := strings.Repeat("x", 100<<10)
 	for i := range 40 { // 4 MB
 		var all []string
@@ -196,7 +210,7 @@ func TestWhatIsHeldHasABound(t *testing.T) {
 func TestUntouchedBatchesGoOnAsTheyCame(t *testing.T) {
 	c := configOf(t, func(c *filter.MultilineConfig) { c.Presets = []string{"java", "go"} })
 	store := &memoryStore{positions: map[string][]byte{}}
-	j := newJoiner(multiline(t, c), store, nil)
+	j := newJoiner([]*filter.Multiline{multiline(t, c)}, store, nil)
 	b := batchOf("one", "two")
 	if err := j.Append(t.Context(), b, nil, nil); err != nil {
 		t.Fatal(err)
@@ -212,7 +226,7 @@ func TestDamageToWhatIsHeld(t *testing.T) {
 	store := &memoryStore{positions: map[string][]byte{"own": []byte("x")}}
 	f := multiline(t, c)
 	for _, values := range [][]string{{"a"}, {" b"}} {
-		j := newJoiner(f, store, nil)
+		j := newJoiner([]*filter.Multiline{f}, store, nil)
 		if err := j.load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -222,11 +236,11 @@ func TestDamageToWhatIsHeld(t *testing.T) {
 		store.settle(len(store.pending))
 	}
 	store.positions[keyPrefix+"00/0"] = []byte("damaged")
-	j := newJoiner(f, store, nil)
+	j := newJoiner([]*filter.Multiline{f}, store, nil)
 	if err := j.load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.end(t.Context(), 0); err != nil {
+	if err := j.end(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	store.settle(len(store.pending))
@@ -252,7 +266,7 @@ func BenchmarkJoining(b *testing.B) {
 				b.Fatal(err)
 			}
 			store := &memoryStore{positions: map[string][]byte{}}
-			j := newJoiner(filter.MultilineOf(f), store, nil)
+			j := newJoiner([]*filter.Multiline{filter.MultilineOf(f)}, store, nil)
 			lines := slices.Repeat([]string{line}, 1000)
 			batch := batchOf(lines...)
 			for b.Loop() {

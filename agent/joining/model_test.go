@@ -97,6 +97,7 @@ type model struct {
 	rng    *rand.Rand
 	store  *memoryStore
 	f      *filter.Multiline
+	ways   []*filter.Multiline // f, or two like it of which each has some of the keys
 	inJSON bool
 	now    time.Time
 	joiner *Joiner
@@ -107,7 +108,7 @@ type model struct {
 
 func (m *model) start() {
 	m.retry(func() error {
-		m.joiner = newJoiner(m.f, m.store, slog.New(slog.DiscardHandler))
+		m.joiner = newJoiner(m.ways, m.store, slog.New(slog.DiscardHandler))
 		m.joiner.now = func() time.Time { return m.now }
 		return m.joiner.load(m.t.Context())
 	})
@@ -261,6 +262,10 @@ func TestJoiningSurvivesCrashesAnywhere(t *testing.T) {
 			c.Field = "log"
 		}
 		m.f = multiline(t, c)
+		m.ways = []*filter.Multiline{m.f}
+		if rng.IntN(2) == 0 {
+			m.ways = []*filter.Multiline{onlyIf(t, c, "header.key == 'b'"), m.f}
+		}
 		m.fill(1+rng.IntN(3), 1+rng.IntN(40))
 		quiet := rng.IntN(2) == 0 // what is held is taken as complete now and then
 		m.run(quiet)
@@ -310,7 +315,7 @@ func (m *model) run(quiet bool) {
 		case 1:
 			if quiet {
 				m.now = m.now.Add(time.Minute)
-				m.retry(func() error { return m.joiner.end(m.t.Context(), m.joiner.timeout) })
+				m.retry(func() error { return m.joiner.end(m.t.Context(), false) })
 			}
 		case 2, 3:
 			m.store.settle(m.rng.IntN(len(m.store.pending) + 1))
@@ -318,6 +323,6 @@ func (m *model) run(quiet bool) {
 			m.read(origins[m.rng.IntN(len(origins))])
 		}
 	}
-	m.retry(func() error { return m.joiner.end(m.t.Context(), 0) })
+	m.retry(func() error { return m.joiner.end(m.t.Context(), true) })
 	m.store.settle(len(m.store.pending))
 }

@@ -36,6 +36,7 @@ func (s *slot) detach() {
 // slot is what is held of one key: lines that are joined, and behind them parts of a line.
 type slot struct {
 	id          slotID
+	way         int
 	tag, origin string
 	event, line held
 	state       join.State

@@ -14,17 +14,18 @@ import (
 )
 
 // keyPrefix is how the keys begin under which parts are stored among an input's positions:
-// multiline/<slot>/<chunk>. A chunk is a batch of parts as they came, in its form on disk.
+// multiline/<generation>-<slot>/<chunk>. A chunk is a batch of parts as they came, in its form on
+// disk. Each Joiner stores under a generation of its own, so that it never writes over what it has
+// not taken up yet.
 const keyPrefix = "multiline/"
 
-// slotID stands for a tag, an origin and a key, under one expression for the key. It is wide enough
-// that two never meet.
+// slotID stands for a filter, a tag, an origin and a key. It is wide enough that two never meet.
 type slotID [16]byte
 
-func newSlotID(expression, tag, origin, key string) (id slotID) {
+func newSlotID(of ...string) (id slotID) {
 	for i := range 2 {
 		d := xxhash.NewWithSeed(uint64(i))
-		for _, s := range []string{expression, tag, origin, key} {
+		for _, s := range of {
 			_, _ = d.WriteString(strconv.Itoa(len(s)) + ":")
 			_, _ = d.WriteString(s)
 		}
@@ -33,8 +34,8 @@ func newSlotID(expression, tag, origin, key string) (id slotID) {
 	return id
 }
 
-func (id slotID) key(chunk int) string {
-	return fmt.Sprintf("%s%s/%d", keyPrefix, hex.EncodeToString(id[:]), chunk)
+func (id slotID) key(generation, chunk int) string {
+	return fmt.Sprintf("%s%d-%s/%d", keyPrefix, generation, hex.EncodeToString(id[:]), chunk)
 }
 
 // WithoutHeld takes what Joiners have stored out of an input's positions.
@@ -71,9 +72,9 @@ func (s *stored) forget() map[string][]byte {
 	return out
 }
 
-// readStored returns what is stored, in any order of keys. A chunk that cannot be read is returned
-// as a record that holds it.
-func readStored(positions map[string][]byte) (all []*stored, broken []record.Record) {
+// readStored returns what is stored, in any order of keys, and its last generation. A chunk that
+// cannot be read is returned as a record that holds it.
+func readStored(positions map[string][]byte) (all []*stored, broken []record.Record, last int) {
 	type chunk struct {
 		n     int
 		key   string
@@ -87,6 +88,9 @@ func readStored(positions map[string][]byte) (all []*stored, broken []record.Rec
 		}
 		id, number, _ := strings.Cut(rest, "/")
 		n, _ := strconv.Atoi(number)
+		generation, _, _ := strings.Cut(id, "-")
+		g, _ := strconv.Atoi(generation)
+		last = max(last, g)
 		chunks[id] = append(chunks[id], chunk{n, key, value})
 	}
 	for _, id := range slices.Sorted(maps.Keys(chunks)) {
@@ -114,13 +118,13 @@ func readStored(positions map[string][]byte) (all []*stored, broken []record.Rec
 		}
 		all = append(all, s)
 	}
-	return all, broken
+	return all, broken, last
 }
 
 // Release appends what is stored as it came, and forgets it: the filter that held it is gone. It
 // returns how many records that were.
 func Release(ctx context.Context, store Store) (n int, err error) {
-	all, broken := readStored(store.Positions())
+	all, broken, _ := readStored(store.Positions())
 	if len(broken) > 0 {
 		if err := store.DeadLetter(ctx, record.FromRecords("", "", broken), brokenReason); err != nil {
 			return 0, err

@@ -15,8 +15,8 @@ import (
 type transaction struct {
 	j       *Joiner
 	shard   *shard
-	batch   *record.Batch // tag and origin of all
-	reader  *filter.LineReader
+	batch   *record.Batch        // tag and origin of all
+	readers []*filter.LineReader // by way; nil until they are wanted
 	now     time.Time
 	changed map[slotID]*slot
 	order   []*slot
@@ -29,39 +29,61 @@ type transaction struct {
 func (j *Joiner) begin(sh *shard, b *record.Batch) *transaction {
 	return &transaction{
 		j: j, shard: sh, batch: b, now: j.now(),
-		reader:  j.readers.Get().(*filter.LineReader),
+		readers: make([]*filter.LineReader, len(j.ways)),
 		changed: map[slotID]*slot{}, store: map[string][]byte{},
 		out: make([]record.Record, 0, b.Len()),
 	}
 }
 
-// add takes one record.
+// reader returns the reader of a way.
+func (t *transaction) reader(i int) *filter.LineReader {
+	if t.readers[i] == nil {
+		t.readers[i] = t.j.ways[i].readers.Get().(*filter.LineReader)
+	}
+	return t.readers[i]
+}
+
+// add takes one record. The first way that it is the business of takes it.
 func (t *transaction) add(rec *record.Record) {
-	line, ok := t.reader.Read(t.batch, rec)
-	if !ok {
-		t.out = append(t.out, *rec)
-		return
+	for i := range t.j.ways {
+		r := t.reader(i)
+		if line, ok := r.Read(t.batch, rec); ok {
+			t.take(i, r, rec, line)
+			return
+		}
 	}
-	isWhole := !line.IsPartial && t.isWhole(line.Text)
+	t.out = append(t.out, *rec)
+}
+
+// pass has a record go on as it is.
+func (t *transaction) pass(r *filter.LineReader, rec *record.Record) {
+	r.CountOut(rec)
+	t.out = append(t.out, *rec)
+}
+
+// take takes a record that is the business of a way.
+func (t *transaction) take(i int, r *filter.LineReader, rec *record.Record, line filter.Line) {
+	w := t.j.ways[i]
+	isWhole := !line.IsPartial && w.isWhole(line.Text)
 	if isWhole && len(t.order)+len(t.shard.slots) == 0 {
-		t.out = append(t.out, *rec)
+		t.pass(r, rec)
 		return
 	}
-	key, ok := t.reader.Key()
+	key, ok := r.Key()
 	if !ok {
-		t.out = append(t.out, *rec)
+		t.pass(r, rec)
 		return
 	}
-	id := t.j.id(t.batch, key)
+	id := newSlotID(w.f.Name(), t.batch.Tag, t.batch.Origin, key)
 	s := t.find(id)
-	if isWhole && (s == nil || !s.open()) || !t.hasRoom(s, rec) {
-		t.out = append(t.out, *rec)
+	if isWhole && (s == nil || !s.open()) || !t.hasRoom(w, s, rec) {
+		t.pass(r, rec)
 		return
 	}
 	if s == nil {
-		s = t.create(id)
+		s = t.create(id, i)
 	}
-	if l := &s.line; l.open && !t.goesOn(l, line.Text) {
+	if l := &s.line; l.open && !t.goesOn(s, line.Text) {
 		t.endLine(s)
 	}
 	t.alters = true
@@ -71,7 +93,7 @@ func (t *transaction) add(rec *record.Record) {
 	s.fresh, s.parts = append(s.fresh, *rec), append(s.parts, *rec)
 	if l := &s.line; l.open {
 		l.text, l.joined = append(l.text, line.Text...), true
-		t.reader.CountJoined()
+		r.CountJoined()
 	} else {
 		*l = held{open: true, first: *rec, text: line.Text[:len(line.Text):len(line.Text)]}
 	}
@@ -80,29 +102,30 @@ func (t *transaction) add(rec *record.Record) {
 	}
 }
 
-// goesOn reports whether the open line l can take more of its text.
-func (t *transaction) goesOn(l *held, more []byte) bool {
-	if len(l.text)+len(more) > t.j.maxSize {
-		t.j.f.CountLimit()
+// goesOn reports whether the open line of s can take more of its text.
+func (t *transaction) goesOn(s *slot, more []byte) bool {
+	w := t.j.ways[s.way]
+	if len(s.line.text)+len(more) > w.maxSize {
+		w.f.CountLimit()
 		return false
 	}
-	return l.joined || t.reader.CanTake(t.batch, &l.first)
+	return s.line.joined || t.reader(s.way).CanTake(t.batch, &s.line.first)
 }
 
 // isWhole reports whether a line that nothing stands before is a record of its own.
-func (t *transaction) isWhole(text []byte) bool {
+func (w *way) isWhole(text []byte) bool {
 	var state join.State
-	return t.j.rules == nil || t.j.rules.Begin(&state, withoutEnd(text))
+	return w.rules == nil || w.rules.Begin(&state, withoutEnd(text))
 }
 
 // hasRoom reports whether a record can be held in s, which may be nil. If not, what is held there
 // leaves.
-func (t *transaction) hasRoom(s *slot, rec *record.Record) bool {
+func (t *transaction) hasRoom(w *way, s *slot, rec *record.Record) bool {
 	if t.j.bytes.Load()+t.added+sizeOf(rec) <= maxHeldBytes &&
 		(s != nil || t.j.count.Load()+int64(len(t.order)) < maxHeld) {
 		return true
 	}
-	t.j.f.CountLimit()
+	w.f.CountLimit()
 	if s != nil {
 		t.endAll(s)
 		t.alters = true
@@ -128,8 +151,10 @@ func (t *transaction) change(s *slot) *slot {
 	return s
 }
 
-func (t *transaction) create(id slotID) *slot {
-	s := &slot{id: id, tag: t.batch.Tag, origin: t.batch.Origin, seq: t.j.seq.Add(1)}
+func (t *transaction) create(id slotID, way int) *slot {
+	s := &slot{
+		id: id, way: way, tag: t.batch.Tag, origin: t.batch.Origin, seq: t.j.seq.Add(1),
+	}
 	t.changed[s.id] = s
 	t.order = append(t.order, s)
 	return s
@@ -144,38 +169,38 @@ func (t *transaction) endLine(s *slot) {
 
 // join takes a whole line, of parts.
 func (t *transaction) join(s *slot, l *held, parts []record.Record) {
-	j := t.j
-	if j.rules == nil {
-		t.emit(l)
+	w := t.j.ways[s.way]
+	if w.rules == nil {
+		t.emit(s, l)
 		s.left(nil)
 		return
 	}
 	text := withoutEnd(l.text)
 	if e := &s.event; e.open {
-		belongs, whole := j.rules.Next(&s.state, text)
-		size := len(e.text) + len(j.separator) + len(l.text)
-		if belongs && (s.lines >= j.maxLines || size > j.maxSize) {
-			j.f.CountLimit()
+		belongs, whole := w.rules.Next(&s.state, text)
+		size := len(e.text) + len(w.separator) + len(l.text)
+		if belongs && (s.lines >= w.maxLines || size > w.maxSize) {
+			w.f.CountLimit()
 			belongs = false
 		}
 		if belongs && !e.joined {
-			belongs = t.reader.CanTake(t.batch, &e.first)
+			belongs = t.reader(s.way).CanTake(t.batch, &e.first)
 		}
 		if belongs {
-			e.text, e.joined = j.f.AppendLine(e.text, l.text), true
+			e.text, e.joined = w.f.AppendLine(e.text, l.text), true
 			s.lines++
-			t.reader.CountJoined()
+			t.reader(s.way).CountJoined()
 			if whole {
-				t.emit(e)
+				t.emit(s, e)
 				s.left(nil)
 			}
 			return
 		}
-		t.emit(e)
+		t.emit(s, e)
 		s.left(parts)
 	}
-	if j.rules.Begin(&s.state, text) {
-		t.emit(l)
+	if w.rules.Begin(&s.state, text) {
+		t.emit(s, l)
 		s.left(nil)
 		return
 	}
@@ -188,18 +213,19 @@ func (t *transaction) endAll(s *slot) {
 		t.endLine(s)
 	}
 	if s.event.open {
-		t.emit(&s.event)
+		t.emit(s, &s.event)
 		s.left(nil)
 	}
 }
 
-// emit makes a record of h.
-func (t *transaction) emit(h *held) {
+// emit makes a record of h, which s holds.
+func (t *transaction) emit(s *slot, h *held) {
+	r := t.reader(s.way)
+	rec := h.first
 	if h.joined {
-		t.out = append(t.out, t.reader.Joined(t.batch, &h.first, h.text))
-	} else {
-		t.out = append(t.out, h.first)
+		rec = r.Joined(t.batch, &h.first, h.text)
 	}
+	t.pass(r, &rec)
 	*h = held{}
 	t.alters = true
 }
@@ -225,8 +251,12 @@ func (t *transaction) commit(
 	if err := t.j.append(ctx, out, all, replayable, done); err != nil {
 		return err
 	}
-	t.reader.Close(t.out)
-	t.j.readers.Put(t.reader)
+	for i, r := range t.readers {
+		if r != nil {
+			r.Close()
+			t.j.ways[i].readers.Put(r)
+		}
+	}
 	for _, s := range t.order {
 		was := t.shard.slots[s.id]
 		if was != nil {
@@ -289,11 +319,11 @@ func (t *transaction) keep(s *slot) error {
 		if err != nil {
 			return err
 		}
-		t.store[s.id.key(s.stored)] = chunk
+		t.store[s.id.key(t.j.generation, s.stored)] = chunk
 		s.stored++
 	}
 	for n := s.stored; n < before; n++ {
-		t.store[s.id.key(n)] = nil
+		t.store[s.id.key(t.j.generation, n)] = nil
 	}
 	return nil
 }

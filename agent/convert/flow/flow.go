@@ -13,6 +13,7 @@ type Flow struct {
 
 	from    []*draft.Block
 	filters []*draft.Block
+	matches []Match // of filters
 	taken   []Match
 	routes  []route
 	Buffer  *draft.Block // settings of the pipeline's buffer
@@ -47,15 +48,22 @@ func (f *Flow) Filter(typ, name string, m Match, further string) *draft.Block {
 	if cond := f.condition(m, further); cond != "" {
 		b.Set("if", draft.Text(cond))
 	}
-	f.filters = append(f.filters, b)
+	f.filters, f.matches = append(f.filters, b), append(f.matches, m)
 	return b
 }
 
-// CannotJoin tells why the flow can have no filter multiline, or no further one; "" if it can.
-func (f *Flow) CannotJoin() string {
-	for _, b := range f.filters {
-		if b.Type() == "multiline" {
-			return "lines are joined by one filter of a pipeline: write its patterns in the multiline that is there"
+// CannotJoin tells why the flow can have no filter multiline for m now; "" if it can. Several stand
+// next to each other, each for tags of its own.
+func (f *Flow) CannotJoin(m Match) string {
+	for i, b := range f.filters {
+		if b.Type() != "multiline" {
+			continue
+		}
+		if f.filters[len(f.filters)-1].Type() != "multiline" {
+			return "filters that join lines stand next to each other: write its patterns in a multiline beside the one that is there"
+		}
+		if f.matches[i].Overlaps(m) {
+			return "a line is joined by one filter: write its patterns in the multiline that is there"
 		}
 	}
 	for _, b := range f.from {

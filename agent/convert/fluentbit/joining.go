@@ -11,7 +11,7 @@ import (
 // joinRecords adds what the filter multiline is, and reports whether it could.
 func (c *converter) joinRecords(s *section, m flow.Match, label string) bool {
 	f, title := c.flow, s.title()
-	if why := f.CannotJoin(); why != "" {
+	if why := f.CannotJoin(m); why != "" {
 		c.d.Lost(f.Notes(), s.at, title, why)
 		return false
 	}
@@ -40,7 +40,9 @@ func (c *converter) joinRecords(s *section, m flow.Match, label string) bool {
 	if p != nil {
 		c.newline(b, p)
 	}
-	c.duration(b, "timeout", s, time.Millisecond, "flush_ms")
+	if c.duration(b, "timeout", s, time.Millisecond, "flush_ms"); b.Get("timeout") == "" {
+		b.Set("timeout", draft.Duration(2*time.Second))
+	}
 	for _, key := range []string{"buffer", "emitter_name", "emitter_storage.type", "emitter_mem_buf_limit"} {
 		if p := s.get(key); p != nil {
 			c.carry(p) // what is held has bounds here, and lies on disk

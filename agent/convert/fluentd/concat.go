@@ -2,6 +2,7 @@ package fluentd
 
 import (
 	"strings"
+	"time"
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
@@ -9,7 +10,7 @@ import (
 
 // concat adds what a filter of that type is: patterns, or how it tells parts of lines.
 func (c *converter) concat(f *flow.Flow, e *element, m flow.Match, further, name string) {
-	if why := f.CannotJoin(); why != "" {
+	if why := f.CannotJoin(m); why != "" {
 		c.d.Lost(f.Notes(), e.at, describe(e), why)
 		return
 	}
@@ -48,7 +49,9 @@ func (c *converter) concat(f *flow.Flow, e *element, m flow.Match, further, name
 		b.Set("separator", draft.Text(p.value))
 		c.carry(p)
 	}
-	c.duration(b, "timeout", e, "flush_interval")
+	if !c.duration(b, "timeout", e, "flush_interval") {
+		b.Set("timeout", draft.Duration(time.Minute))
+	}
 	if p := e.get("n_lines"); p != nil {
 		c.d.Lost(b, p.at, shown(p), "what belongs together is told by what lines say: start, continue, end")
 		if b.Get("start")+b.Get("continue")+b.Get("end")+b.Get("partial") == "" {

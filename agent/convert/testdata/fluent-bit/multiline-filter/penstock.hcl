@@ -14,14 +14,20 @@ filter "multiline" "multiline" {
   timeout = "3s"
 }
 
+filter "multiline" "multiline_2" {
+  if      = "tag matches '^(?:web(?:[.].*)?)$'"
+  field   = "log"
+  partial = "field.partial_message == 'true' and field.partial_last != 'true'"
+  key     = "string(field.partial_id ?? '')"
+  timeout = "2s"
+}
+
 output "stdout" "stdout" {
   format = "full"
 }
 
 pipeline "main" {
   from   = [input.forward.forward]
-  filter = [filter.multiline.multiline]
-  # LEFT OUT: FILTER multiline: lines are joined by one filter of a pipeline: write its patterns in
-  # the multiline that is there
-  to = [output.stdout.stdout]
+  filter = [filter.multiline.multiline, filter.multiline.multiline_2]
+  to     = [output.stdout.stdout]
 }

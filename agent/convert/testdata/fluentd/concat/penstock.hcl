@@ -18,14 +18,22 @@ filter "multiline" "concat" {
   # Changed: timeout_label @NORMAL: what nothing follows goes on as other records do
 }
 
+filter "multiline" "concat_2" {
+  if       = "tag matches '^(?:web(?:[.].*)?)$'"
+  field    = "message"
+  continue = "^\\s"
+  timeout  = "1m"
+  # Changed: <filter web.**> concat: the time of a record is that of its first line
+}
+
 output "stdout" "stdout" {
   format = "full"
 }
 
 pipeline "main" {
   from   = [input.forward.forward]
-  filter = [filter.multiline.concat]
-  # LEFT OUT: <filter web.**> concat: lines are joined by one filter of a pipeline: write its
-  # patterns in the multiline that is there
+  filter = [filter.multiline.concat, filter.multiline.concat_2]
+  # LEFT OUT: <filter app.web.**> concat: a line is joined by one filter: write its patterns in the
+  # multiline that is there
   to = [output.stdout.stdout]
 }
