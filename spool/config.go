@@ -197,6 +197,7 @@ type codec struct {
 	rows   format.Format
 	dead   format.Format
 	header []byte // of each file of rows
+	split  format.Splitter
 
 	showsTime bool // a row holds the record's own time
 }
@@ -243,6 +244,7 @@ func (c *Config) codec() (*codec, error) {
 	if out.header, err = out.rows.AppendHeader(nil); err != nil {
 		return nil, fmt.Errorf("format: %w", err)
 	}
+	out.split, _ = out.rows.(format.Splitter)
 	lines := format.Default()
 	lines.Type = "raw"
 	if out.dead, err = format.New(lines, c.Compression, dec); err != nil {

@@ -1,12 +1,14 @@
 package spool
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,7 +27,7 @@ type cut struct {
 	start   int64
 	end     int64            // once sealed
 	byKey   map[string]*file // by partition key; several may lead to one file
-	byPath  map[string]*file
+	byPath  map[string]*file // by path and schema
 	records int64
 	// that the cut makes good; nil for one that is made for the first time
 	redoIntent *protocol.Intent
@@ -47,6 +49,7 @@ type cut struct {
 // and a buffer.
 type file struct {
 	path      string
+	schema    string // what its records' schema is known by; "" where files are not parted by it
 	class     partition.Class
 	format    format.Format
 	count     int64
@@ -108,16 +111,21 @@ func (c *cut) readAt(s *store, p []byte, off int64) error {
 	})
 }
 
-// file returns the file for path, made when it is the first time.
-func (c *cut) file(path string, class partition.Class) (f *file, made bool) {
-	if f = c.byPath[path]; f == nil {
-		f, made = &file{path: path, class: class, format: c.a.codec.rows}, true
+// file returns the file for path and schema, made when it is the first time.
+func (c *cut) file(path, schema string, class partition.Class) (f *file, made bool) {
+	at := path
+	if schema != "" {
+		at += "\x00" + schema
+	}
+	if f = c.byPath[at]; f == nil {
+		f = &file{path: path, schema: schema, class: class, format: c.a.codec.rows}
+		made = true
 		if class == partition.DeadLetter {
 			f.format = c.a.codec.dead
 		} else if h := c.a.codec.header; len(h) > 0 {
 			f.members = append(f.members, &extent{n: len(h), mem: h})
 		}
-		c.byPath[path] = f
+		c.byPath[at] = f
 	}
 	return f, made
 }
@@ -222,24 +230,16 @@ func (s *store) size() int64 {
 	return s.end
 }
 
-// sorted returns the files by path.
+// sorted returns the files by path and schema.
 func (c *cut) sorted() []*file {
 	files := make([]*file, 0, len(c.byPath))
 	for _, f := range c.byPath {
 		files = append(files, f)
 	}
-	slices.SortFunc(files, func(a, b *file) int { return cmpString(a.path, b.path) })
+	slices.SortFunc(files, func(a, b *file) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.schema, b.schema))
+	})
 	return files
-}
-
-func cmpString(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // digest covers each file's path and its records, in order.
@@ -248,6 +248,9 @@ func (c *cut) digest(files []*file) string {
 	var b []byte
 	for _, f := range files {
 		b = append(b[:0], f.path...)
+		if f.schema != "" {
+			b = append(append(b, 0, 0xff), f.schema...)
+		}
 		b = append(b, 0, byte(f.class))
 		b = binary.BigEndian.AppendUint64(b, uint64(f.count))
 		b = binary.BigEndian.AppendUint64(b, f.hash)

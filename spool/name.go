@@ -1,6 +1,8 @@
 package spool
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -73,6 +75,7 @@ type name struct {
 	id         *identity
 	topic      string
 	start, end int64
+	schema     string // see schemaName
 	formatExt  string
 	compExt    string
 }
@@ -183,8 +186,26 @@ func (n *namer) key(path string, v *name) string {
 	if v.id.life != "" {
 		dst = append(append(dst, '.'), v.id.life...)
 	}
+	if v.schema != "" {
+		dst = append(append(dst, '.'), v.schema...)
+	}
 	dst, _ = n.tail.Append(dst, v)
 	return string(dst)
+}
+
+// schemaName is what the key of a schema is called in a file name, or "" for none: the key itself
+// behind an s where it is of digits and small letters, as ids are.
+func schemaName(key string) string {
+	if key == "" {
+		return ""
+	}
+	for i := range len(key) {
+		if c := key[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			sum := sha256.Sum256([]byte(key))
+			return "s" + hex.EncodeToString(sum[:8])
+		}
+	}
+	return "s" + key
 }
 
 // PartitionSlug is what a partition of a topic is called in object names and metadata.

@@ -19,7 +19,8 @@ type placement struct {
 	part *partition.Partitioner
 
 	in          partition.Input // the record being placed
-	key         []byte          // of its partition
+	key         []byte          // of its partition, and of its schema
+	schemaKey   int             // how much of key is that of the schema
 	row         []byte          // it, as its file has it
 	last        *file           // that the record before went to
 	lastKey     []byte          // of last
@@ -41,7 +42,7 @@ func (p *placement) renew() { p.last, p.lastKey = nil, p.lastKey[:0] }
 func (p *placement) add(c *cut, r *record.Record) error {
 	p.in.Record = r
 	key, res, err := p.part.Key(p.key[:0], &p.in)
-	p.key = key
+	p.key, p.schemaKey = key, 0
 	p.event = eventTime{res.Timed, res.Time}
 	skip := r.Value == nil && p.a.cfg.OnNull == "skip"
 	if err != nil {
@@ -61,9 +62,12 @@ func (p *placement) add(c *cut, r *record.Record) error {
 			return fmt.Errorf("record %d: %w, and %w", r.Offset, reason, partition.ErrStop)
 		}
 		if res.Class != partition.DeadLetter {
-			p.key = p.part.DeadLetterKey(p.key[:0], &p.in)
+			p.deadLetterKey()
 		}
 		res.Class, res.Reason = partition.DeadLetter, reason
+	}
+	if res.Class != partition.DeadLetter {
+		p.addSchemaKey()
 	}
 	// The row comes before the file: a file that would be empty is never made. One that goes where
 	// the last one went is made where it will lie, if there is room for what rows usually are.
@@ -83,7 +87,7 @@ func (p *placement) add(c *cut, r *record.Record) error {
 				return fmt.Errorf("record %d: %w, and %w", r.Offset, err, partition.ErrStop)
 			}
 			res.Class, res.Reason = partition.DeadLetter, err
-			p.key = p.part.DeadLetterKey(p.key[:0], &p.in)
+			p.deadLetterKey()
 		} else if row = row[len(into):]; !there {
 			p.row = row
 		}
@@ -116,6 +120,22 @@ func (p *placement) add(c *cut, r *record.Record) error {
 	return c.add(f, r, row)
 }
 
+// addSchemaKey appends the key of the record's schema, where files are parted by it. That of the
+// partition tells where it ends.
+func (p *placement) addSchemaKey() {
+	if p.a.codec.split == nil {
+		return
+	}
+	at := len(p.key)
+	p.key = p.a.codec.split.AppendSchemaKey(p.key, p.in.Record)
+	p.schemaKey = len(p.key) - at
+}
+
+// deadLetterKey makes the key that of a dead letter.
+func (p *placement) deadLetterKey() {
+	p.key, p.schemaKey = p.part.DeadLetterKey(p.key[:0], &p.in), 0
+}
+
 // skip leaves a record out.
 func (p *placement) skip() {
 	p.skipped++
@@ -125,7 +145,7 @@ func (p *placement) skip() {
 // newFile returns the file for p.key, which was not seen before in this cut; nil for a record that
 // became a dead letter.
 func (p *placement) newFile(c *cut, res *partition.Result) (*file, error) {
-	path, err := p.part.Path(p.key)
+	path, err := p.part.Path(p.key[:len(p.key)-p.schemaKey])
 	if err != nil {
 		if p.a.cfg.OnMissing == "stop" {
 			return nil, fmt.Errorf(
@@ -137,7 +157,7 @@ func (p *placement) newFile(c *cut, res *partition.Result) (*file, error) {
 			p.refuse(p.in.Record, res.Reason)
 			return nil, nil
 		}
-		p.key = p.part.DeadLetterKey(p.key[:0], &p.in)
+		p.deadLetterKey()
 		if f := c.byKey[string(p.key)]; f != nil {
 			return f, nil
 		}
@@ -145,7 +165,7 @@ func (p *placement) newFile(c *cut, res *partition.Result) (*file, error) {
 			return nil, err
 		}
 	}
-	f, made := c.file(path, res.Class)
+	f, made := c.file(path, string(p.key[len(p.key)-p.schemaKey:]), res.Class)
 	if made {
 		p.a.paths.Add(1)
 	}

@@ -233,6 +233,7 @@ const (
 	MetaRecords = "penstock-records"
 	MetaConfig  = "penstock-config"
 	MetaClass   = "penstock-class"
+	MetaSchema  = "penstock-schema" // of the records, as in the name, where files are parted by it
 	// Of the whole cut, of which an object is one. They say how many objects and records it has,
 	// those of them that were gone from the log before they could be stored, and those that
 	// compaction had taken.
@@ -256,7 +257,10 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 	if f.class == partition.DeadLetter {
 		ext, contentType = ".ndjson", "application/x-ndjson"
 	}
-	n := &name{id: id, topic: id.topic, start: c.start, end: end, formatExt: ext, compExt: compExt}
+	n := &name{
+		id: id, topic: id.topic, start: c.start, end: end, schema: schemaName(f.schema),
+		formatExt: ext, compExt: compExt,
+	}
 	opts := PutOptions{
 		ContentType: contentType,
 		Metadata: map[string]string{
@@ -282,6 +286,9 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 	}
 	if c.losses.compacted > 0 {
 		opts.Metadata[MetaCutCompact] = strconv.FormatInt(c.losses.compacted, 10)
+	}
+	if n.schema != "" {
+		opts.Metadata[MetaSchema] = n.schema[1:]
 	}
 	if id.life != "" {
 		opts.Metadata[MetaLife] = id.life

@@ -31,7 +31,7 @@ func newAvro(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 		return nil, errCompression("avro", comp.name)
 	}
 	fingerprint := c.fingerprint("avro 3", comp.name, dec.Fingerprint())
-	if c.Schema != "" {
+	if c.Schema != "" && c.Schema != fromRegistry {
 		schema, err := avro.ParseWithCache(c.Schema, "", &avro.SchemaCache{})
 		if err != nil {
 			return nil, fmt.Errorf("schema: %w", err)
@@ -53,6 +53,9 @@ func newAvro(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	s, err := newStaged(c, dec, fingerprint)
 	if err != nil {
 		return nil, err
+	}
+	if of, ok := dec.(decode.AvroSchemas); ok && s.schemas != nil {
+		return newAvroRegistry(s, comp, of)
 	}
 	if s.fixed == nil {
 		return &avroInferred{staged: s, comp: comp}, nil
@@ -141,11 +144,26 @@ func (f *avroInferred) Finish(dst io.Writer, members io.Reader) error {
 	if err != nil {
 		return err
 	}
-	c := newContainer(t.avro(), f.comp)
+	var r row
+	add := func(dst []byte, s *stagedRow) ([]byte, error) {
+		r.reset()
+		if err := r.setColumns(t, s.Value); err != nil {
+			return dst, err
+		}
+		return t.appendAvro(dst, &r, s), nil
+	}
+	return writeAvro(dst, newContainer(t.avro(), f.comp), rd, sample, add)
+}
+
+// writeAvro writes a container of the rows of a sample and then of those that rd has still; add
+// appends one.
+func writeAvro(
+	dst io.Writer, c *container, rd *stagedReader, sample []stagedRow,
+	add func(dst []byte, s *stagedRow) ([]byte, error),
+) error {
 	if _, err := dst.Write(c.header); err != nil {
 		return err
 	}
-	var r row
 	var records, block []byte
 	count := 0
 	flush := func() (err error) {
@@ -161,15 +179,13 @@ func (f *avroInferred) Finish(dst io.Writer, members io.Reader) error {
 		_, err = dst.Write(block)
 		return err
 	}
-	err = rd.each(sample, func(s *stagedRow) error {
-		r.reset()
-		if err := r.setColumns(t, s.Value); err != nil {
-			return err
-		}
+	err := rd.each(sample, func(s *stagedRow) (err error) {
 		if len(s.Value) > avroBlock {
 			records = slices.Grow(records, len(s.Value)+1024)
 		}
-		records = t.appendAvro(records, &r, s)
+		if records, err = add(records, s); err != nil {
+			return err
+		}
 		rd.free()
 		if count++; len(records) < avroBlock {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,8 @@ type column struct {
 	elem     *column   // of a list
 	id       int       // its slot
 
-	precision, scale int // of a decimal
+	precision, scale int  // of a decimal
+	anyFloat         bool // a float may be a text: one that is no number
 
 	leaf         int // Parquet: index of the leaf, and its levels
 	maxRep, defs byte
@@ -545,6 +547,10 @@ func (r *row) convert(c *column, n *node) (v scalar, ok bool) {
 		}
 		return v, ok
 	case tFloat, tDouble:
+		if n.kind == text && c.anyFloat {
+			v.f, ok = noNumbers[view(n.val)]
+			return v, ok
+		}
 		if n.kind != number {
 			return v, false
 		}
@@ -585,6 +591,9 @@ func (r *row) convert(c *column, n *node) (v scalar, ok bool) {
 	}
 	return v, false
 }
+
+// noNumbers are what package decode writes of floats that JSON has no numbers for.
+var noNumbers = map[string]float64{"NaN": math.NaN(), "+Inf": math.Inf(1), "-Inf": math.Inf(-1)}
 
 func floorDay(s int64) int64 { return (s - ((s%86400)+86400)%86400) / 86400 }
 

@@ -29,7 +29,7 @@ type Config struct {
 	Null      string `hcl:"null,optional" doc:"delimited: stands for fields that are missing or null."`
 
 	Columns        []Column `hcl:"column,block" doc:"delimited, avro, parquet: columns in order; needed for delimited, inferred for the others when there are none."`
-	Schema         string   `hcl:"schema,optional" doc:"avro: schema as JSON text, such as file(\"event.avsc\")."`
+	Schema         string   `hcl:"schema,optional" doc:"avro: schema as JSON text, such as file(\"event.avsc\"). avro, parquet: \"registry\" takes the schema of the values, of decode avro or protobuf: a file holds records of one schema, whose id stands in its name before the extensions (.s12), so a new version, whether it is compatible or not, is another file in the same place. With avro, values of avro are written as they are. Columns have the types of the schema, those of 64 unsigned bits are decimals, times of protobuf are timestamp_ns; what is of several types, a map or a list of anything but scalars is JSON."`
 	Sample         int      `hcl:"sample,optional" doc:"avro, parquet: records of an object that its schema is inferred from."`
 	Nested         string   `hcl:"nested,optional" oneof:"group|json" doc:"avro, parquet: inferred objects become groups, or columns with JSON."`
 	ColumnCase     string   `json:",omitempty" hcl:"column_case,optional" oneof:"keep|lower|snake" doc:"avro, parquet: names of inferred columns: as the fields', in lower case, or in snake_case (userID becomes user_id). Of fields whose names become one, the first is the column."`
@@ -107,7 +107,8 @@ func (c *Config) Validate() error {
 	if c.ColumnCase != "" {
 		oneOf("column_case", c.ColumnCase, "keep", "lower", "snake")
 	}
-	table := c.Type == "avro" && c.Schema == "" || c.Type == "parquet"
+	table := c.Type == "avro" && (c.Schema == "" || c.Schema == fromRegistry) ||
+		c.Type == "parquet"
 	if !table && (c.ColumnCase != "" || len(c.Omit) > 0 || c.OmitPathFields) {
 		bad("column_case, omit, omit_path_fields: only for parquet, and for avro without a schema")
 	}
@@ -138,7 +139,11 @@ func (c *Config) Validate() error {
 			c.Extra,
 		)
 	}
-	if c.Schema != "" {
+	if c.Schema == fromRegistry {
+		if c.Type != "avro" && c.Type != "parquet" || len(c.Columns) > 0 {
+			bad("schema: \"registry\" is for avro and parquet, and not together with column")
+		}
+	} else if c.Schema != "" {
 		if c.Type != "avro" || len(c.Columns) > 0 {
 			bad("schema: only for avro, and not together with column")
 		} else if s, err := avro.ParseWithCache(c.Schema, "", &avro.SchemaCache{}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
@@ -39,6 +40,14 @@ type Finisher interface {
 	// Finish reads the members and writes the file. It reads members once, in order, and holds no
 	// more in memory than a row group.
 	Finish(dst io.Writer, members io.Reader) error
+}
+
+// Splitter is a Format that may part records into files by their schemas.
+type Splitter interface {
+	Format
+	// AppendSchemaKey appends what tells the schema of a record, which is a function of the record
+	// alone; nothing if files are not parted. All rows of a file must have the same.
+	AppendSchemaKey(dst []byte, r *record.Record) []byte
 }
 
 // table is the catalogue of formats.

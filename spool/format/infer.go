@@ -112,13 +112,7 @@ func (a *sampler) inferElements(s *shape, n node) {
 // are extra.
 func (s *shape) columns(path []string, c *Config, left *int) []*column {
 	var out []*column
-	taken := map[string]bool{}
-	if len(path) == 0 {
-		taken[strings.ToLower(c.Extra)] = true
-		for _, name := range []string{"_topic", "_partition", "_offset", "_time", "_key"} {
-			taken[name] = taken[name] || c.Metadata
-		}
-	}
+	taken := takenNames(len(path) == 0, c)
 	for _, m := range s.members {
 		if c.omits(path, m.name) {
 			continue
@@ -135,6 +129,18 @@ func (s *shape) columns(path []string, c *Config, left *int) []*column {
 		}
 	}
 	return out
+}
+
+// takenNames are those, in lower case, that columns of values cannot have.
+func takenNames(top bool, c *Config) map[string]bool {
+	taken := map[string]bool{}
+	if top {
+		taken[strings.ToLower(c.Extra)] = true
+		for _, name := range []string{"_topic", "_partition", "_offset", "_time", "_key"} {
+			taken[name] = taken[name] || c.Metadata
+		}
+	}
+	return taken
 }
 
 // column returns the column for what has been seen, or nil if that was nothing but nulls.

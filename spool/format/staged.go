@@ -20,7 +20,8 @@ import (
 //	length | offset | time | partition | topic | key length + 1, or 0 | key | content
 //
 // (varints), members are those, compressed, and the file is made of them in the end. The content is
-// JSON, or cells where a schema of declared columns is laid over it already.
+// JSON, or cells where a schema of declared columns is laid over it already, and the key of its
+// schema is before it where that is the values' own.
 type staged struct {
 	cfg         Config
 	dec         decode.Decoder
@@ -29,6 +30,10 @@ type staged struct {
 	cells       bool         // rows are kept as cells of the fixed schema
 	rows        sync.Pool
 	fingerprint string
+
+	// Of files that have the schemas of their records, whose key stands before a row's content.
+	schemas decode.Schemas
+	tables  sync.Map // *tableSchema by key
 }
 
 func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, error) {
@@ -45,6 +50,9 @@ func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, erro
 		keep:        keep,
 		fingerprint: fingerprint,
 		rows:        sync.Pool{New: func() any { return &stagedScratch{} }},
+	}
+	if c.Schema == fromRegistry {
+		return s, s.useSchemas()
 	}
 	if len(c.Columns) > 0 {
 		s.fixed = newTable(declared(c.Columns), c)
@@ -89,11 +97,18 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	if t.json, err = s.appendJSON(t.json[:0], in.Record); err != nil {
 		return dst, err
 	}
-	content := t.json
+	content, table := t.json, s.fixed
+	if s.schemas != nil {
+		if t.content, table, err = s.keyed(t.content[:0], in.Record); err != nil {
+			return dst, err
+		}
+		t.content = append(t.content, t.json...)
+		content = t.content
+	}
 	// What does not fit is found now, while it can be a dead letter still.
 	t.row.reset()
-	if s.fixed != nil {
-		err = t.row.setColumns(s.fixed, t.json)
+	if table != nil {
+		err = t.row.setColumns(table, t.json)
 	} else if err = valid(t.json); err == nil && bytes.TrimLeft(t.json, " \t\r\n")[0] != '{' {
 		err = errNoObject
 	}
@@ -104,6 +119,10 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 		t.content = s.fixed.appendCells(t.content[:0], &t.row)
 		content = t.content
 	}
+	return s.appendStaged(dst, in, content), nil
+}
+
+func (s *staged) appendStaged(dst []byte, in *partition.Input, content []byte) []byte {
 	var head [4 * binary.MaxVarintLen64]byte
 	h := binary.AppendVarint(head[:0], in.Record.Offset)
 	h = binary.AppendVarint(h, in.Record.Time)
@@ -133,7 +152,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	dst = append(dst, h...)
 	dst = append(binary.AppendUvarint(dst, uint64(len(topic))), topic...)
 	dst = append(binary.AppendUvarint(dst, keyLen), key...)
-	return append(dst, content...), nil
+	return append(dst, content...)
 }
 
 // appendJSON appends a value as JSON. A tombstone has its key and place, and no fields.
@@ -160,12 +179,15 @@ type stagedRow struct {
 	record.Record // Value is the content
 	topic         string
 	partition     int32
+	key           string // of the schema
 }
 
 // stagedReader reads the rows of members. They lie in a slab, until free is called.
 type stagedReader struct {
 	br    *bufio.Reader
+	keyed bool // a key is before each content
 	topic string
+	key   string
 	slab  []byte
 	used  int
 	row   stagedRow
@@ -211,6 +233,12 @@ func (r *stagedReader) next() (*stagedRow, error) {
 	if n := q.uvarint(); n > 0 {
 		row.Key = q.bytes(n - 1)
 	}
+	if r.keyed {
+		if b := q.bytes(q.uvarint()); string(b) != r.key {
+			r.key = string(b)
+		}
+		row.key = r.key
+	}
 	if q.bad {
 		return nil, errors.New("working file: damaged row")
 	}
@@ -222,6 +250,15 @@ func (r *stagedReader) next() (*stagedRow, error) {
 func (s *staged) table(r *stagedReader) (*tableSchema, []stagedRow, error) {
 	if s.fixed != nil {
 		return s.fixed, nil, nil
+	}
+	if s.schemas != nil {
+		r.keyed = true
+		first, err := r.next()
+		if err != nil {
+			return nil, nil, err
+		}
+		t, err := s.tableOf(first.key)
+		return t, []stagedRow{*first}, err
 	}
 	var sample []stagedRow
 	seen := sampler{nested: s.cfg.Nested == "group"}

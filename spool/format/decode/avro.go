@@ -12,9 +12,15 @@ import (
 
 // avroDecoder reads Avro's binary encoding in a frame that names the schema.
 type avroDecoder struct {
-	*catalogue[avro.Schema]
+	*catalogue[*registeredAvro]
 	client *client
 	frame  string
+}
+
+// registeredAvro is a schema, and its text without references.
+type registeredAvro struct {
+	schema avro.Schema
+	text   string
 }
 
 func newAvro(r *Registry, frame string) (*avroDecoder, error) {
@@ -44,7 +50,7 @@ func (d *avroDecoder) AppendJSON(dst, value []byte, headers []record.Header) ([]
 	if err != nil {
 		return dst, err
 	}
-	out, rest, err := AppendAvro(dst, body, schema)
+	out, rest, err := AppendAvro(dst, body, schema.schema)
 	if err != nil {
 		return dst, err
 	}
@@ -54,13 +60,13 @@ func (d *avroDecoder) AppendJSON(dst, value []byte, headers []record.Header) ([]
 	return out, nil
 }
 
-func (d *avroDecoder) fetchSchema(ctx context.Context, id schemaID) (avro.Schema, error) {
+func (d *avroDecoder) fetchSchema(ctx context.Context, id schemaID) (*registeredAvro, error) {
 	if id.kind != confluentID {
 		text, err := d.client.apicurio(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("avro: %w", err)
 		}
-		return parse(id, text, nil)
+		return registered(id, text)
 	}
 	s, err := d.client.confluent.SchemaByID(ctx, int(id.id))
 	switch {
@@ -73,22 +79,37 @@ func (d *avroDecoder) fetchSchema(ctx context.Context, id schemaID) (avro.Schema
 	case len(s.References) > 0:
 		return d.withReferences(ctx, id, s)
 	}
-	return parse(id, s.Schema, nil)
+	return registered(id, s.Schema)
+}
+
+func registered(id schemaID, text string) (*registeredAvro, error) {
+	schema, err := parse(id, text, nil)
+	return &registeredAvro{schema, text}, err
 }
 
 // withReferences reads the schemas that s names before s itself.
 func (d *avroDecoder) withReferences(
 	ctx context.Context, id schemaID, s sr.Schema,
-) (avro.Schema, error) {
+) (*registeredAvro, error) {
 	cache := &avro.SchemaCache{}
+	var texts []string
 	err := d.client.references(ctx, s.References, func(_ string, sub sr.Schema) error {
+		texts = append(texts, sub.Schema)
 		_, err := parse(id, sub.Schema, cache)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return parse(id, s.Schema, cache)
+	schema, err := parse(id, s.Schema, cache)
+	if err != nil {
+		return nil, err
+	}
+	text, err := inlineAvro(s.Schema, texts)
+	if err != nil {
+		return nil, fmt.Errorf("avro: schema %v: %w", id, err)
+	}
+	return &registeredAvro{schema, text}, nil
 }
 
 // references calls use for what refs name, and before for what that refers to.

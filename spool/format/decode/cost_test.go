@@ -173,7 +173,7 @@ func TestMissingSchemasAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := schemaID{id: 1 << 31}
-	d.schemas[known] = &entry[avro.Schema]{} // one that is known stays
+	d.schemas[known] = &entry[*registeredAvro]{} // one that is known stays
 	for id := range uint32(maxMissing + 100) {
 		if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, id), nil); err == nil {
 			t.Fatal("no error")

@@ -12,5 +12,6 @@
 //   - Avro: avro.go, transcode.go (binary to JSON)
 //   - Protobuf: protobuf.go, protoschema.go (descriptors), prototext.go, protobody.go and
 //     protolex.go (.proto files), protoread.go, protoknown.go and protogoogle.go (well-known types)
+//   - what schemas say of the fields of values: shape.go, shapeavro.go, shapeproto.go
 //   - Thrift: thrift.go; MessagePack: msgpack.go
 package decode

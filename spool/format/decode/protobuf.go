@@ -120,6 +120,19 @@ func (d *protobufDecoder) messageOf(pool *protoPool, body []byte) (*protoMessage
 // byIndex reads the path of a message within its file: the number of indexes and these, each in a
 // zigzag varint; a single zero for the first message.
 func (o *protoPool) byIndex(body []byte) (*protoMessage, []byte, error) {
+	path, body, err := messageIndexes(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	if body == nil {
+		body = []byte{}
+	}
+	m, err := o.at(path)
+	return m, body, err
+}
+
+// messageIndexes reads a path, and returns what is behind it.
+func messageIndexes(body []byte) (path []int64, rest []byte, err error) {
 	next := func() (int64, error) {
 		v, n := binary.Varint(body)
 		if n <= 0 {
@@ -132,7 +145,7 @@ func (o *protoPool) byIndex(body []byte) (*protoMessage, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	path := []int64{0}
+	path = []int64{0}
 	if count != 0 {
 		if count < 0 || count > maxDepth {
 			return nil, nil, fmt.Errorf("a message %d levels down", count)
@@ -146,38 +159,46 @@ func (o *protoPool) byIndex(body []byte) (*protoMessage, []byte, error) {
 			path = append(path, i)
 		}
 	}
-	if body == nil {
-		body = []byte{}
-	}
-	var m *protoMessage
+	return path, body, nil
+}
+
+// at returns the message at a path of the file that was added last.
+func (o *protoPool) at(path []int64) (m *protoMessage, err error) {
 	among := o.last
 	for _, i := range path {
 		if i < 0 || i >= int64(len(among)) {
-			return nil, body, fmt.Errorf("the schema has no message %d", path)
+			return nil, fmt.Errorf("the schema has no message %d", path)
 		}
 		m = among[i]
 		among = m.nested
 	}
-	return m, body, nil
+	return m, nil
 }
 
 // byRef reads the name of a message: a message of its own, with its length before it.
 func (o *protoPool) byRef(body []byte) (*protoMessage, []byte, error) {
+	name, rest, err := messageRef(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := o.find(name)
+	return m, rest, err
+}
+
+func messageRef(body []byte) (name string, rest []byte, err error) {
 	ref, n := protowire.ConsumeBytes(body)
 	if n < 0 {
-		return nil, nil, errors.New("no name of a message before it")
+		return "", nil, errors.New("no name of a message before it")
 	}
-	name := ""
 	if err := each(ref, func(num protowire.Number, _ uint64, data []byte) error {
 		if num == 1 {
 			name = string(data)
 		}
 		return nil
 	}); err != nil {
-		return nil, nil, errors.New("no name of a message before it")
+		return "", nil, errors.New("no name of a message before it")
 	}
-	m, err := o.find(name)
-	return m, body[n:], err
+	return name, body[n:], nil
 }
 
 func (d *protobufDecoder) fetchSchema(ctx context.Context, id schemaID) (*protoPool, error) {
