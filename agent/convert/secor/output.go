@@ -246,6 +246,13 @@ func (c *converter) path() {
 	}
 }
 
+// ownSchema gives files the schema of the values, as Secor does, where they are Avro of a registry.
+func ownSchema(output, format *draft.Block) {
+	if d := output.Find("decode"); d != nil && d.Type() == "avro" {
+		format.Set("schema", draft.Text("registry"))
+	}
+}
+
 func fieldPart(name string) draft.Part {
 	if identifier.MatchString(name) {
 		return draft.Tmpl("field." + name)
@@ -433,6 +440,7 @@ func (c *converter) format() {
 	case strings.Contains(name, "Parquet"):
 		f := b.Add("format", "parquet")
 		if strings.HasPrefix(name, "Avro") {
+			ownSchema(b, f)
 			c.carry(x)
 		} else {
 			c.d.Lost(
@@ -441,7 +449,7 @@ func (c *converter) format() {
 			)
 		}
 	case strings.HasPrefix(name, "Avro"):
-		b.Add("format", "avro")
+		ownSchema(b, b.Add("format", "avro"))
 		c.carry(x)
 	default:
 		f := b.Add("format", "raw")

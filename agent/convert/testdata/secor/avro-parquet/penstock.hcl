@@ -36,7 +36,9 @@ output "s3" "lake" {
   }
   file_name   = "1_${partition}_${start}.parquet"
   compression = "snappy"
-  format "parquet" {}
+  format "parquet" {
+    schema = "registry"
+  }
   roll {
     size = "256MiB"
   }
