@@ -125,9 +125,10 @@ func (a *agent) write(ctx context.Context, l load) {
 		}
 		next = next.Add(every)
 		now := time.Now().UnixNano()
+		first := a.log.End()
 		recs := make([]record.Record, l.lines)
 		for i := range recs {
-			recs[i] = record.Record{Time: now, Value: line}
+			recs[i] = record.Record{Offset: first + int64(i), Time: now, Value: line}
 		}
 		a.log.Append(record.FromRecords("app", a.origin, recs))
 	}

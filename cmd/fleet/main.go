@@ -32,6 +32,7 @@ type options struct {
 	agents         []int
 	warmup, window time.Duration
 	outage, after  time.Duration
+	patience       time.Duration
 	partitions     int
 }
 
@@ -64,6 +65,9 @@ func run(ctx context.Context, args []string) error {
 	fs.DurationVar(
 		&o.after, "after", 10*time.Second,
 		"failover.after, recover and object_age of the agents in an outage",
+	)
+	fs.DurationVar(
+		&o.patience, "patience", 2*time.Minute, "how long after an outage the overflow may take",
 	)
 	if err := fs.Parse(args); err != nil {
 		return err

@@ -94,8 +94,13 @@ func (o *options) runOutage(ctx context.Context, c *servers.Cluster, dir string)
 		default:
 		}
 		kept := store.count(ctx)
-		if !away && kept == 0 || second() > int((o.outage+3*time.Minute).Seconds()) {
+		if !away && kept == 0 || second() > int((o.outage+o.patience).Seconds()) {
 			fmt.Printf("%7s %s\n%d objects left, %.0f records delivered\n", "peak", l.peak, kept, l.delivered)
+			for i, key := range store.Keys("") {
+				if i < 3 {
+					fmt.Println("left:", key)
+				}
+			}
 			return nil
 		}
 	}
