@@ -14,6 +14,8 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
 	github.com/elastic github.com/twmb/franz-go/pkg/sr \
+	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
+	github.com/google/go-cmp github.com/twpayne \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.
