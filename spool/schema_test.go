@@ -73,7 +73,7 @@ func TestFilesByTheSchemasOfARegistry(t *testing.T) {
 				c.Format = formatOf(kind, func(f *format.Config) { f.Schema = "registry" })
 			}
 			if i == 1 {
-				interrupt(t, s, topic, 4, set)
+				interrupt(t, s, topic, 2, set)
 			}
 			drainAll(t, s, topic, 100-69*i, set)
 		}
