@@ -65,7 +65,7 @@ type Failover struct {
 	AfterReplay string        `hcl:"after_replay,optional" oneof:"delete|keep" doc:"Whether replayed objects are deleted or moved under replayed/."`
 	Prefix      string        `hcl:"prefix,optional" doc:"First part of the overflow objects' names."`
 	ObjectSize  int64         `hcl:"object_size,optional" unit:"bytes" doc:"Compressed size at which an overflow object is finished; it is held in memory until then."`
-	ObjectAge   time.Duration `hcl:"object_age,optional" doc:"Time after which an overflow object is finished whatever its size."`
+	ObjectAge   time.Duration `hcl:"object_age,optional" doc:"Time after which an overflow object is finished at the latest, whatever its size; up to a half sooner by chance, so that many agents do not write to the store at once."`
 }
 
 // SetDefaults presets the optional attributes.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -174,7 +175,7 @@ func (v *mover) next(ctx, quit context.Context) error {
 			break
 		}
 		if end == pos {
-			deadline = time.Now().Add(v.cfg.ObjectAge)
+			deadline = time.Now().Add(ageOf(v.cfg.ObjectAge))
 		}
 		if b2 := deliver.From(b, pos); b2 != nil {
 			if err := v.add(b2); err != nil {
@@ -186,6 +187,10 @@ func (v *mover) next(ctx, quit context.Context) error {
 	v.at = end
 	return v.putObject(ctx, pos, end, w)
 }
+
+// ageOf returns when an object is finished, by chance within the second half of object_age: agents
+// that turned to the store together do not write to it in step.
+func ageOf(longest time.Duration) time.Duration { return longest - rand.N(longest/2+1) }
 
 // add puts a batch into the object, and notes that once it is committed.
 func (v *mover) add(b *record.Batch) error {
