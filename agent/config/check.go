@@ -24,6 +24,7 @@ func (l *loader) checkPipelines() {
 		l.warnUnused()
 	}
 	l.checkPorts()
+	l.checkReadTwice()
 }
 
 // newPipeline writes a pipeline of all there is, to be pasted.
@@ -234,48 +235,6 @@ func (l *loader) checkOverflow(p *Pipeline) {
 			"buffer.when_full: %s has no failover: while it is behind, the buffer stays full and inputs wait",
 			list(without),
 		)
-	}
-}
-
-// removes is the configuration of an input that may remove what it has read.
-type removes interface {
-	// Removes returns the attribute that says so, or "" if it does not.
-	Removes() string
-}
-
-// drops is the configuration of a buffer.
-type drops interface {
-	// Drops reports whether a full buffer discards what no output has.
-	Drops() bool
-}
-
-// checkRemoval finds inputs that would remove what no output has: the only copy of a record that
-// was dropped.
-func (l *loader) checkRemoval(p *Pipeline) {
-	for _, id := range p.From {
-		inst := l.cfg.Find(id)
-		if inst == nil {
-			continue
-		}
-		c, ok := inst.Config.(removes)
-		if !ok || c.Removes() == "" {
-			continue
-		}
-		if d, ok := p.Buffer.(drops); ok && d.Drops() {
-			l.report.errorf(
-				p.positions.position("buffer.when_full"), `Write when_full = "block" or "overflow".`,
-				"buffer.when_full: what is dropped would be gone for good: %s has %s",
-				id, c.Removes(),
-			)
-		}
-		if p.MayLeaveUnrouted() && p.Unrouted == UnroutedCount {
-			l.report.errorf(
-				p.Range,
-				`Add otherwise = [output.TYPE.NAME] for the rest, or unrouted = "dead_letter".`,
-				"pipeline.%s discards records that no route takes, and %s has %s: they would be gone for good",
-				p.Name, id, c.Removes(),
-			)
-		}
 	}
 }
 

@@ -50,7 +50,7 @@
 //     that are too long), charset.go, delimiter.go, tag.go; container.go and kubepath.go (logs of
 //     containers); sample.go (all of it without a file, for "penstock try")
 //   - files that have been read to their end: afterread.go (which are), disposer.go (deleting and
-//     moving)
+//     moving), meet.go (whether another input reads them, too)
 //   - compressed files: formats.go, compressed.go, backlog.go
 //   - what may not be read yet: limits.go (rate limits)
 //   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), handle.go and

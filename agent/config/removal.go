@@ -1,0 +1,79 @@
+package config
+
+// removes is the configuration of an input that may remove what it has read.
+type removes interface {
+	// Removes returns the attribute that says so, or "" if it does not.
+	Removes() string
+	// ReadsWith returns one of its patterns for what may be read by another input too, which has
+	// the configuration other; "" if there is none.
+	ReadsWith(other any) string
+}
+
+// drops is the configuration of a buffer.
+type drops interface {
+	// Drops reports whether a full buffer discards what no output has.
+	Drops() bool
+}
+
+// checkRemoval finds inputs that would remove what no output has: the only copy of a record that
+// was dropped.
+func (l *loader) checkRemoval(p *Pipeline) {
+	for _, id := range p.From {
+		inst := l.cfg.Find(id)
+		if inst == nil {
+			continue
+		}
+		c, ok := inst.Config.(removes)
+		if !ok || c.Removes() == "" {
+			continue
+		}
+		if d, ok := p.Buffer.(drops); ok && d.Drops() {
+			l.report.errorf(
+				p.positions.position("buffer.when_full"), `Write when_full = "block" or "overflow".`,
+				"buffer.when_full: what is dropped would be gone for good: %s has %s",
+				id, c.Removes(),
+			)
+		}
+		if p.MayLeaveUnrouted() && p.Unrouted == UnroutedCount {
+			l.report.errorf(
+				p.Range,
+				`Add otherwise = [output.TYPE.NAME] for the rest, or unrouted = "dead_letter".`,
+				"pipeline.%s discards records that no route takes, and %s has %s: they would be gone for good",
+				p.Name, id, c.Removes(),
+			)
+		}
+	}
+}
+
+// checkReadTwice finds inputs that may be left nothing to read by one that removes it, and knows
+// nothing of how far they have come.
+func (l *loader) checkReadTwice() {
+	used := map[string]*Instance{}
+	var ids []string
+	for _, p := range l.cfg.Pipelines {
+		for _, id := range p.From {
+			if inst := l.cfg.Find(id); inst != nil && !l.wrong[id] && used[id] == nil {
+				used[id], ids = inst, append(ids, id)
+			}
+		}
+	}
+	for _, id := range ids {
+		c, ok := used[id].Config.(removes)
+		if !ok || c.Removes() == "" {
+			continue
+		}
+		for _, other := range ids {
+			if other == id {
+				continue
+			}
+			if pattern := c.ReadsWith(used[other].Config); pattern != "" {
+				l.report.errorf(
+					used[id].positions.position("paths"),
+					"Add the outputs of the other's pipeline to that of this one, or exclude there what is removed here.",
+					"%s: paths: what matches %s may be read by %s, too: it would be removed before that has read it",
+					id, pattern, other,
+				)
+			}
+		}
+	}
+}
