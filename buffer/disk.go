@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record/durable"
 	"golang.org/x/sys/unix"
@@ -29,10 +30,11 @@ const (
 	stepRead    step = "open for reading"
 )
 
-// disk does what segments ask of the file system, unless fault says otherwise. It is nil outside of
-// tests.
+// disk does what segments ask of the file system, unless fault says otherwise. Both fields are zero
+// outside of tests.
 type disk struct {
-	fault func(s step, path string) error
+	fault    func(s step, path string) error
+	patience time.Duration // instead of closePatience
 }
 
 func (d disk) try(s step, path string) error {

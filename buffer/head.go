@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -236,7 +237,7 @@ func (h *head) full(size, segmentSize int64, groups int) bool {
 
 // close flushes and closes the database; what was reserved and not used goes back to the disk.
 func (h *head) close() error {
-	return errors.Join(h.disk.try(stepFlush, h.dir), h.closeDatabase(), h.closeFiles())
+	return errors.Join(h.closeDatabase(), h.closeFiles())
 }
 
 // closePatience is how long a database may take to be closed. It takes milliseconds.
@@ -250,8 +251,8 @@ var errStuck = errors.New("the database could not be closed: its disk takes noth
 // may be until the process ends.
 func (h *head) closeDatabase() error {
 	closed := make(chan error, 1)
-	go func() { closed <- h.db.Close() }()
-	timer := time.NewTimer(closePatience)
+	go func() { closed <- errors.Join(h.disk.try(stepFlush, h.dir), h.db.Close()) }()
+	timer := time.NewTimer(cmp.Or(h.disk.patience, closePatience))
 	defer timer.Stop()
 	select {
 	case err := <-closed:

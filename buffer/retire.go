@@ -48,7 +48,7 @@ func (c *chain) retire(s *segment, h *head) {
 		if err != nil {
 			c.dir.log.Warn(
 				"buffer: segment did not close cleanly; it will be read as after a crash",
-				"error", err, "segment", h.dir,
+				"error", err, "segment", h.dir, "do", adviceFor(err),
 			)
 		}
 		c.mu.Lock()

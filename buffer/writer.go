@@ -425,8 +425,10 @@ func (w *writer) finish(err error) {
 	b.mu.Lock()
 	b.chain.retiring++
 	b.mu.Unlock()
+	discarded := make(chan error, 1) // either may take closePatience
+	go func() { discarded <- w.ahead.discard() }()
 	b.chain.retire(w.seg, w.head)
-	if err := w.ahead.discard(); err != nil {
+	if err := <-discarded; err != nil {
 		b.opt.Log.Warn("buffer: remove unused segment", "error", err)
 	}
 }
