@@ -101,7 +101,7 @@ func TestStopWaitsForTheDatabasesAtTheSameTime(t *testing.T) {
 	s, dir := &stuck{free: make(chan struct{})}, filepath.Join(t.TempDir(), "b")
 	free := sync.OnceFunc(func() { close(s.free) })
 	b, _ := openStuck(t, dir, s, time.Hour)
-	t.Cleanup(free) // before it is closed
+	t.Cleanup(free)    // before it is closed
 	fillAcked(t, b, 8) // the next segment is opened ahead
 	runtest.Until(t, "a segment is opened ahead", func() bool {
 		_, heads := segmentDirs(t, dir)

@@ -39,8 +39,8 @@ func embeddedKafka(t *testing.T) stopper {
 	return b
 }
 
-func realKafka(t *testing.T) stopper {
-	k, err := servers.NewKafka(t.TempDir())
+func realKafka(t *testing.T, settings ...string) stopper {
+	k, err := servers.NewKafka(t.TempDir(), settings...)
 	if errors.Is(err, servers.ErrMissing) {
 		t.Skip(err)
 	}

@@ -20,7 +20,7 @@ func TestExactlyOnceTwinStops(t *testing.T) {
 	parallel(t)
 	broker := embeddedKafka
 	if runtest.Long() {
-		broker = realKafka
+		broker = func(t *testing.T) stopper { return realKafka(t) }
 	}
 	twinStops(t, broker(t))
 }
