@@ -114,8 +114,13 @@ func TestRealTopicMadeAgain(t *testing.T) {
 				produce := func(p int32, values []string) {
 					t.Helper()
 					for _, v := range values {
-						if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: p, Value: []byte(v)}).
-							FirstErr(); err != nil {
+						r := &kgo.Record{Topic: topic, Partition: p, Value: []byte(v)}
+						err := cl.ProduceSync(t.Context(), r).FirstErr()
+						for errors.Is(err, kerr.UnknownTopicID) { // what the client knows is older
+							cl.PurgeTopicsFromClient(topic)
+							err = cl.ProduceSync(t.Context(), r).FirstErr()
+						}
+						if err != nil {
 							t.Fatal(err)
 						}
 					}

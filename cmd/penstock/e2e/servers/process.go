@@ -103,13 +103,20 @@ func (p *process) waitListening(ctx context.Context, addr string) error {
 	}
 }
 
+// given has the ports that were handed out: who got one may not listen yet.
+var given sync.Map
+
 // FreePort returns a loopback port that nobody listens on now, and that the system gives to nobody
-// of itself: it is free as well when a server comes back to it.
+// of itself: it is free as well when a server comes back to it. A process is given none twice.
 func FreePort() (int, error) {
 	var err error
 	for range 100 {
 		var l net.Listener
 		port := 20000 + rand.IntN(12000) // ports for connections begin at 32768, or above
+		if _, twice := given.LoadOrStore(port, true); twice {
+			err = fmt.Errorf("port %d was handed out before", port)
+			continue
+		}
 		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			return port, l.Close()
 		}
