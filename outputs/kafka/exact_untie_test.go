@@ -86,14 +86,14 @@ func TestExactlyOnceEndsOnceMoreWhatTheGroupHasMissed(t *testing.T) {
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
 	group := newDeafGroup(c)
 	r := newExactRig(t, c)
-	stop, wait := r.drain(r.output())
+	stop, _ := r.drain(r.output())
 	r.add(10, 50)
 	r.until("a commit", func() bool { pos, _ := r.log.Committed(); return pos == 500 })
 	r.log.Owner() // the crash
 	stop()
 	group.missEnd()
 	r.add(10, 50)
-	stop, wait = r.drain(r.output())
+	stop, wait := r.drain(r.output())
 	defer stop()
 	r.until("another commit", func() bool { pos, _ := r.log.Committed(); return pos == 1000 })
 	if n := counter(t, r.writerReg, "penstock_kafka_transactions_total",
