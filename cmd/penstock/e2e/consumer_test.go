@@ -238,6 +238,11 @@ func crashConsumers(
 	if !up {
 		toggle(t, broker, &up)
 	}
+	for _, m := range c.members { // all may be down by now
+		if m.cmd == nil {
+			m.start()
+		}
+	}
 	// A machine that is slow writes on until there is something to be wrong.
 	enough := 2 * 12 * lakePartitions // two cuts of twelve hours
 	runtest.Within(t, 2*time.Minute, func() bool {
@@ -248,9 +253,7 @@ func crashConsumers(
 	}
 	lake.fail(0)
 	for i, m := range c.members {
-		if m.cmd == nil {
-			m.start()
-		} else if !m.running() {
+		if !m.running() {
 			t.Errorf("member %d ended by itself", i+1)
 		}
 	}
