@@ -8,8 +8,8 @@ type metrics struct {
 	split, retimed prometheus.Counter
 	renumbered     prometheus.Counter
 
-	committed, aborted, untied prometheus.Counter
-	absent                     *prometheus.GaugeVec
+	committed, aborted, endedAgain prometheus.Counter
+	absent                         *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -43,7 +43,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "penstock_kafka_transactions_total",
 		Help: "Transactions that were committed, and that were given up: what they held is sent again, and readers see it once. Result ended_again is of those whose end the group's coordinator had missed, so that it was repeated.",
 	}, []string{"result"})
-	m.untied = txns.WithLabelValues("ended_again")
+	m.endedAgain = txns.WithLabelValues("ended_again")
 	m.committed, m.aborted = txns.WithLabelValues("committed"), txns.WithLabelValues("aborted")
 	m.absent = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "penstock_kafka_topic_unavailable",

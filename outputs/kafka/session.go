@@ -340,8 +340,8 @@ func (e sessionEvents) Broken(err error) {
 
 func (e sessionEvents) Delayed(err error) { e.s.w.failing.failed(e.key(), err) }
 
-func (e sessionEvents) Untied(committed bool) {
-	e.s.w.metrics.untied.Inc()
+func (e sessionEvents) EndedAgain(committed bool) {
+	e.s.w.metrics.endedAgain.Inc()
 	e.s.w.env.Log.Warn(
 		"Kafka's group coordinator still held this output's position as one of an open transaction, long after that had ended: it was ended once more, in the same way",
 		"transactional_id", e.s.id, "committed", committed,

@@ -149,7 +149,8 @@ func (c *calls) do(ctx context.Context, call *Call) Answer {
 		return c.missing(call, fmt.Errorf("find the coordinator: %w", err))
 	}
 	resp, err := c.cl.Broker(int(at)).Request(ctx, c.request(call))
-	if err != nil && strings.Contains(err.Error(), "too old") { // franz-go's own word for it
+	if call.Kind == CallDescribe && err != nil &&
+		strings.Contains(err.Error(), "too old") { // franz-go's own word for it
 		return Answer{Code: kerr.UnsupportedVersion.Code}
 	}
 	if err != nil {

@@ -38,9 +38,9 @@ type TxnEvents interface {
 	// Delayed tells of a failed attempt that will be repeated.
 	Delayed(error)
 
-	// Untied tells that the group took a position for part of an open transaction which its
-	// coordinator had ended long before, and that this is over; see Txn.untie.
-	Untied(committed bool)
+	// EndedAgain tells that the group took a position for part of an open transaction which its
+	// coordinator had ended long before, and that this is over; see Txn.endAgain.
+	EndedAgain(committed bool)
 }
 
 // CallKind is a kind of request to a coordinator.
@@ -126,14 +126,14 @@ type Txn struct {
 	notBefore int64
 	since     int64 // when the step that is under way began
 
-	outcome   TxnState // of the last transaction before the last Init
-	untold    int      // failures to learn it, in a row
-	open      bool     // brokers may know of a transaction that is not complete
-	id        int64
-	epoch     int16
-	position  int64
-	metadata  string
-	committed Stored // the last, as far as known; for Faults
+	outcome    TxnState // of the last transaction before the last Init
+	unanswered int      // attempts to learn it, in a row
+	open       bool     // brokers may know of a transaction that is not complete
+	id         int64
+	epoch      int16
+	position   int64
+	metadata   string
+	committed  Stored // the last, as far as known; for Faults
 }
 
 type txnPhase uint8
@@ -144,8 +144,8 @@ const (
 	txnDescribe
 	txnInit
 	txnFetch
-	txnUntie  // of untie: the group is added to a transaction that holds nothing else
-	txnUntied // of untie: that ends as the last one did
+	txnGroupAgain // of endAgain: the group is added to a transaction that holds nothing else
+	txnEndAgain   // of endAgain: that ends as the last one did
 	txnOpen
 	txnGroup
 	txnStore
@@ -232,11 +232,11 @@ func (t *Txn) Next(now int64) *Call {
 			return nil
 		}
 		c.Kind, t.open = CallJoin, true
-	case txnUntied:
+	case txnEndAgain:
 		if c.Kind = CallAbort; t.outcome == TxnCommitted {
 			c.Kind = CallEnd
 		}
-	case txnGroup, txnUntie:
+	case txnGroup, txnGroupAgain:
 		c.Kind, t.open = CallGroup, true
 	case txnStore:
 		c.Kind, c.Position, c.Metadata = CallStore, t.position, t.metadata
@@ -260,15 +260,8 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 		return
 	}
 	if c.Kind == CallDescribe {
-		if a.Err != nil {
-			t.untold++
-		}
-		if t.untold == describeTries || untold(a.Code) {
-			a = Answer{State: TxnUnknown}
-		}
-		if a.Err == nil {
-			t.untold = 0
-		}
+		t.described(a, now)
+		return
 	}
 	class := classifyCall(c.Kind, a)
 	if t.cfg.Faults.RetryStore && c.Kind == CallStore && a.Err != nil {
@@ -281,18 +274,11 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 		case c.Kind == CallInit:
 			t.phase = txnDescribe // it may have begun to end one, in a way that the next forgets
 		case c.Kind == CallFetch && a.Code == kerr.UnstableOffsetCommit.Code:
-			t.untie(now)
+			t.endAgain(now)
 		}
 		return
 	case callBreak:
 		t.breakUp(fmt.Errorf("%v: %w", c.Kind, a.failure()))
-		return
-	}
-	if c.Kind == CallDescribe {
-		if a.State != TxnNone {
-			t.outcome = a.State
-		}
-		t.phase = txnInit
 		return
 	}
 	t.failures, t.notBefore = 0, 0
@@ -303,6 +289,7 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 			t.breakUp(err)
 			return
 		}
+		t.unanswered = 0
 		t.enter(txnDescribe, now)
 		if t.cfg.Faults.NoInit && t.id >= 0 {
 			t.enter(txnFetch, now)
@@ -327,18 +314,18 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	case CallJoin:
 		t.m.join(c.Keys)
 	case CallGroup:
-		if t.phase == txnUntie {
-			t.enter(txnUntied, now)
+		if t.phase == txnGroupAgain {
+			t.enter(txnEndAgain, now)
 			return
 		}
 		t.enter(txnStore, now)
 	case CallStore:
 		t.enter(txnEnd, now)
 	case CallAbort:
-		t.untied(now)
+		t.endedAgain(now)
 	case CallEnd:
-		if t.phase == txnUntied {
-			t.untied(now)
+		if t.phase == txnEndAgain {
+			t.endedAgain(now)
 			return
 		}
 		t.committed, t.open = Stored{true, t.position, t.metadata}, false
@@ -352,29 +339,45 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 // what is in front of the brokers, or in their place, may not know the request.
 const describeTries = 5
 
-// untold reports whether a coordinator refuses to say how a transaction ended, or knows of none.
-func untold(code int16) bool {
-	return code == kerr.TransactionalIDNotFound.Code ||
-		code == kerr.TransactionalIDAuthorizationFailed.Code || code == kerr.UnsupportedVersion.Code
+// described takes how the last transaction ended, as far as the coordinator says. It comes before
+// each CallInit, whose waits between attempts stay as they are.
+func (t *Txn) described(a Answer, now int64) {
+	t.unanswered++
+	if a.Err == nil {
+		t.unanswered = 0
+	}
+	switch {
+	case t.unanswered >= describeTries,
+		a.Code == kerr.TransactionalIDNotFound.Code,
+		a.Code == kerr.TransactionalIDAuthorizationFailed.Code,
+		a.Code == kerr.UnsupportedVersion.Code:
+		t.outcome = TxnUnknown
+	case a.Err != nil || a.Code != 0:
+		t.delay(fmt.Errorf("%v: %w", CallDescribe, a.failure()), now)
+		return
+	case a.State != TxnNone:
+		t.outcome = a.State
+	}
+	t.phase = txnInit
 }
 
-// untie ends what has been unstable for too long. Group coordinators of Kafka (4.3.1 was seen to,
-// after it was killed) may hold a position as one of an open transaction for good, though the
+// endAgain ends what has been unstable for too long. Group coordinators of Kafka (4.3.1 was seen
+// to, after it was killed) may hold a position as one of an open transaction for good, though the
 // transaction's coordinator has ended that and has nothing open. They forget it, or take it, when
 // they are told of an end once more. So a transaction that holds nothing but the group ends in the
 // way in which the last one did: what that stored is what they hold.
-func (t *Txn) untie(now int64) {
+func (t *Txn) endAgain(now int64) {
 	known := t.outcome == TxnCommitted || t.outcome == TxnAborted
 	if !known || now-t.since < int64(t.cfg.UnstableTimeout) {
 		return
 	}
-	t.enter(txnUntie, now)
+	t.enter(txnGroupAgain, now)
 }
 
-func (t *Txn) untied(now int64) {
+func (t *Txn) endedAgain(now int64) {
 	t.open = false
 	t.enter(txnFetch, now)
-	t.events.Untied(t.outcome == TxnCommitted)
+	t.events.EndedAgain(t.outcome == TxnCommitted)
 }
 
 // concurrentWait is the wait while a coordinator still completes the transaction before: some
@@ -418,7 +421,7 @@ const (
 )
 
 func classifyCall(k CallKind, a Answer) callClass {
-	resolving := k == CallPeek || k == CallDescribe || k == CallInit || k == CallFetch
+	resolving := k == CallPeek || k == CallInit || k == CallFetch
 	ends := k == CallEnd || k == CallAbort
 	switch {
 	case a.Err != nil && (k == CallStore || ends):

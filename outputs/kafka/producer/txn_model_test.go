@@ -23,12 +23,12 @@ type txnCluster struct {
 	commit  bool // how the last transaction ended
 	holds   bool // that stored a position
 	// the group's coordinator has not heard of that end, and takes the position for one of an open
-	// transaction; see Txn.untie
-	hung    bool
-	untied  int
-	untying int16 // the epoch of who ends it once more
-	parts   map[Key]bool
-	group   bool
+	// transaction; see Txn.endAgain
+	hung        bool
+	endedAgain  int
+	endingAgain int16 // the epoch of who ends it once more
+	parts       map[Key]bool
+	group       bool
 
 	stored  Stored
 	pending *Stored
@@ -128,11 +128,11 @@ func (c *txnCluster) end(commit bool, epoch int16) {
 	from, to := c.stored.Position, c.stored.Position
 	if c.hung && c.group && c.pending == nil && len(c.parts) == 0 {
 		// Whoever is killed in between has a committed position taken back: nobody can help that.
-		if epoch == c.untying && commit != c.commit {
+		if epoch == c.endingAgain && commit != c.commit {
 			c.fail("a position ends as %v whose transaction ended as %v", commit, c.commit)
 		}
 		c.hung = false
-		c.untied++
+		c.endedAgain++
 	}
 	c.holds = c.group && c.pending != nil
 	if c.group {
@@ -235,7 +235,7 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 		if !c.ongoing {
 			return Answer{Code: kerr.InvalidTxnState.Code}
 		}
-		c.untying = c.epoch
+		c.endingAgain = c.epoch
 		c.end(false, c.epoch)
 	case CallEnd:
 		switch {
@@ -244,7 +244,7 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 		case !c.ongoing:
 			return Answer{Code: kerr.InvalidTxnState.Code}
 		}
-		c.untying = c.epoch
+		c.endingAgain = c.epoch
 		c.end(true, c.epoch)
 	}
 	return Answer{}
@@ -369,7 +369,7 @@ func (w *txnWorld) commitLocally(at int64) {
 
 func (c *txnClient) Broken(error)             { c.live = false; c.w.breaks++ }
 func (c *txnClient) Delayed(error)            {}
-func (c *txnClient) Untied(bool)              {}
+func (c *txnClient) EndedAgain(bool)          {}
 func (c *txnClient) AttemptFailed(Key, error) {}
 func (c *txnClient) Recovered(Key)            {}
 func (c *txnClient) Present(string)           {}
@@ -684,7 +684,7 @@ func (w *txnWorld) settle() {
 	w.c.fail("stuck: not everything was committed after all faults had ended")
 }
 
-type txnModelSum struct{ committed, lives, breaks, refused, untied int64 }
+type txnModelSum struct{ committed, lives, breaks, refused, endedAgain int64 }
 
 func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnModelSum) {
 	rng := rand.New(rand.NewPCG(seed, 2))
@@ -699,7 +699,7 @@ func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnMode
 		}
 		sum.committed += w.c.stored.Position
 		sum.refused += int64(w.c.refused)
-		sum.untied += int64(w.c.untied)
+		sum.endedAgain += int64(w.c.endedAgain)
 		sum.lives += int64(w.lives)
 		sum.breaks += int64(w.breaks)
 		seen := int64(0)
@@ -731,7 +731,7 @@ func TestTxnModel(t *testing.T) {
 	}
 	t.Logf("%d steps: %+v", steps, sum)
 	if sum.committed < int64(steps)/100 || sum.breaks < int64(steps)/5000 ||
-		sum.refused < int64(steps)/5000 || sum.untied < int64(steps)/100_000 {
+		sum.refused < int64(steps)/5000 || sum.endedAgain < int64(steps)/100_000 {
 		t.Fatalf("the model hardly does anything: %+v", sum)
 	}
 }
