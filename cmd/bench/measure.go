@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/costtest"
 )
 
 // usage is what a process has used.
@@ -64,16 +66,7 @@ func sample(pid int, u *usage) {
 			u.peakMapped, (statusKB(status, "RssFile:")+statusKB(status, "RssShmem:"))<<10,
 		)
 	}
-	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
-		// Fields after the command, which is in parentheses: utime and stime are the 12th and 13th,
-		// in ticks of 10 ms.
-		if _, after, ok := strings.Cut(string(stat), ") "); ok {
-			f := strings.Fields(after)
-			user, _ := strconv.ParseInt(f[11], 10, 64)
-			sys, _ := strconv.ParseInt(f[12], 10, 64)
-			u.cpu = max(u.cpu, time.Duration(user+sys)*10*time.Millisecond)
-		}
-	}
+	u.cpu = max(u.cpu, costtest.ProcessorTime(pid))
 	if io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid)); err == nil {
 		u.wroteDisk = max(u.wroteDisk, statusKB(io, "write_bytes:"))
 		u.writes = max(u.writes, statusKB(io, "syscw:"))

@@ -2,13 +2,12 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
@@ -19,44 +18,17 @@ type usage struct {
 	sockets  int   // established connections at their end
 }
 
-// clockTick is that of /proc, which is 100 a second on every Linux.
-const clockTick = 10 * time.Millisecond
-
 func brokersUsage(c *servers.Cluster) (u usage, err error) {
 	ports := map[string]bool{}
 	for i, addr := range c.Addrs() {
 		_, port, _ := strings.Cut(addr, ":")
 		ports[port] = true
-		cpu, resident, err := processUsage(c.PID(i + 1))
-		if err != nil {
-			return u, err
-		}
-		u.cpu += cpu
-		u.resident += resident
+		pid := c.PID(i + 1)
+		u.cpu += costtest.ProcessorTime(pid)
+		u.resident += costtest.Anonymous(pid) + costtest.Files(pid)
 	}
 	u.sockets, err = established(ports)
 	return u, err
-}
-
-func processUsage(pid int) (cpu time.Duration, resident int64, err error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, 0, err
-	}
-	_, after, _ := bytes.Cut(stat, []byte(") ")) // the name may hold blanks
-	fields := bytes.Fields(after)
-	if len(fields) < 22 {
-		return 0, 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	for _, field := range fields[11:13] {
-		ticks, err := strconv.ParseInt(string(field), 10, 64)
-		if err != nil {
-			return 0, 0, err
-		}
-		cpu += time.Duration(ticks) * clockTick
-	}
-	pages, err := strconv.ParseInt(string(fields[21]), 10, 64)
-	return cpu, pages * int64(os.Getpagesize()), err
 }
 
 // established counts connections to local ports.

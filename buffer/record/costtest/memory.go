@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // Anonymous is how much memory of a process is resident and of no file; 0 where the system does not
@@ -22,4 +23,18 @@ func memory(pid int, field string) (kib int64) {
 		_, _ = fmt.Sscan(rest, &kib)
 	}
 	return kib << 10
+}
+
+// ProcessorTime is what a process has taken of processors, to 10 ms; 0 where the system does not
+// tell.
+func ProcessorTime(pid int) time.Duration {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := strings.Cut(string(stat), ") ") // the command may hold blanks
+	f := strings.Fields(after)
+	if len(f) < 13 {
+		return 0
+	}
+	var user, system int64
+	_, _ = fmt.Sscan(f[11]+" "+f[12], &user, &system)
+	return time.Duration(user+system) * 10 * time.Millisecond
 }
