@@ -282,6 +282,11 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 		return
 	}
 	t.failures, t.notBefore = 0, 0
+	t.proceed(c, a, now)
+}
+
+// proceed takes the answer of a call that was done to the next phase.
+func (t *Txn) proceed(c *Call, a Answer, now int64) {
 	switch c.Kind {
 	case CallPeek:
 		if err := t.events.Ours(a.Stored); err != nil {
