@@ -21,8 +21,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exitUntold is audit's exit code when it cannot tell.
-const exitUntold = 2
+// exitUnaudited is audit's exit code when it cannot tell.
+const exitUnaudited = 2
 
 type auditing struct {
 	admin         string
@@ -62,7 +62,7 @@ read from there.`,
 		a.admin = *addr
 		r, err := a.report(cmd.Context(), args)
 		if err != nil {
-			return &exitError{exitUntold, err}
+			return &exitError{exitUnaudited, err}
 		}
 		if a.json {
 			enc := json.NewEncoder(cmd.OutOrStdout())

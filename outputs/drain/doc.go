@@ -9,5 +9,11 @@
 // note remembers from where on that is in doubt, and once resolved which of them are not to be
 // replayed.
 //
+//	              a transaction breaks
+//	in flight ---------------------------> in doubt
+//	    ^                                      |
+//	    |  from where the destination says     |  it says what it has, and nothing is open
+//	    +------------- resolved <--------------+
+//
 // It never talks to a destination or a store itself.
 package drain

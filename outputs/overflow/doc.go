@@ -3,9 +3,9 @@
 // order.
 //
 // It never deletes an object of which not all is acknowledged (one that is damaged, or is to be
-// kept, is moved: copied first), and commits nothing but through the
-// log's ledger. Only the controller (controller.go) starts activities (activity.go), which ones the
-// condition decides (condition.go); each tells it by ending how it went.
+// kept, is moved: copied first), and commits nothing but through the log's ledger. Only the
+// controller (controller.go) starts activities (activity.go), which ones the condition decides
+// (condition.go); each tells it by ending how it went.
 //
 //	          down, or the buffer is filling up
 //	direct ------------------------------------> overflow

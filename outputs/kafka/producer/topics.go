@@ -191,13 +191,13 @@ func (p *Producer) TopicError(name string) error {
 	t := p.topics.get(name)
 	var said *kerr.Error
 	if !errors.As(t.err, &said) {
-		untold := errors.New("no broker has told about it")
+		unknown := errors.New("no broker has told about it")
 		if t.err != nil {
-			untold = fmt.Errorf("%w: %w", untold, t.err)
+			unknown = fmt.Errorf("%w: %w", unknown, t.err)
 		}
-		t.err = untold
+		t.err = unknown
 		if why := p.cfg.ConnectError(); why != nil {
-			t.err = fmt.Errorf("%w; connecting failed: %w", untold, why)
+			t.err = fmt.Errorf("%w; connecting failed: %w", unknown, why)
 		}
 	}
 	return fmt.Errorf(
