@@ -198,15 +198,11 @@ func (j *Joiner) append(
 
 // load takes up what is stored.
 func (j *Joiner) load(ctx context.Context) error {
-	all, broken, last := readStored(j.store.Positions())
-	j.generation = last + 1
-	if len(broken) > 0 {
-		if err := j.store.DeadLetter(
-			ctx, record.FromRecords("", "", broken), brokenReason,
-		); err != nil {
-			return err
-		}
+	all, last, err := takeStored(ctx, j.store)
+	if err != nil {
+		return err
 	}
+	j.generation = last + 1
 	for _, s := range all {
 		sh := j.shard(s.tag, s.origin)
 		t := j.begin(sh, record.FromRecords(s.tag, s.origin, s.parts))

@@ -121,14 +121,24 @@ func readStored(positions map[string][]byte) (all []*stored, broken []record.Rec
 	return all, broken, last
 }
 
+// takeStored is readStored with what cannot be read in the dead letter.
+func takeStored(ctx context.Context, store Store) (all []*stored, last int, err error) {
+	all, broken, last := readStored(store.Positions())
+	if len(broken) > 0 {
+		err = store.DeadLetter(
+			ctx, record.FromRecords("", "", broken),
+			"multiline: what was held back cannot be read any more",
+		)
+	}
+	return all, last, err
+}
+
 // Release appends what is stored as it came, and forgets it: the filter that held it is gone. It
 // returns how many records that were.
 func Release(ctx context.Context, store Store) (n int, err error) {
-	all, broken, _ := readStored(store.Positions())
-	if len(broken) > 0 {
-		if err := store.DeadLetter(ctx, record.FromRecords("", "", broken), brokenReason); err != nil {
-			return 0, err
-		}
+	all, _, err := takeStored(ctx, store)
+	if err != nil {
+		return 0, err
 	}
 	for _, s := range all {
 		var b *record.Batch
@@ -142,8 +152,6 @@ func Release(ctx context.Context, store Store) (n int, err error) {
 	}
 	return n, nil
 }
-
-const brokenReason = "multiline: what was held back cannot be read any more"
 
 func positionsOf(m map[string][]byte) []record.Position {
 	out := make([]record.Position, 0, len(m))
