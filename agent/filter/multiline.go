@@ -275,10 +275,7 @@ func (r *LineReader) CountJoined() { r.joined++ }
 // CountOut notes that a record leaves the filter.
 func (r *LineReader) CountOut(rec *record.Record) {
 	r.tally.out++
-	r.tally.bytesOut += 8 + len(rec.Key) + len(rec.Value)
-	for i := range rec.Headers {
-		r.tally.bytesOut += len(rec.Headers[i].Key) + len(rec.Headers[i].Value) + 2
-	}
+	r.tally.bytesOut += sizeOf(rec)
 }
 
 // Close counts what was noted. The reader can be used again.

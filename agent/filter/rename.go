@@ -50,12 +50,7 @@ func NewRenameTag(c RenameTagConfig, env Env) (*RenameTag, error) {
 	}
 	f.to, err = template.Bind(c.To, func(p template.Part) (template.Appender[tagMatch], error) {
 		switch p.Name {
-		case "tag", "agent":
-			of, err := dialect.Part(p, env.Agent)
-			return func(dst []byte, m tagMatch) ([]byte, error) {
-				return of(dst, dialect.Subject{Batch: &record.Batch{Tag: m.tag}})
-			}, err
-		case "expr":
+		case "tag", "agent", "expr":
 			if p.Uses("origin") || !dialect.OfBatch(template.Template{Parts: []template.Part{p}}) {
 				return nil, errors.New("decides by tag and agent alone here")
 			}

@@ -151,8 +151,7 @@ func (a *assignment) exists(v *View) bool {
 
 // value returns what is to be set, or nil.
 func (f *Set) value(v *View, a *assignment) []byte {
-	switch {
-	case a.to == nil:
+	if a.to == nil {
 		return f.text(v, a.value)
 	}
 	return a.value.raw(v, a.from, f.agent)

@@ -84,14 +84,20 @@ func (v *View) Value() []byte {
 
 // size returns about what the record takes in a batch.
 func (v *View) size() int {
-	n := 8 + len(v.rec.Key)
-	for i := range v.rec.Headers {
-		n += len(v.rec.Headers[i].Key) + len(v.rec.Headers[i].Value) + 2
-	}
+	n := sizeOf(&v.rec)
 	if v.obj.state == edited {
-		return n + v.obj.size()
+		return n - len(v.rec.Value) + v.obj.size()
 	}
-	return n + len(v.rec.Value)
+	return n
+}
+
+// sizeOf returns about what a record takes in a batch.
+func sizeOf(r *record.Record) int {
+	n := 8 + len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value) + 2
+	}
+	return n
 }
 
 // SetValue replaces the value, which the record keeps.
