@@ -52,6 +52,10 @@ func (f *Flow) Filter(typ, name string, m Match, further string) *draft.Block {
 	return b
 }
 
+// PartOfLine holds for records that another one of the same line follows, as Docker marks them for
+// programs that it sends to.
+const PartOfLine = "field.partial_message == 'true' and field.partial_last != 'true'"
+
 // CannotJoin tells why the flow can have no filter multiline for m now; "" if it can. Several stand
 // next to each other, each for tags of its own.
 func (f *Flow) CannotJoin(m Match) string {

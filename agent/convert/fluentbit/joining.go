@@ -28,7 +28,7 @@ func (c *converter) joinRecords(s *section, m flow.Match, label string) bool {
 		c.carry(key)
 	}
 	if isPartial {
-		b.Set("partial", draft.Text("field.partial_message == 'true' and field.partial_last != 'true'"))
+		b.Set("partial", draft.Text(flow.PartOfLine))
 		b.Set("key", draft.Text("string(field.partial_id ?? '')"))
 	}
 	if len(presets) > 0 {

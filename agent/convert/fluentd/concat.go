@@ -73,7 +73,7 @@ func (c *converter) concat(f *flow.Flow, e *element, m flow.Match, further, name
 // concatParts sets what tells parts of lines, and returns what more tells lines apart.
 func (c *converter) concatParts(b *draft.Block, f *flow.Flow, e *element) (keys []string) {
 	if p := e.get("use_partial_metadata"); p != nil && truth(p.value) {
-		b.Set("partial", draft.Text("field.partial_message == 'true' and field.partial_last != 'true'"))
+		b.Set("partial", draft.Text(flow.PartOfLine))
 		keys = append(keys, "field.partial_id")
 		c.carry(p)
 	}
