@@ -292,6 +292,14 @@
 //   - Of two agents with one transactional id, the one that ran before stops (outputs/drain/txn.go,
 //     awaitEnd) and does not take it back (outputs/kafka/session.go, Ours):
 //     cmd/penstock/e2e TestExactlyOnceTwinStops.
+//   - A position that stays unstable in Kafka though nothing is open is ended in the way in which
+//     its transaction ended, and in no other (outputs/kafka/producer/txn.go, endAgain):
+//     outputs/kafka/producer TestTxnModel,
+//     cmd/penstock/e2e TestExactlyOnceEndsWhatApacheKafkaHolds.
+//   - A file is deleted or moved by the disposer alone (inputs/tail/disposer.go, remove), once
+//     every output has what was read of it (inputs/tail/afterread.go, sweepFinished):
+//     inputs/tail TestFinishedFilesAreDeletedOnceOutputsHaveThem,
+//     inputs/tail TestWhatIsWrittenAtTheLastMomentIsNotLost.
 //   - The generations of a log are read in the order in which they were written, each once
 //     (inputs/tail/order.go, sortByAge): inputs/tail TestFamilyHistories.
 //   - When the buffer is full inputs wait (buffer/space.go): a tail's lines are in the file, a
