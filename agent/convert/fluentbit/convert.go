@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 	"github.com/penstock/penstock/inputs/join"
 )
 
@@ -619,38 +620,54 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 		c.parsed(s, m, "tail")
 		return
 	}
+	var own *section
+	presets := c.languages(p)
+	container, known := false, len(presets) > 0
 	for name := range strings.SplitSeq(p.value, ",") {
 		name = strings.TrimSpace(name)
-		own := c.multiline[name]
 		switch {
-		case name == "docker" || name == "cri":
-			b.Set("container", draft.Bool(true))
-			if more := c.languages(p); len(more) > 0 {
-				b.In("multiline").Set("presets", draft.Texts(more...))
-			}
-			c.logField(s, m)
-			c.flow.Filter("add_fields", "stream", m, "").
-				Set("fields", draft.Map("stream", "header.stream"))
-			c.d.Changed(
-				b, p.at, shown(p), "the time that the runtime has written is the record's, not a field",
+		case c.multiline[name] != nil && own == nil:
+			own, known = c.multiline[name], true
+			c.rules(b.In("multiline"), own, name)
+			c.duration(b.In("multiline"), "timeout", own, time.Millisecond, "flush_timeout")
+		case c.multiline[name] != nil:
+			c.d.Lost(
+				b, p.at, shown(p)+": "+name, "there is one way in which lines are joined: write its patterns there",
 			)
-			return
-		case own != nil:
-			ml := b.In("multiline")
-			c.rules(ml, own, name)
-			c.duration(ml, "timeout", own, time.Millisecond, "flush_timeout")
-			c.newline(ml, p)
-			c.logField(s, m)
-			return
-		case name == "java" || name == "python" || name == "go" || name == "ruby":
-			b.In("multiline").Set("presets", draft.Texts(c.languages(p)...))
-			c.newline(b, p)
-			c.logField(s, m)
-			return
+		case name == "docker" || name == "cri":
+			container, known = true, true
+		case !slices.Contains(presets, name):
+			c.d.Lost(b, p.at, shown(p)+": "+name, "there is no such parser; write multiline")
 		}
 	}
-	c.d.Lost(b, p.at, shown(p), "there is no such parser; write multiline")
-	c.parsed(s, m, "tail")
+	switch {
+	case !known:
+		c.parsed(s, m, "tail")
+		return
+	case own != nil && len(presets) > 0:
+		c.d.Lost(
+			b, p.at, shown(p)+": "+strings.Join(presets, ", "),
+			"there is one way in which lines are joined: write presets, or patterns",
+		)
+	case own == nil && len(presets) > 0:
+		b.In("multiline").Set("presets", draft.Texts(presets...))
+	}
+	if !container {
+		where := b
+		if own != nil {
+			where = b.In("multiline")
+		}
+		c.newline(where, p)
+		c.logField(s, m)
+		return
+	}
+	b.Set("container", draft.Bool(true))
+	c.logField(s, m)
+	c.flow.Filter("add_fields", "stream", m, "").
+		Set("fields", draft.Map("stream", "header.stream"))
+	c.d.Changed(
+		b, p.at, shown(p), "the time that the runtime has written is the record's, not a field",
+	)
 }
 
 // newline tells what all events of multiline.parser differ in.
@@ -800,13 +817,13 @@ func (c *converter) parser(
 		t := f.Filter("time", name, m, "")
 		t.Set("field", draft.Text(key.value))
 		if p := s.get("time_format"); p != nil {
-			t.Set(
-				"formats",
-				draft.Texts(
-					strings.NewReplacer("%S.%L", "%S.%f", "%s.%L", "epoch_s").Replace(p.value),
-				),
-			)
-			c.carry(p)
+			pattern := strings.NewReplacer("%S.%L", "%S.%f", "%s.%L", "epoch_s").Replace(p.value)
+			if pattern, err := timepattern.Read(pattern); err != nil {
+				c.d.Lost(t, p.at, shown(p), err.Error())
+			} else {
+				t.Set("formats", draft.Texts(pattern))
+				c.carry(p)
+			}
 		}
 		if p := s.get("time_keep"); p == nil || !on(p.value) {
 			t.Set("remove", draft.Bool(true))

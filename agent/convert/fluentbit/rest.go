@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 func (c *converter) filter(s *section) { c.filterOf(s, c.match(s)) }
@@ -274,6 +275,12 @@ func (c *converter) output(s *section) {
 			}
 			if format == "" {
 				format = "%Y.%m.%d"
+			}
+			if known, err := timepattern.Write(format); err != nil {
+				c.d.Lost(b, s.at, s.title()+" logstash_dateformat "+format, err.Error()+"; write index")
+				format = "%Y.%m.%d"
+			} else {
+				format = known
 			}
 			b.Set(
 				"index",
@@ -549,7 +556,11 @@ func (c *converter) keyFormat(format string) draft.Value {
 				out = append(out, draft.Tmpl("tag"))
 				d = d[len("$TAG"):]
 			case d[0] == '%' && len(d) > 1:
-				out = append(out, draft.Tmpl(`strftime("`+d[:2]+`")`))
+				if format, err := timepattern.Write(d[:2]); err != nil {
+					out = append(out, draft.Lit(d[:2]))
+				} else {
+					out = append(out, draft.Tmpl("strftime("+string(draft.Text(format))+")"))
+				}
 				d = d[2:]
 			default:
 				end := strings.IndexAny(d[1:], "$%")

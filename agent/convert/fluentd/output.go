@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 var (
@@ -20,6 +21,7 @@ func placeholders(value string, raw bool) ([]draft.Part, error) {
 		return pieces, errRuby
 	}
 	var out []draft.Part
+	var bad error
 	dates := func(text string) {
 		for text != "" {
 			m := conversion.FindStringIndex(text)
@@ -30,7 +32,11 @@ func placeholders(value string, raw bool) ([]draft.Part, error) {
 			if m[0] > 0 {
 				out = append(out, draft.Lit(text[:m[0]]))
 			}
-			out = append(out, draft.Tmpl("strftime("+string(draft.Text(text[m[0]:m[1]]))+")"))
+			format, err := timepattern.Write(text[m[0]:m[1]])
+			if err != nil {
+				bad, format = err, "%Y%m%d"
+			}
+			out = append(out, draft.Tmpl("strftime("+string(draft.Text(format))+")"))
 			text = text[m[1]:]
 		}
 	}
@@ -61,7 +67,7 @@ func placeholders(value string, raw bool) ([]draft.Part, error) {
 			text = text[m[1]:]
 		}
 	}
-	return out, nil
+	return out, bad
 }
 
 // template sets an attribute that is a template.
@@ -558,7 +564,11 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 		if err != nil {
 			c.d.Lost(b, prefix.at, shown(prefix), err.Error()+"; write index")
 		}
-		format := orElse(e.value("logstash_dateformat"), "%Y.%m.%d")
+		format, err := timepattern.Write(orElse(e.value("logstash_dateformat"), "%Y.%m.%d"))
+		if err != nil {
+			format = "%Y.%m.%d"
+			c.d.Lost(b, logstash.at, "logstash_dateformat", err.Error()+"; write index")
+		}
 		v = append(
 			v, draft.Lit(orElse(e.value("logstash_prefix_separator"), "-")),
 			draft.Tmpl("strftime("+string(draft.Text(format))+")"),

@@ -168,10 +168,38 @@ func unquote(v string) (string, bool) {
 			return v[1:end], true
 		}
 	}
-	if i := strings.Index(v, " #"); i >= 0 && !strings.HasPrefix(v[i+1:], "#{") && v[0] != '/' {
-		v = strings.TrimSpace(v[:i])
+	return strings.TrimSpace(uncommented(v)), false
+}
+
+// uncommented takes comments off the ends of lines: what begins with # after a space, outside of
+// quotes. A regular expression has none either: fluentd ends it there.
+func uncommented(v string) string {
+	structured := v != "" && (v[0] == '[' || v[0] == '{')
+	var out strings.Builder
+	for i, line := range strings.Split(v, "\n") {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteString(line[:len(line)-len(trailingComment(line, structured))])
 	}
-	return v, false
+	return out.String()
+}
+
+// trailingComment returns the comment at the end of a line, with the #; "" if there is none.
+func trailingComment(line string, quotes bool) string {
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case quotes && c == '\\':
+			i++
+		case quotes && c == '"':
+			quoted = !quoted
+		case c == '#' && !quoted && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t') &&
+			!strings.HasPrefix(line[i:], "#{"):
+			return line[i:]
+		}
+	}
+	return ""
 }
 
 func closingQuote(v string) int {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 // The fields of these formats are called as fluentd's parsers call them.
@@ -233,10 +234,12 @@ func (c *converter) parseRest(
 		t.Set("formats", draft.Texts("epoch_s"))
 		c.carry(kind)
 	case format != nil:
-		pattern := strings.NewReplacer("%iso8601", "iso8601", "%N", "%f", "%9N", "%f", "%6N", "%f", "%3N", "%L").
-			Replace(format.value)
-		t.Set("formats", draft.Texts(pattern))
-		c.carry(format)
+		if pattern, err := timepattern.Read(format.value); err != nil {
+			c.d.Lost(t, format.at, shown(format), err.Error())
+		} else {
+			t.Set("formats", draft.Texts(pattern))
+			c.carry(format)
+		}
 	case timeFormat != "":
 		t.Set("formats", draft.Texts(timeFormat))
 	}

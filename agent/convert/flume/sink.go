@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 // sinks adds the outputs of a channel, all of which get everything. Sinks of one channel, where no
@@ -540,11 +541,16 @@ func (c *converter) escapes(b *draft.Block, n *kit.Node, value string) []draft.P
 			}
 		case strings.ContainsAny(value[m[6]:m[7]], "aAbBcdDHIjklmMnpsSyYzEeh"):
 			letter := value[m[6]:m[7]]
-			if d := map[string]string{"D": "%m/%d/%y", "k": "%k", "n": "%-m", "e": "%-d", "E": "%e"}[letter]; d != "" {
-				out = append(out, draft.Tmpl(`strftime("`+d+`")`))
-			} else {
-				out = append(out, draft.Tmpl(`strftime("`+whole+`")`))
+			pattern := whole
+			if d := map[string]string{"k": "%H", "n": "%m", "e": "%d", "E": "%e", "l": "%I", "z": "%z"}[letter]; d != "" {
+				pattern = d
 			}
+			format, err := timepattern.Write(pattern)
+			if err != nil {
+				c.D.Lost(b, n.At, whole, err.Error()+"; write path")
+				format = "%Y%m%d"
+			}
+			out = append(out, draft.Tmpl("strftime("+string(draft.Text(format))+")"))
 		default:
 			out = append(out, draft.Lit(whole))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 // Convert reads promtail's files and writes an agent.
@@ -276,11 +277,18 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	case "timestamp":
 		b := add("time")
 		b.Set("field", draft.Text(x.Text("source")))
-		formats := []string{timeFormat(x.Text("format"))}
-		for _, f := range x.Texts("fallback_formats") {
-			formats = append(formats, timeFormat(f))
+		var formats []string
+		for _, f := range append([]string{x.Text("format")}, x.Texts("fallback_formats")...) {
+			format, err := timeFormat(f)
+			if err != nil {
+				c.D.Lost(b, x.At, x.Name+" "+f, err.Error())
+				continue
+			}
+			formats = append(formats, format)
 		}
-		b.Set("formats", draft.Texts(formats...))
+		if formats != nil {
+			b.Set("formats", draft.Texts(formats...))
+		}
 		c.Set(b, "zone", x, "location")
 		if x.Text("action_on_failure") != "skip" {
 			c.D.Changed(
@@ -449,15 +457,25 @@ func selected(src string) (string, bool) {
 }
 
 // timeFormat returns what penstock calls a format of times.
-func timeFormat(name string) string {
+func timeFormat(name string) (string, error) {
 	known := map[string]string{
 		"RFC3339": "iso8601", "RFC3339Nano": "iso8601", "RFC1123": "rfc1123", "RFC1123Z": "rfc1123",
 		"Unix": "epoch_s", "UnixMs": "epoch_ms", "UnixUs": "epoch_us", "UnixNs": "epoch_ns",
 	}
 	if format := known[name]; format != "" {
-		return format
+		return format, nil
 	}
-	return layouts.Replace(name)
+	if layout := named[name]; layout != "" {
+		name = layout
+	}
+	return timepattern.Read(layouts.Replace(name))
+}
+
+// named are layouts of Go that have a name.
+var named = map[string]string{
+	"ANSIC": time.ANSIC, "UnixDate": time.UnixDate, "RubyDate": time.RubyDate, "RFC822": time.RFC822,
+	"RFC822Z": time.RFC822Z, "RFC850": time.RFC850, "Stamp": time.Stamp,
+	"StampMilli": time.StampMilli, "StampMicro": time.StampMicro, "StampNano": time.StampNano,
 }
 
 // serverTLS carries over the certificate that a server shows, and asks for.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 // Convert reads Vector's files and writes an agent.
@@ -541,6 +542,8 @@ var harmless = map[string]string{
 	"tls.verify_hostname":                   "see insecure_skip_verify",
 }
 
+var conversion = regexp.MustCompile(`^%[-_0^#:.]*\d*[A-Za-z+]`)
+
 var template = regexp.MustCompile(`\{\{\s*(\.?[\w.@"]+)\s*\}\}`)
 
 // tmpl turns {{ field }} and %Y into a template.
@@ -556,8 +559,15 @@ func tmpl(value string) draft.Value {
 			if i > 0 {
 				out = append(out, kit.Parts(s[:i])...)
 			}
-			out = append(out, draft.Tmpl(`strftime("`+s[i:i+2]+`")`))
-			s = s[i+2:]
+			whole := conversion.FindString(s[i:])
+			format, err := timepattern.Write(whole)
+			if whole == "" || err != nil {
+				out = append(out, draft.Lit(s[i:i+2]))
+				s = s[i+2:]
+				continue
+			}
+			out = append(out, draft.Tmpl("strftime("+string(draft.Text(format))+")"))
+			s = s[i+len(whole):]
 		}
 	}
 	for {

@@ -205,7 +205,12 @@ func (c *converter) tail(b *draft.Block, x *component) {
 		b.Set("after_read", draft.Text("delete"))
 		c.Duration(b, "after_read_wait", n, time.Second, "remove_after_secs")
 		if b.Get("after_read_wait") == "" || b.Get("start_at") != "" {
-			b.Set("after_read", draft.Text("keep"))
+			b.Unset("after_read")
+			b.Unset("after_read_wait")
+			c.Lost(
+				b, n.Find("remove_after_secs"),
+				"files are removed only where they are read from their beginning: see after_read",
+			)
 		}
 	}
 	c.Size(b, "max_line_size", n, "max_line_bytes")

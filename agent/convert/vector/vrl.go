@@ -7,6 +7,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 // program adds filters for a program in VRL.
@@ -123,8 +124,12 @@ func (g *program) statement(s, cond string) {
 		m := timing.FindStringSubmatch(s)
 		b := g.p.Filter("time", g.name, cond)
 		b.Set("field", draft.Text(plainPath(m[1])))
-		b.Set("formats", draft.Texts(m[2]))
-		g.carried(s)
+		if format, err := timepattern.Read(m[2]); err != nil {
+			g.c.D.Lost(b, g.node.At, g.label+": "+s, err.Error())
+		} else {
+			b.Set("formats", draft.Texts(format))
+			g.isTime(b, s)
+		}
 	case parsing.MatchString(s):
 		g.parse(s, cond)
 	case merging.MatchString(s):
@@ -183,15 +188,28 @@ func (g *program) assign(s, cond string) {
 	case m[1] == ".timestamp" && e == "time":
 		g.carried(s)
 		return
+	case m[1] == ".timestamp" && !onlyPath.MatchString(e):
+		g.lost(s, "the record's time is read from a field: write filter \"time\"")
+		return
 	case m[1] == ".timestamp":
 		b := g.p.Filter("time", g.name, cond)
 		b.Set("field", draft.Text(strings.TrimPrefix(e, "field.")))
-		g.carried(s)
+		g.isTime(b, s)
 		return
 	}
 	b := g.p.Filter("set", g.name, cond)
 	b.Set("fields", draft.Map(kit.Key(plainPath(m[1])), draft.Text(e)))
 	g.carried(s)
+}
+
+var onlyPath = regexp.MustCompile(`^field(?:\.\w+)+$`)
+
+// isTime tells that what Vector has as the field timestamp is the record's time.
+func (g *program) isTime(b *draft.Block, s string) {
+	g.c.D.Changed(
+		b, g.node.At, g.label+": "+s,
+		"it is the record's time, and no field: filter \"set\" { fields = { timestamp = \"time\" } } makes one",
+	)
 }
 
 var formats = map[string]string{

@@ -75,6 +75,8 @@ filter "set" "parse_7" {
 filter "time" "parse" {
   field   = "ts"
   formats = ["%d/%b/%Y:%T %z"]
+  # Changed: parse: .timestamp = parse_timestamp!(.ts, format: "%d/%b/%Y:%T %z"): it is the
+  # record's time, and no field: filter "set" { fields = { timestamp = "time" } } makes one
 }
 
 filter "where" "keep" {

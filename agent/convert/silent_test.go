@@ -1,0 +1,112 @@
+package convert_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/agent/convert"
+)
+
+// converted converts a text.
+func converted(t *testing.T, tool, ext, text string) *convert.Result {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "main"+ext)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result, err := convert.Convert(tool, []string{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func summary(r *convert.Result) string {
+	var b bytes.Buffer
+	r.WriteSummary(&b)
+	return b.String()
+}
+
+// What a tool makes of a setting is in the result, or the summary says that it is not.
+func TestNothingChangesSilently(t *testing.T) {
+	t.Parallel()
+	vector := func(program string) string {
+		return "sources: {in: {type: stdin}}\n" +
+			"transforms: {t: {type: remap, inputs: [in], source: '" + program + "'}}\n" +
+			"sinks: {out: {type: console, inputs: [t], encoding: {codec: json}}}\n"
+	}
+	for name, c := range map[string]struct {
+		tool, ext, text string
+		hcl, told       []string // what is to be there
+	}{
+		"fluentd comment behind paths": {
+			"fluentd", ".conf",
+			"<source>\n@type tail\npath /a.log,/b.log # the app\ntag a\n</source>\n" +
+				"<match **>\n@type stdout\n</match>\n",
+			[]string{`["/a.log", "/b.log"]`}, nil,
+		},
+		"fluentd comments within a list": {
+			"fluentd", ".conf",
+			"<source>\n@type tail\npath /a.log\nexclude_path [\"/a#b.gz\", # packed\n" +
+				"\"/c.zip\"] # too\ntag a\n</source>\n<match **>\n@type stdout\n</match>\n",
+			[]string{`["/a#b.gz", "/c.zip"]`}, nil,
+		},
+		"fluent-bit docker after java": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name tail\n path /a.log\n multiline.parser java, docker\n" +
+				"[OUTPUT]\n name stdout\n match *\n",
+			[]string{"container ", `presets = ["java"]`}, nil,
+		},
+		"fluent-bit a parser that there is not": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name tail\n path /a.log\n multiline.parser cri, mine\n" +
+				"[OUTPUT]\n name stdout\n match *\n",
+			[]string{"container"}, []string{"mine: there is no such parser"},
+		},
+		"fluent-bit two parsers of one's own": {
+			"fluent-bit", ".conf",
+			"[MULTILINE_PARSER]\n name a\n rule \"start_state\" \"/^A/\" \"cont\"\n" +
+				"[MULTILINE_PARSER]\n name b\n rule \"start_state\" \"/^B/\" \"cont\"\n" +
+				"[INPUT]\n name tail\n path /a.log\n multiline.parser a, b, cri\n" +
+				"[OUTPUT]\n name stdout\n match *\n",
+			[]string{"container", `"^A"`}, []string{"LEFT OUT: multiline.parser a, b, cri: b:"},
+		},
+		"Vector a time of a field": {
+			"vector", ".yaml", vector(".timestamp = .ts"),
+			[]string{`filter "time"`}, []string{"no field"},
+		},
+		"Vector a time that is parsed": {
+			"vector", ".yaml", vector(`.timestamp = parse_timestamp!(.ts, "%Y-%m-%dT%H:%M:%S%.3f%z")`),
+			[]string{`"%Y-%m-%dT%H:%M:%S.%f%z"`}, []string{"no field"},
+		},
+		"Vector a time that is worked out": {
+			"vector", ".yaml", vector(".timestamp = to_string(.ts)"),
+			nil, []string{"LEFT OUT"},
+		},
+		"Vector files that are read from their end and removed": {
+			"vector", ".yaml",
+			"sources: {in: {type: file, include: [/a.log], read_from: end, remove_after_secs: 60}}\n" +
+				"sinks: {out: {type: console, inputs: [in], encoding: {codec: text}}}\n",
+			nil, []string{"LEFT OUT: sources.in.remove_after_secs"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := converted(t, c.tool, c.ext, c.text)
+			hcl := strings.Join(strings.Fields(string(r.HCL)), " ")
+			for _, want := range c.hcl {
+				if !strings.Contains(hcl, strings.TrimSpace(want)) {
+					t.Errorf("there is no %s in\n%s", want, r.HCL)
+				}
+			}
+			for _, want := range c.told {
+				if !strings.Contains(summary(r), want) {
+					t.Errorf("%q is not told in\n%s", want, summary(r))
+				}
+			}
+		})
+	}
+}
