@@ -120,10 +120,10 @@ func (b *batch) put(
 			return spool.ErrExists
 		}
 	}
-	b.mu.Lock()
-	tmp := strconv.Itoa(len(b.files))
-	b.files = append(b.files, batchFile{tmp, key, opts.IfAbsent})
-	b.mu.Unlock()
+	tmp, err := b.add(key, opts.IfAbsent)
+	if err != nil {
+		return err
+	}
 	fd, err := unix.Openat(
 		b.fd, tmp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(b.s.fileMode),
 	)
@@ -162,6 +162,26 @@ func (b *batch) put(
 		}
 	}
 	return f.Close()
+}
+
+// filesPerDir is how many working files lie in one directory: where directories have no index each
+// new file is looked for among all, and everywhere only one is made at a time.
+const filesPerDir = 128
+
+// add notes a file and returns the name of its working file.
+func (b *batch) add(key string, ifAbsent bool) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.files)
+	dir := strconv.Itoa(n / filesPerDir)
+	if n%filesPerDir == 0 {
+		if err := unix.Mkdirat(b.fd, dir, 0o700); err != nil {
+			return "", err
+		}
+	}
+	tmp := dir + "/" + strconv.Itoa(n%filesPerDir)
+	b.files = append(b.files, batchFile{tmp, key, ifAbsent})
+	return tmp, nil
 }
 
 // Commit gives the files their names.
