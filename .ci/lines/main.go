@@ -12,7 +12,9 @@ import (
 const limit = 100
 
 func main() {
-	out, err := exec.Command("git", "ls-files", "-z", "*.go", "*.md").Output()
+	out, err := exec.Command(
+		"git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.go", "*.md",
+	).Output()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "list the files:", err)
 		os.Exit(1)
@@ -26,7 +28,7 @@ func main() {
 		lines := measured(name, text)
 		for i, line := range lines {
 			if n := width(line); n > limit && !mayBeLong(name, line) {
-				fmt.Printf("%s:%d: %d columns\n", name, i+1, n)
+				fmt.Printf("%s:%d: %d columns, at most %d\n", name, i+1, n, limit)
 				failed = true
 			}
 		}

@@ -59,6 +59,9 @@ func fieldsOf(t reflect.Type) []field {
 			ref:  sf.Tag.Get("ref"),
 			path: sf.Tag.Get("path"),
 		}
+		if f.unit != "" && f.unit != "bytes" {
+			panic(fmt.Sprintf("%v.%s: unit %q, where only \"bytes\" is known", t, sf.Name, f.unit))
+		}
 		if list := sf.Tag.Get("oneof"); list != "" {
 			f.oneof = strings.Split(list, "|")
 		}

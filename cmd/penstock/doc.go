@@ -47,8 +47,11 @@
 //  15. outputs/deliver/flight.go: the in-flight window.
 //  16. outputs/deliver/lanes.go: one lane for each group of origins, or the starter of an
 //     AsyncWriter; outputs/deliver/sender.go says what an error means: retry, dead letter or both.
-//  17. outputs/kafka/writer.go: topic and partition; the batch goes out as it lies
-//     (outputs/kafka/direct.go) or record by record (outputs/kafka/records.go).
+//  17. outputs/kafka/writer.go: topics and what is known of them. The batch goes out as it lies
+//     (outputs/kafka/direct.go) or record by record (outputs/kafka/records.go): these choose the
+//     partition, by origin or by key (outputs/kafka/route.go). It is kept over all tries
+//     (outputs/kafka/producer/partition.go); what is given back is placed anew, under what
+//     outputs/kafka/mapping.go allows.
 //  18. outputs/kafka/producer/producer.go, outputs/kafka/producer/machine.go: producer id, epoch
 //     and sequence; then the answer (outputs/kafka/producer/outcome.go).
 //  19. outputs/kafka/events.go, outputs/kafka/delivery.go: DELIVERED, once all its records are.
@@ -128,8 +131,9 @@
 //
 // Every component is a row of the one table in agent/catalogue.go (kinds of rows:
 // agent/component.go): a name, a sentence, Default and New. Its Config is a struct beside its code
-// whose tags (hcl, doc, oneof, unit) make both the decoder and "penstock help"; presets are set by
-// Default, mistakes are reported by Validate. agent TestCatalogueIsConsistent,
+// whose tags (hcl, doc, oneof, unit; read in agent/config/schema.go) make both the decoder and
+// "penstock help"; sizes have the unit "bytes", durations none (agent/config/units.go). Presets are
+// set by Default, mistakes are reported by Validate. agent TestCatalogueIsConsistent,
 // TestEveryFieldIsDocumented and agent TestReferenceOfEveryComponent then hold for it. Give it a
 // doc.go, an example if it is for users (examples, each run by cmd/penstock/e2e TestExamples), and
 // a line in CHANGELOG.md.
@@ -142,7 +146,16 @@
 //     inputs TestMessagesCostInProportion. A source that is a log already, as Kafka is, implements
 //     Source and the optional interfaces of buffer/record/log.go instead. Row: SourceType; copy
 //     inputs/kafka/input.go. Redis would be a package redis in inputs: an Input for lists or
-//     pub/sub; streams with consumer groups have positions of their own, and could be a Source.
+//     pub/sub; streams with consumer groups have positions of their own, and could be a Source. A
+//     source that forgets what it hands out, as BLPOP does, is at least once from there on only:
+//     better read with LRANGE, and LTRIM once done was called. What cannot be sent again goes
+//     through inputs/framing/gather.go, which offers it until the sink has it; at a stop it has
+//     five seconds more (Stopping), and an answer that is on its way is still read. The origin is
+//     what order is kept within: a file, a host, a list. When a connection fails as a whole, Run
+//     returns the error: the agent starts the input again, with backoff, and shows it as failed
+//     until it works (/readyz answers 503). What remains are the pages of
+//     examples/reference, as after an attribute (below). agent/convert, agent/starter and
+//     agent/config/foreigninputs.go need not know of it.
 //     An input or output that has something to look at before it starts implements Checker of
 //     buffer/record/preflight on its Config, as outputs/http/preflight.go does.
 //   - An output: copy outputs/stdout/stdout.go; with requests, outputs/http/http.go. The contract
@@ -186,7 +199,9 @@
 //   - agent/config: HCL to typed structs, mistakes with their places, the reference, "penstock
 //     fmt". agent/reload.go: what a changed one does to a running agent.
 //   - agent/state: what each input, output and pipeline is doing, told by page, JSON and metrics
-//     alike; agent/admin shows it. agent/facts.go gathers what it is told from.
+//     alike; agent/admin shows it. agent/facts.go gathers what it is told from. /readyz is 503
+//     while the agent starts or stops, or has a problem of a kind that admin.not_ready names
+//     (agent/status.go, readyLocked; its preset is NotReady in agent/state/pipeline.go).
 //   - agent/trial.go, agent/cases: what would become of a record ("penstock try", "penstock test").
 //   - agent/reference: what there is to say about a subject, as text, Markdown and man page; the
 //     pages of examples/reference are held to it by cmd/penstock TestReferenceIsWhatHelpSays.
@@ -317,6 +332,9 @@
 //     spool/protocol TestSimulation. A commit that was fenced never counts:
 //     spool/protocol TestSimulation. That the simulation finds protocols broken on purpose shows
 //     spool/protocol TestSimulationFindsBrokenProtocols.
+//   - After a kill between upload and commit the intent is found, the same cut is made again under
+//     the same names, and then its end is committed (spool/protocol/machine.go, New):
+//     spool TestCrashAtEachStep.
 //   - A cut that was begun is made again under the configuration that it was begun with, or not at
 //     all (spool/protocol/machine.go, New): spool TestConfigChangedWithinACut.
 //   - A cut made again that lacks records never overwrites an object that is there

@@ -62,7 +62,10 @@ func TestReferenceIsWhatHelpSays(t *testing.T) {
 			}
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("%s is not what penstock help says (%v): write it anew with -update", path, err)
+			t.Errorf(
+				"%s is not what penstock help says (%v): go test ./cmd/penstock -run TestReference -update",
+				path, err,
+			)
 		}
 		inCode := false
 		for i, line := range strings.Split(want, "\n") {

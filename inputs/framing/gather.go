@@ -29,12 +29,14 @@ type Gather struct {
 
 // NewGather returns a Gather that appends to sink until ctx ends. onFailure is told of each
 // failure.
-func NewGather(ctx context.Context, sink inputs.Sink, tag string, trouble func(err error)) *Gather {
+func NewGather(
+	ctx context.Context, sink inputs.Sink, tag string, onFailure func(err error),
+) *Gather {
 	return &Gather{
 		ctx:       ctx,
 		sink:      sink,
 		tag:       tag,
-		onFailure: trouble,
+		onFailure: onFailure,
 		open:      map[string]*record.Builder{},
 	}
 }

@@ -25,7 +25,7 @@ type logged struct {
 	since int
 }
 
-// NewThrottledLog returns ThrottledLog that write to log.
+// NewThrottledLog returns a ThrottledLog that writes to log.
 func NewThrottledLog(log *slog.Logger) *ThrottledLog {
 	return &ThrottledLog{log: log, seen: map[warning]*logged{}}
 }
