@@ -166,7 +166,9 @@ func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key
 	m.noteLocation(f, s.path)
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
-	f.compression = compressionOf(s.path, head[:n])
+	if f.compression = compressionOf(s.path, head[:n]); f.compression != none {
+		f.written = p.Written
+	}
 	f.last.Store(f.goOnAt(p))
 	if p.Off == 0 && p.Head.N == 0 && f.compression == none {
 		f.begins(head[:n])

@@ -431,6 +431,11 @@ func (m *manager) compared(res result) {
 	}
 	g := m.newFile(s, firstPath, f.key)
 	g.compression = f.compression
+	if fi.mtime < fi.birth {
+		g.written = fi.mtime // whoever compressed it has kept the time
+	} else if res.match != nil {
+		g.written = res.match.writtenTo()
+	}
 	if b := f.m.gz.formOf; b != nil && m.beginsLike(f, b) {
 		g.m.evidence.seq, g.m.evidence.at, g.m.evidence.sourceSeq =
 			b.m.evidence.seq, b.m.evidence.at, b.m.evidence.sourceSeq

@@ -86,7 +86,13 @@ func (k *detachedPositions) truncated(id ident) bool {
 // one seen.
 func (k *detachedPositions) readAfter(source string, fi *fileInfo) bool {
 	after := func(p *position) bool {
-		return p.origin() == source && p.Off > 0 && fi.olderThan(p.Birth, p.Copy)
+		switch {
+		case p.origin() != source || p.Off == 0:
+			return false
+		case p.compressed():
+			return fi.birth != 0 && fi.mtime <= p.Written
+		}
+		return fi.olderThan(p.Birth, p.Copy)
 	}
 	return slices.ContainsFunc(k.byPath[source], after) ||
 		slices.ContainsFunc(k.bySource[source], after)
@@ -185,7 +191,7 @@ func (m *manager) sourceOf(s observation) string {
 			// what cannot be told by their births, or in one tick of the clock, is by their names
 			return (s.fi.birth == 0 || s.fi.birth == g.birth ||
 				s.fi.olderThan(g.birth, g.isCopy)) && m.seenOlder(s, g)
-		}) || name == base && m.detached.readAfter(source, &s.fi) {
+		}) || name == base && (m.detached.readAfter(source, &s.fi) || m.readCompressedAfter(source, &s.fi)) {
 			return s.path
 		}
 		if live != nil || source == m.decision.truncating || m.sources.unnamed[source] ||
@@ -198,6 +204,17 @@ func (m *manager) sourceOf(s observation) string {
 		}
 	}
 	return s.path
+}
+
+// readCompressedAfter is readAfter for compressed files that are still there.
+func (m *manager) readCompressedAfter(source string, fi *fileInfo) bool {
+	for f := range m.sources.families[familyOf(source)] {
+		if f.firstPath == source && f.compression != none && f.delivered.Load() > 0 &&
+			fi.birth != 0 && fi.mtime <= f.written {
+			return true
+		}
+	}
+	return false
 }
 
 // knows reports whether something of that source was read before: it may be in a file that is known

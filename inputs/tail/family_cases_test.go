@@ -613,6 +613,78 @@ func TestRotatedWhenItIsFirstSeenFilled(t *testing.T) {
 	})
 }
 
+// A log was made before the one that it follows was compressed, and is rotated while nobody looks,
+// before anything of it was durable. It is not older than the compressed file that was read, whether
+// that is still there or not.
+func TestRotatedAfterWhatItFollowsWasCompressed(t *testing.T) {
+	t.Parallel()
+	for _, keeps := range []bool{true, false} {
+		for _, removed := range []bool{true, false} {
+			scripted(t, true, func(p *play) {
+				p.keeps = keeps
+				p.write(false)
+				p.close()
+				p.rename("app.log", "app.log.1")
+				p.write(false)
+				p.clock.at += 1e9
+				p.compressed("app.log.1")
+				p.a.sink.held = true
+				p.toggle()
+				p.settle()
+				for len(p.durable) == 0 {
+					p.a.sink.sync(1)
+				}
+				p.a.halt()
+				p.killed()
+				p.a.sink.held = false
+				p.close()
+				p.rename("app.log.1.gz", "app.log.2.gz")
+				p.rename("app.log", "app.log.1")
+				if removed {
+					p.unlink("app.log.2.gz")
+				}
+				must(p.a.start())
+				p.settle()
+				if len(p.last) != 1 {
+					t.Errorf("its lines are of %d sources: %v", len(p.last), p.last)
+				}
+			})
+		}
+	}
+}
+
+// What was last written before a compressed file that was read turns up after that, and is a source
+// of its own.
+func TestFoundAfterWhatFollowsItWasReadCompressed(t *testing.T) {
+	t.Parallel()
+	for _, removed := range []bool{true, false} {
+		scripted(t, true, func(p *play) {
+			p.write(false)
+			p.close()
+			p.rename("app.log", ".away")
+			p.clock.at += 1e9
+			p.write(false)
+			p.close()
+			p.rename("app.log", "app.log.1")
+			p.create("app.log")
+			p.compressed("app.log.1")
+			p.toggle()
+			p.settle()
+			p.a.halt()
+			p.killed()
+			if removed {
+				p.unlink("app.log.1.gz")
+			}
+			p.rename(".away", "app.log.2")
+			must(p.a.start())
+			p.settle()
+			if len(p.last) != 2 {
+				t.Errorf("its lines are of %d sources: %v", len(p.last), p.last)
+			}
+		})
+	}
+}
+
 // copyOf makes a copy as copytruncate does.
 func (p *play) copyOf(from, to string) {
 	g, c := p.names[from], p.create(to)

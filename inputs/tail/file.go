@@ -21,7 +21,8 @@ type file struct {
 	headers     []record.Header // of its records, from firstPath; never changed
 	pod         podRef          // whose log it is
 	compression compression
-	isCopy      bool // it was made as a copy of another: what is in it is older than the file
+	isCopy      bool  // it was made as a copy of another: what is in it is older than the file
+	written     int64 // of a compressed file: see position
 
 	sched schedule  // guarded by queue.mu
 	r     readState // belongs to whoever has the turn
@@ -192,6 +193,7 @@ func (f *file) position(p fingerprints, skip bool) *position {
 	pos := &position{
 		key: f.key, Dev: f.id.dev, Ino: f.id.ino, Birth: f.birth,
 		Off: p.off, Head: p.head, Tail: p.tail, Skip: skip, Copy: f.isCopy,
+		Written: f.written,
 	}
 	f.locate(pos)
 	return pos

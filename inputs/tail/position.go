@@ -38,7 +38,10 @@ type position struct {
 	Trunc bool `json:"trunc,omitempty"`
 	// the file was made as a copy of another: what is in it is older than the file
 	Copy bool `json:"copy,omitempty"`
-	key  string
+	// of a compressed file, whose birth tells nothing of what is in it: a time up to which that was
+	// written to, as far as it is known
+	Written int64 `json:"written,omitempty"`
+	key     string
 }
 
 func (p *position) origin() string {
@@ -54,6 +57,23 @@ func (p *position) real() string {
 		return p.Real
 	}
 	return p.Path
+}
+
+// compressed reports whether p is that of a compressed file.
+func (p *position) compressed() bool {
+	return p.Done || p.Written != 0 || uncompressedName(p.Path) != p.Path
+}
+
+// writtenTo returns a time up to which what p tells of was written to, as far as it is known: when
+// the file was made, unless as a copy or in compressing another.
+func (p *position) writtenTo() int64 {
+	switch {
+	case p.Written != 0:
+		return p.Written
+	case p.Copy || p.compressed():
+		return 0
+	}
+	return p.Birth
 }
 
 func (p *position) id() ident                  { return ident{p.Dev, p.Ino} }
