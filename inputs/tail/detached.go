@@ -191,7 +191,8 @@ func (m *manager) sourceOf(s observation) string {
 			// what cannot be told by their births, or in one tick of the clock, is by their names
 			return (s.fi.birth == 0 || s.fi.birth == g.birth ||
 				s.fi.olderThan(g.birth, g.isCopy)) && m.seenOlder(s, g)
-		}) || name == base && (m.detached.readAfter(source, &s.fi) || m.readCompressedAfter(source, &s.fi)) {
+		}) || name == base && (m.detached.readAfter(source, &s.fi) ||
+			m.readCompressedAfter(source, &s.fi)) {
 			return s.path
 		}
 		if live != nil || source == m.decision.truncating || m.sources.unnamed[source] ||

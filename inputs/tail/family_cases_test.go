@@ -614,8 +614,8 @@ func TestRotatedWhenItIsFirstSeenFilled(t *testing.T) {
 }
 
 // A log was made before the one that it follows was compressed, and is rotated while nobody looks,
-// before anything of it was durable. It is not older than the compressed file that was read, whether
-// that is still there or not.
+// before anything of it was durable. It is not older than the compressed file that was read,
+// whether that is still there or not.
 func TestRotatedAfterWhatItFollowsWasCompressed(t *testing.T) {
 	t.Parallel()
 	for _, keeps := range []bool{true, false} {

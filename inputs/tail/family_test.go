@@ -33,8 +33,8 @@ import (
 //
 // Of others than those of the default, the few in a million that still end otherwise end with lines
 // out of order, or again: where a log is copied, compressed or replaced several times within
-// milliseconds. About one in a hundred thousand ends with a source too many, most of them where there
-// is no time of birth.
+// milliseconds. About one in a hundred thousand ends with a source too many, most of them where
+// there is no time of birth.
 func TestFamilyHistories(t *testing.T) {
 	seed, most := uint64(1), int64(300)
 	if s := os.Getenv("PENSTOCK_HISTORIES"); s != "" {

@@ -30,16 +30,53 @@ import (
 
 // lake is a store that consumers archive into, and how to look at it without their help.
 type lake struct {
-	kind    string // of the output
-	block   string // attributes that name the store
-	fail    func(rate float64)
+	kind    string                      // of the output
+	block   string                      // attributes that name the store
+	faults  *faults                     // that requests may meet; nil for a directory
+	refuse  func(t *testing.T, on bool) // whether nothing can be stored
 	objects func(t *testing.T) map[string][]byte
+}
+
+// fail sets the share of requests that fail.
+func (l *lake) fail(rate float64) {
+	if l.faults != nil {
+		l.faults.fail(rate)
+	}
+}
+
+// faultyLake is a lake of that kind whose requests may meet faults.
+func faultyLake(
+	kind, block string, f *faults, objects func(t *testing.T) map[string][]byte,
+) *lake {
+	return &lake{
+		kind: kind, block: block, faults: f, objects: objects,
+		refuse: func(_ *testing.T, on bool) {
+			if f.lift(); on {
+				f.cast("PUT", "503")
+			}
+		},
+	}
 }
 
 func localLake(t *testing.T) *lake {
 	dir := filepath.Join(t.TempDir(), "lake")
 	return &lake{
-		kind: "local", block: fmt.Sprintf("directory = %q", dir), fail: func(float64) {},
+		kind: "local", block: fmt.Sprintf("directory = %q", dir),
+		refuse: func(t *testing.T, on bool) {
+			t.Helper()
+			topics, aside := filepath.Join(dir, topic), filepath.Join(dir, ".aside")
+			var err error
+			if on { // a file stands where its directory was
+				err = errors.Join(
+					os.Rename(topics, aside), os.WriteFile(topics, nil, 0o600),
+				)
+			} else {
+				err = errors.Join(os.Remove(topics), os.Rename(aside, topics))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
 		objects: func(t *testing.T) map[string][]byte { return filesBelow(t, dir) },
 	}
 }
@@ -80,10 +117,10 @@ func s3Block(endpoint, bucket, access, secret string) string {
 
 func fakeS3Lake(t *testing.T, rng *rand.Rand) *lake {
 	s3 := newFaultyS3(t, rng, "lake")
-	return &lake{
-		kind: "s3", block: s3Block(s3.URL, "lake", "key", "secret"), fail: s3.fail,
-		objects: func(t *testing.T) map[string][]byte { return s3.contents(t, "lake") },
-	}
+	return faultyLake(
+		"s3", s3Block(s3.URL, "lake", "key", "secret"), s3.faults,
+		func(t *testing.T) map[string][]byte { return s3.contents(t, "lake") },
+	)
 }
 
 // contents reads all objects of a bucket.
@@ -133,12 +170,10 @@ func realS3Lake(t *testing.T, rng *rand.Rand) *lake {
 	}
 	t.Cleanup(s3.Close)
 	addr, f := faultyProxy(t, rng, s3.URL())
-	return &lake{
-		kind:    "s3",
-		block:   s3Block(addr, "lake", servers.S3AccessKey, servers.S3SecretKey),
-		fail:    f.fail,
-		objects: func(t *testing.T) map[string][]byte { return filesBelow(t, filepath.Join(dir, "data", "lake")) },
-	}
+	return faultyLake(
+		"s3", s3Block(addr, "lake", servers.S3AccessKey, servers.S3SecretKey), f,
+		func(t *testing.T) map[string][]byte { return filesBelow(t, filepath.Join(dir, "data", "lake")) },
+	)
 }
 
 func emulatedGCSLake(t *testing.T, rng *rand.Rand) *lake {
@@ -151,12 +186,10 @@ func emulatedGCSLake(t *testing.T, rng *rand.Rand) *lake {
 	}
 	t.Cleanup(gcs.Close)
 	addr, f := faultyProxy(t, rng, gcs.URL())
-	return &lake{
-		kind:    "gcs",
-		block:   fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", addr),
-		fail:    f.fail,
-		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, gcs.URL(), "lake") },
-	}
+	return faultyLake(
+		"gcs", fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", addr), f,
+		func(t *testing.T) map[string][]byte { return gcsObjects(t, gcs.URL(), "lake") },
+	)
 }
 
 // fakeGCSLake is a bucket of an emulator within this process, which can be made to fail.
@@ -178,14 +211,12 @@ func fakeGCSLake(t *testing.T, rng *rand.Rand) *lake {
 		direct.Close()
 		f.tell(t)
 	})
-	return &lake{
-		kind: "gcs",
-		block: fmt.Sprintf(
+	return faultyLake(
+		"gcs", fmt.Sprintf(
 			"bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", front.URL+"/storage/v1/",
-		),
-		fail:    f.fail,
-		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, direct.URL+"/storage/v1/", "lake") },
-	}
+		), f,
+		func(t *testing.T) map[string][]byte { return gcsObjects(t, direct.URL+"/storage/v1/", "lake") },
+	)
 }
 
 // gcsObjects reads all objects of a bucket over the JSON API; base ends with /storage/v1/.

@@ -157,6 +157,16 @@ func (s *faults) count(verb, kind string) int {
 	return s.met[verb+" "+kind]
 }
 
+// total returns how many requests met a fault.
+func (s *faults) total() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.met {
+		n += m
+	}
+	return n
+}
+
 // tell logs what was met.
 func (s *faults) tell(t *testing.T) {
 	s.mu.Lock()
