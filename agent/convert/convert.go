@@ -70,6 +70,9 @@ func Convert(tool string, files []string) (*Result, error) {
 			if err != nil {
 				return nil, err
 			}
+			if err := mend(d); err != nil {
+				return nil, err
+			}
 			return &Result{d.Bytes(), d.Notes()}, nil
 		}
 		names = append(names, t.Name)

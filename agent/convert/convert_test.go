@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -53,49 +52,14 @@ func golden(t *testing.T, tool, dir string) {
 	if bytes.Contains(summary.Bytes(), []byte("hunter2")) {
 		t.Error("a password is in the summary")
 	}
-	validates(t, hcl)
+	for _, problem := range newValidator(t).problems(result.HCL) {
+		t.Errorf("it does not validate: %s\n%s", problem, result.HCL)
+	}
 	behaves(t, hcl)
 	for i, line := range strings.Split(string(result.HCL), "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "#") && len(line) > 100 &&
 			strings.Count(strings.TrimSpace(line), " ") > 1 {
 			t.Errorf("line %d has %d columns", i+1, len(line))
-		}
-	}
-}
-
-var envCall = regexp.MustCompile(`env\("([^"]+)"\)`)
-
-// validates checks what validate checks: the text, and that every component can be made, but for
-// what depends on this machine.
-func validates(t *testing.T, file string) {
-	t.Helper()
-	src, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]string{}
-	for _, m := range envCall.FindAllStringSubmatch(string(src), -1) {
-		values[m[1]] = strings.ToLower(m[1])
-	}
-	dir := t.TempDir()
-	text := regexp.MustCompile(`(?m)^(  data_dir\s*= ).*$`).
-		ReplaceAllString(string(src), `${1}"`+dir+`"`)
-	copied := filepath.Join(dir, "penstock.hcl")
-	if err := os.WriteFile(copied, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, report := config.Load(
-		[]string{copied},
-		agent.Components().Config(),
-		config.Options{Env: func(name string) (string, bool) {
-			v, ok := values[name]
-			return v, ok
-		}},
-	)
-	for _, line := range report.Lines(false) {
-		// certificates and keys are not on this machine
-		if !strings.Contains(line, "no such file or directory") {
-			t.Errorf("it does not validate: %s\n%s", line, text)
 		}
 	}
 }

@@ -92,6 +92,48 @@ func TestNothingChangesSilently(t *testing.T) {
 				"sinks: {out: {type: console, inputs: [in], encoding: {codec: text}}}\n",
 			nil, []string{"LEFT OUT: sources.in.remove_after_secs"},
 		},
+		"fluentd a secondary of a bucket": {
+			"fluentd", ".conf",
+			"<source>\n@type forward\n</source>\n<match **>\n@type s3\ns3_bucket b\n" +
+				"<secondary>\n@type file\npath /var/x\n</secondary>\n</match>\n",
+			nil, []string{"LEFT OUT: <secondary> file: an archive fails over to nothing"},
+		},
+		"fluentd TLS without a certificate": {
+			"fluentd", ".conf",
+			"<source>\n@type forward\n<transport tls>\nca_path /ca.pem\n</transport>\n</source>\n" +
+				"<match **>\n@type stdout\n</match>\n",
+			nil, []string{"LEFT OUT: <transport tls>: it names no certificate"},
+		},
+		"fluent-bit TLS without a certificate": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name forward\n tls on\n[OUTPUT]\n name stdout\n match *\n",
+			nil, []string{"LEFT OUT: INPUT forward tls: it names no certificate"},
+		},
+		"Flume failover to a topic": {
+			"flume", ".properties",
+			"a.sources = r\na.channels = c\na.sinks = k l\na.sinkgroups = g\n" +
+				"a.sources.r.type = netcat\na.sources.r.bind = 0.0.0.0\na.sources.r.port = 1\n" +
+				"a.sources.r.channels = c\na.channels.c.type = file\n" +
+				"a.sinks.k.type = org.apache.flume.sink.kafka.KafkaSink\na.sinks.k.channel = c\n" +
+				"a.sinks.k.kafka.bootstrap.servers = k:9092\na.sinks.k.kafka.topic = a\n" +
+				"a.sinks.l.type = org.apache.flume.sink.kafka.KafkaSink\na.sinks.l.channel = c\n" +
+				"a.sinks.l.kafka.bootstrap.servers = l:9092\na.sinks.l.kafka.topic = a\n" +
+				"a.sinkgroups.g.sinks = k l\na.sinkgroups.g.processor.type = failover\n",
+			nil, []string{"LEFT OUT: a.sinkgroups.g: a failover goes to"},
+		},
+		"promtail a layout of Go by its name": {
+			"promtail", ".yaml",
+			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +
+				"  static_configs: [{labels: {__path__: /a.log}}]\n" +
+				"  pipeline_stages: [{json: {expressions: {ts: ts}}}, {timestamp: {source: ts, format: ANSIC}}]\n",
+			[]string{`formats = ["%a %b %e %H:%M:%S %Y"]`}, nil,
+		},
+		"Logstash parts of an event into files by date": {
+			"logstash", ".conf",
+			"input { stdin { } }\nfilter { split { field => \"list\" } }\n" +
+				"output { file { path => \"/var/log/%{+YYYY}/a.log\" } }\n",
+			nil, []string{"LEFT OUT: filter.explode.split: it is refused"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,6 +143,9 @@ func TestNothingChangesSilently(t *testing.T) {
 				if !strings.Contains(hcl, strings.TrimSpace(want)) {
 					t.Errorf("there is no %s in\n%s", want, r.HCL)
 				}
+			}
+			for _, problem := range newValidator(t).problems(r.HCL) {
+				t.Errorf("%s in\n%s", problem, r.HCL)
 			}
 			for _, want := range c.told {
 				if !strings.Contains(summary(r), want) {

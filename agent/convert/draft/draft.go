@@ -15,6 +15,9 @@ type Draft struct {
 	blocks []*Block
 	notes  []Note
 	names  map[string]bool
+
+	remarks []Remark
+	written *item // the attribute or block that was written last, while nothing was noted of it
 }
 
 // Place is where something stood in the old configuration.
@@ -28,6 +31,13 @@ func (p Place) String() string {
 		return ""
 	}
 	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}
+
+// Remark is a comment of the old configuration.
+type Remark struct {
+	At    Place // of the line that it is about: the next that is no comment, or its own
+	Text  string
+	Above bool // it stands above the line, not behind it
 }
 
 // Fate is what became of a setting.
@@ -58,8 +68,9 @@ func (d *Draft) Notes() []Note { return d.notes }
 
 // Add adds a block.
 func (d *Draft) Add(typ string, labels ...string) *Block {
-	b := &Block{typ: typ, labels: labels}
+	b := &Block{d: d, typ: typ, labels: labels}
 	d.blocks = append(d.blocks, b)
+	d.written = nil
 	return b
 }
 
@@ -93,8 +104,10 @@ func (d *Draft) Name(kind, typ, want string) string {
 	return name
 }
 
-// Carried notes that a setting is in the draft with the meaning it had.
+// Carried notes that a setting is in the draft with the meaning it had. The attribute that was
+// written last is taken to be of it, as with Changed, unless another setting was noted since.
 func (d *Draft) Carried(at Place, what string) {
+	d.claim(at)
 	d.notes = append(d.notes, Note{Fate: Carried, Place: at, What: what})
 }
 
@@ -114,8 +127,18 @@ func (d *Draft) Lost(b *Block, at Place, what, why string) {
 }
 
 func (d *Draft) note(b *Block, n Note, word string) {
+	if n.Fate == Changed {
+		d.claim(n.Place)
+	}
 	d.notes = append(d.notes, n)
-	b.Comment(fmt.Sprintf("%s: %s: %s", word, oneLine(n.What), n.Why))
+	b.comment(fmt.Sprintf("%s: %s: %s", word, oneLine(n.What), n.Why), n.Place)
+}
+
+func (d *Draft) claim(at Place) {
+	if d.written != nil && at.File != "" {
+		d.written.place = at
+	}
+	d.written = nil
 }
 
 func oneLine(s string) string {
@@ -140,38 +163,55 @@ func (d *Draft) Bytes() []byte {
 
 // Block is a block, or the comments between blocks.
 type Block struct {
+	d      *Draft // nil for one that stands beside it until it is moved
 	typ    string
 	labels []string
 	head   []string // comments above it
-	items  []item
+	items  []*item
+	place  Place // what it came from
+	line   int   // in what was written last
 }
 
 type item struct {
+	above   []string // comments
 	comment string
 	name    string
 	value   Value
 	block   *Block
+	place   Place // what it came from
+	line    int   // in what was written last
+}
+
+// From says what the block came from.
+func (b *Block) From(at Place) {
+	b.place = at
 }
 
 // Above adds a comment above the block.
 func (b *Block) Above(text string) { b.head = append(b.head, text) }
 
 // Comment adds a comment, unless it stands there already.
-func (b *Block) Comment(text string) {
-	if !slices.ContainsFunc(b.items, func(i item) bool { return i.comment == text }) {
-		b.items = append(b.items, item{comment: text})
+func (b *Block) Comment(text string) { b.comment(text, Place{}) }
+
+func (b *Block) comment(text string, at Place) {
+	if !slices.ContainsFunc(b.items, func(i *item) bool { return i.comment == text }) {
+		b.items = append(b.items, &item{comment: text, place: at})
 	}
 }
 
 // Set sets an attribute, in the place where it was first set.
 func (b *Block) Set(name string, v Value) {
-	for i := range b.items {
-		if b.items[i].name == name {
-			b.items[i].value = v
+	for _, i := range b.items {
+		if i.name == name {
+			i.value = v
 			return
 		}
 	}
-	b.items = append(b.items, item{name: name, value: v})
+	i := &item{name: name, value: v}
+	b.items = append(b.items, i)
+	if b.d != nil {
+		b.d.written = i
+	}
 }
 
 // Get returns the value of an attribute, or "".
@@ -195,13 +235,13 @@ func (b *Block) Rename(name, to string) {
 
 // Unset removes an attribute.
 func (b *Block) Unset(name string) {
-	b.items = slices.DeleteFunc(b.items, func(i item) bool { return i.name == name })
+	b.items = slices.DeleteFunc(b.items, func(i *item) bool { return i.name == name })
 }
 
 // Add adds a block inside.
 func (b *Block) Add(typ string, labels ...string) *Block {
-	in := &Block{typ: typ, labels: labels}
-	b.items = append(b.items, item{block: in})
+	in := &Block{d: b.d, typ: typ, labels: labels}
+	b.items = append(b.items, &item{block: in})
 	return in
 }
 
@@ -241,6 +281,7 @@ func (b *Block) write(w *bytes.Buffer) {
 }
 
 func (b *Block) writeAt(w *bytes.Buffer, depth int) {
+	b.line = 1 + bytes.Count(w.Bytes(), []byte("\n"))
 	w.WriteString(b.typ)
 	for _, l := range b.labels {
 		fmt.Fprintf(w, " %q", l)
@@ -257,6 +298,10 @@ func (b *Block) writeAt(w *bytes.Buffer, depth int) {
 // writeItems writes attributes before blocks, each comment before what follows it.
 func (b *Block) writeItems(w *bytes.Buffer, depth int) {
 	for _, i := range b.items {
+		for _, text := range i.above {
+			writeComment(w, text, depth)
+		}
+		i.line = 1 + bytes.Count(w.Bytes(), []byte("\n"))
 		switch {
 		case i.comment != "":
 			writeComment(w, i.comment, depth)
@@ -321,6 +366,6 @@ func (b *Block) Label() string { return b.labels[len(b.labels)-1] }
 // RemoveBlock removes the blocks of a type inside.
 func (b *Block) RemoveBlock(typ string) {
 	b.items = slices.DeleteFunc(
-		b.items, func(i item) bool { return i.block != nil && i.block.typ == typ },
+		b.items, func(i *item) bool { return i.block != nil && i.block.typ == typ },
 	)
 }

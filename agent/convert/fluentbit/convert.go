@@ -455,11 +455,13 @@ func (c *converter) tls(b *draft.Block, s *section) {
 	t := b.In("tls")
 	c.set(t, "cert_file", s, "tls.crt_file")
 	c.set(t, "key_file", s, "tls.key_file")
-	for _, attr := range []string{"cert_file", "key_file"} {
-		if t.Get(attr) == "" {
-			t.Set(attr, draft.Text("/etc/penstock/CHANGE-ME.pem"))
-			c.d.Lost(t, s.at, s.title()+" tls", "it names no certificate; write "+attr)
-		}
+	if t.Get("cert_file") == "" || t.Get("key_file") == "" {
+		b.RemoveBlock("tls")
+		c.d.Lost(
+			b, s.at, s.title()+" tls",
+			"it names no certificate: write tls { }, with cert_file and key_file: it listens without now",
+		)
+		return
 	}
 	c.set(t, "client_ca_file", s, "tls.ca_file")
 	s.get("tls.verify")

@@ -305,10 +305,21 @@ func (c *converter) buffer(f *flow.Flow, b *draft.Block, e *element) {
 	}
 }
 
+// archives are outputs that keep objects, each of which is made again after a crash.
+var archives = map[string]bool{"s3": true, "gcs": true, "local": true}
+
 // secondary becomes the failover.
 func (c *converter) secondary(b *draft.Block, e *element) {
 	s := e.sub("secondary")
 	if s == nil {
+		return
+	}
+	if archives[b.Type()] {
+		s.used()
+		c.d.Lost(
+			b, s.at, describe(s),
+			"an archive fails over to nothing: it waits for its store, with all on disk",
+		)
 		return
 	}
 	var to *draft.Block

@@ -439,11 +439,14 @@ func (c *converter) transport(b *draft.Block, e *element) {
 	tls := b.In("tls")
 	c.set(tls, "cert_file", t, "cert_path")
 	c.set(tls, "key_file", t, "private_key_path")
-	for _, attr := range []string{"cert_file", "key_file"} {
-		if tls.Get(attr) == "" {
-			tls.Set(attr, draft.Text("/etc/penstock/CHANGE-ME.pem"))
-			c.d.Lost(tls, t.at, t.title(), "it names no certificate of its own; write "+attr)
-		}
+	if tls.Get("cert_file") == "" || tls.Get("key_file") == "" {
+		b.RemoveBlock("tls")
+		t.used()
+		c.d.Lost(
+			b, t.at, t.title(),
+			"it names no certificate of its own: write tls { }, with cert_file and key_file: it listens without now",
+		)
+		return
 	}
 	if c.set(tls, "client_ca_file", t, "ca_path") {
 		c.bool(tls, "require_client_cert", false, t, "client_cert_auth")

@@ -142,9 +142,17 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 		strings.Split(string(first.Ref()), ".")[1],
 	)
 	if typ == "failover" && len(rest) > 0 && streams {
-		if second := c.sink(rest[0], nil); second != nil {
+		second := c.sink(rest[0], nil)
+		switch {
+		case second == nil:
+		case slices.Contains([]string{"s3", "gcs", "local"}, second.Type()):
 			first.Add("failover").Set("to", second.Ref())
 			c.D.Carried(n.At, n.Name)
+		default:
+			c.D.Remove(second, first)
+			c.D.Lost(
+				first, n.At, n.Name, "a failover goes to output \"local\", \"s3\" or \"gcs\": write one",
+			)
 		}
 		if x := proc.Take("maxpenalty"); x != nil {
 			c.Left(first, x, "see failover.recover")

@@ -98,13 +98,13 @@ func (c *converter) tls(b *draft.Block, n *kit.Node) {
 	if !n.On("ssl", "enableSSL") {
 		return
 	}
-	t := b.In("tls")
-	t.Set("cert_file", draft.Text("/etc/penstock/CHANGE-ME.pem"))
-	t.Set("key_file", draft.Text("/etc/penstock/CHANGE-ME-key.pem"))
 	for _, name := range []string{"keystore", "keystore-password", "keystore-type", "keystorePassword", "exclude-protocols", "keyManagerType"} {
 		n.Take(name)
 	}
-	c.D.Lost(t, n.At, n.Name+".keystore", "a Java keystore: write certificate and key as PEM files")
+	c.D.Lost(
+		b, n.At, n.Name+".keystore",
+		"a Java keystore: write tls { }, with cert_file and key_file as PEM files: it listens without now",
+	)
 }
 
 func (c *converter) taildir(n *kit.Node, s *source, add func(string) *draft.Block) {

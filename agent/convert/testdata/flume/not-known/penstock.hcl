@@ -11,11 +11,8 @@ agent {
 
 input "forward" "avro" {
   listen = "0.0.0.0:4141"
-  tls {
-    cert_file = "/etc/penstock/CHANGE-ME.pem"
-    key_file  = "/etc/penstock/CHANGE-ME-key.pem"
-    # LEFT OUT: a1.sources.avro.keystore: a Java keystore: write certificate and key as PEM files
-  }
+  # LEFT OUT: a1.sources.avro.keystore: a Java keystore: write tls { }, with cert_file and key_file
+  # as PEM files: it listens without now
   # LEFT OUT: a1.sources.avro: penstock does not speak avro: let what sends here send by the
   # Fluentd forward protocol, as penstock's output "forward" does, or by HTTP
   tag_prefix = "avro"

@@ -33,10 +33,6 @@ filter "split" "split" {
   separator = "\n"
 }
 
-filter "explode" "split" {
-  field = "message"
-}
-
 filter "uuid" "uuid" {
   field = "event_id"
 }
@@ -66,8 +62,10 @@ pipeline "main" {
     filter.parse.exec,
     filter.hash.fingerprint,
     filter.split.split,
-    filter.explode.split,
     filter.uuid.uuid,
   ]
   to = [output.http.http, output.local.file]
+  # LEFT OUT: filter.explode.split: it is refused: makes several records of one position, which
+  # output.local.file cannot archive exactly once; put the filter before a topic, or before another
+  # output
 }
