@@ -17,7 +17,7 @@ func destinations(t *testing.T, text, name string) func(*record.Batch, *record.R
 	if cfg == nil {
 		t.Fatal(report)
 	}
-	where, err := cfg.Find(name).Config.(destinationBinder).BindDestination("edge-1")
+	where, err := cfg.Find(name).Config.(destinationBinder).BindDestination("edge-1", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

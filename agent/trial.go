@@ -22,6 +22,8 @@ type Sample struct {
 	Key   string
 	Time  time.Time // when it is taken in
 	Data  []byte    // lines
+	// Partitions of the topics of Kafka; where it is 0, partitions are not told.
+	Partitions int
 }
 
 // Trial is what would become of one record.
@@ -50,7 +52,7 @@ type Trialed struct {
 // Delivery is one output that gets a record.
 type Delivery struct {
 	Output      string
-	Destination [][2]string // topic, key, index or path, with its value
+	Destination [][2]string // topic, key, partition, index or path, with its value
 	Dead        string      // why it goes to the output's dead letter instead, or ""
 }
 
@@ -64,8 +66,10 @@ type sampler interface {
 // destinationBinder is implemented by the configurations of outputs that choose by the record.
 type destinationBinder interface {
 	// BindDestination returns a function that tells where a record goes, as pairs of a name and a
-	// value, or why it is refused.
-	BindDestination(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error)
+	// value, or why it is refused. Its topic has so many partitions; 0 if that is not known.
+	BindDestination(agent string, partitions int) (
+		func(*record.Batch, *record.Record) ([][2]string, error), error,
+	)
 }
 
 // Try tells what would become of a sample, without starting anything or reaching anybody: through
@@ -83,6 +87,7 @@ func (a *Agent) Try(s Sample) ([]Trial, error) {
 	t := &trier{
 		a:            a,
 		plan:         p,
+		partitions:   s.Partitions,
 		destinations: map[string]func(*record.Batch, *record.Record) ([][2]string, error){},
 	}
 	if err := t.prepare(); err != nil {
@@ -199,6 +204,7 @@ func sampleBatch(in *config.Instance, s Sample) (*record.Batch, error) {
 type trier struct {
 	a            *Agent
 	plan         *plan
+	partitions   int
 	filters      []string // those behind the buffer
 	chain        filter.Chain
 	steps        []filter.Chain
@@ -223,7 +229,7 @@ func (t *trier) prepare() error {
 		if !ok {
 			continue
 		}
-		bound, err := c.BindDestination(t.a.cur.cfg.Agent.Name)
+		bound, err := c.BindDestination(t.a.cur.cfg.Agent.Name, t.partitions)
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.id, err)
 		}

@@ -9,7 +9,7 @@ import (
 // value: the path of its object below the prefix. The function's error is why the record would be a
 // dead letter.
 func (c *Config) BindDestination(
-	agent string,
+	agent string, _ int,
 ) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
 	codec, err := c.codec()
 	if err != nil {

@@ -27,17 +27,19 @@ type File struct {
 
 // Case is what comes in, and what is expected to become of it.
 type Case struct {
-	Name      string         `hcl:"name,label"`
-	Input     hcl.Expression `hcl:"input,optional"`
-	Path      string         `hcl:"path,optional"`
-	Tag       string         `hcl:"tag,optional"`
-	Key       string         `hcl:"key,optional"`
-	Time      string         `hcl:"time,optional"`
-	Lines     []string       `hcl:"lines,optional"`
-	File      string         `hcl:"file,optional"`
-	Discarded int            `hcl:"discarded,optional"`
-	Expect    []Expect       `hcl:"expect,block"`
-	Range     hcl.Range      `hcl:",def_range"`
+	Name  string         `hcl:"name,label"`
+	Input hcl.Expression `hcl:"input,optional"`
+	Path  string         `hcl:"path,optional"`
+	Tag   string         `hcl:"tag,optional"`
+	Key   string         `hcl:"key,optional"`
+	// Partitions is how many the topics of Kafka have.
+	Partitions int       `hcl:"partitions,optional"`
+	Time       string    `hcl:"time,optional"`
+	Lines      []string  `hcl:"lines,optional"`
+	File       string    `hcl:"file,optional"`
+	Discarded  int       `hcl:"discarded,optional"`
+	Expect     []Expect  `hcl:"expect,block"`
+	Range      hcl.Range `hcl:",def_range"`
 
 	input string
 	at    time.Time
@@ -53,6 +55,7 @@ type Expect struct {
 	To         hcl.Expression    `hcl:"to,optional"`
 	Topic      *string           `hcl:"topic,optional"`
 	Key        *string           `hcl:"key,optional"`
+	Partition  *int              `hcl:"partition,optional"`
 	Index      *string           `hcl:"index,optional"`
 	Object     *string           `hcl:"object,optional"`
 	DeadLetter *string           `hcl:"dead_letter,optional"`
@@ -148,6 +151,9 @@ func (c *Case) check(dir string) error {
 		e := &c.Expect[i]
 		if e.to, err = references(e.To); err != nil {
 			return bad(e.Range, "to: write [output.TYPE.NAME]")
+		}
+		if e.Partition != nil && c.Partitions <= 0 {
+			return bad(e.Range, "partition: write how many there are into the case: partitions = 12")
 		}
 		if e.Value != nil && e.Fields != nil {
 			return bad(e.Range, "write value, for the whole, or fields, for some of it")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,9 +30,10 @@ func (c *Case) Run(a *agent.Agent) ([]string, error) {
 			return nil, err
 		}
 	}
-	trials, err := a.Try(
-		agent.Sample{Input: c.input, Path: c.Path, Tag: c.Tag, Key: c.Key, Time: c.at, Data: data},
-	)
+	trials, err := a.Try(agent.Sample{
+		Input: c.input, Path: c.Path, Tag: c.Tag, Key: c.Key, Time: c.at, Data: data,
+		Partitions: c.Partitions,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +155,9 @@ func (e *Expect) compare(o outcome) []string {
 				*a.want, e.destination(o, a.name),
 			)
 		}
+	}
+	if e.Partition != nil {
+		differ("partition", strconv.Itoa(*e.Partition), e.destination(o, "partition"))
 	}
 	return append(wrong, e.compareValue(o)...)
 }

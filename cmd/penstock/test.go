@@ -35,7 +35,8 @@ of the outputs, as they would in the agent; nothing is started and nobody is rea
         fields = { level = "error" }            # some of the value's fields; or value = { ... }, or "text"
         tag    = "shop"
         to     = [output.kafka.events]
-        topic  = "shop-errors"                  # also: key, index, object (its path), headers, time
+        topic  = "shop-errors"                  # also: key, partition (of partitions = 12 in the case),
+                                                # index, object (its path), headers, time
       }
     }
 

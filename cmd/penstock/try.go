@@ -19,7 +19,7 @@ func tryCommand() *cobra.Command {
 		Use:   "try CONFIG... < SAMPLE",
 		Short: "Show what would become of lines, after each filter, without starting anything",
 		Long: `Show what would become of the lines on standard input: each record after each filter, and the outputs
-that get it, with topic, key, index or path of the object. Lines go through the input, the filters, the
+that get it, with topic, key, partition, index or path of the object. Lines go through the input, the filters, the
 routes and the templates as they would in the agent; nothing is started and nobody is reached.
 
     head -5 /var/log/app/app.log | penstock try --path /var/log/app/app.log /etc/penstock`,
@@ -34,6 +34,8 @@ routes and the templates as they would in the agent; nothing is started and nobo
 	cmd.Flags().StringVar(&s.Key, "key", "", "key of the records")
 	cmd.Flags().
 		StringVar(&at, "time", "", "when the lines are read, such as 2026-01-31T12:00:00Z; now by default")
+	cmd.Flags().
+		IntVar(&s.Partitions, "partitions", 0, "partitions of the topics in Kafka; given, each record's is shown")
 	cmd.RunE = func(cmd *cobra.Command, configs []string) error {
 		s.Time = time.Now()
 		var err error

@@ -11,7 +11,7 @@ import (
 // BindDestination returns a function that tells where a record goes, as pairs of a name and a
 // value: its index. The function's error is why the record would be refused.
 func (c *Config) BindDestination(
-	agent string,
+	agent string, _ int,
 ) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
 	index, err := dialect.Bind(c.Index, agent)
 	if err != nil {

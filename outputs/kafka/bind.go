@@ -2,15 +2,17 @@ package kafka
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
 )
 
 // BindDestination returns a function that tells where a record goes, as pairs of a name and a
-// value: its topic and key. The function's error is why the record would be refused.
+// value: its topic and key, and where the topic has so many partitions, its partition. The
+// function's error is why the record would be refused.
 func (c *Config) BindDestination(
-	agent string,
+	agent string, partitions int,
 ) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
 	topic, err := dialect.Bind(c.Topic, agent)
 	if err != nil {
@@ -39,6 +41,20 @@ func (c *Config) BindDestination(
 		if k != nil {
 			out = append(out, [2]string{"key", string(k)})
 		}
+		if partitions > 0 {
+			out = append(out, [2]string{"partition", c.partition(k, partitions)})
+		}
 		return out, nil
 	}, nil
+}
+
+// partition returns the partition of a record with a key, or what decides on it.
+func (c *Config) partition(key []byte, partitions int) string {
+	switch {
+	case c.spreads():
+		return "any"
+	case c.byHash() && key != nil:
+		return strconv.Itoa(murmur2(key) % partitions)
+	}
+	return "by source"
 }

@@ -259,6 +259,11 @@ func (c *Config) byHash() bool {
 	return c.Partitioner == "hash" || c.Partitioner == "auto" && !c.Key.IsZero()
 }
 
+// spreads reports whether nothing of a record decides on its partition.
+func (c *Config) spreads() bool {
+	return c.Partitioner == "sticky" || c.Partitioner == "round_robin"
+}
+
 // NeedsBuffer tells why the output cannot drain a partition of a topic, if it cannot.
 func (c *Config) NeedsBuffer() error {
 	if c.Delivery != ExactlyOnce {

@@ -324,6 +324,4 @@ func (w *Writer) lowerLimit(topic string, size int) {
 	}
 }
 
-func (w *Writer) spread() bool {
-	return w.cfg.Partitioner == "sticky" || w.cfg.Partitioner == "round_robin"
-}
+func (w *Writer) spread() bool { return w.cfg.spreads() }

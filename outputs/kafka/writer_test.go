@@ -666,6 +666,10 @@ func TestTopicKeyAndPartitioner(t *testing.T) {
 		!outputs.IsPermanent(partial.Records[0].Err) {
 		t.Fatalf("got %v", errs[0])
 	}
+	destination, err := cfg.BindDestination("edge-1", 6)
+	if err != nil {
+		t.Fatal(err)
+	}
 	hasher := kgo.StickyKeyPartitioner(nil).ForTopic("x")
 	for topic, n := range want {
 		last := map[string]int{}
@@ -687,6 +691,13 @@ func TestTopicKeyAndPartitioner(t *testing.T) {
 			}
 			if p := hasher.Partition(r, 6); int32(p) != r.Partition {
 				t.Fatalf("key %q is in partition %d, Kafka's hash says %d", r.Key, r.Partition, p)
+			}
+			told, err := destination(
+				&record.Batch{Tag: "app"},
+				&record.Record{Value: r.Value, Headers: []record.Header{{Key: "region", Value: []byte("eu")}}},
+			)
+			if want := fmt.Sprint(r.Partition); err != nil || told[2] != [2]string{"partition", want} {
+				t.Fatalf("partition %s is told as %v (%v)", want, told, err)
 			}
 			if i < last[string(r.Key)] {
 				t.Fatalf("key %q out of order", r.Key)
