@@ -27,7 +27,7 @@ PACKAGES ?= ./...
 build:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
 
-# The same with the filter wasm, whose compiler is 2.5 MB.
+# The same with modules of WebAssembly, whose compiler is 2.5 MB.
 wasm:
 	CGO_ENABLED=0 $(GO) build -tags wasm_filter -gcflags=github.com/tetratelabs/wazero/...=-l \
 		$(FLAGS) -o $(BIN)-wasm ./cmd/penstock
@@ -57,7 +57,7 @@ notice:
 
 test:
 	$(GO) test $(BESIDE) -timeout 15m ./...
-	$(GO) test $(BESIDE) -timeout 15m -tags wasm_filter ./agent/filter/...
+	$(GO) test $(BESIDE) -timeout 15m -tags wasm_filter ./agent/filter/... ./spool/format/decode
 
 # The ten slowest tests of `make test`; fewer packages with PACKAGES="./buffer ./spool/...".
 slowest:
@@ -83,7 +83,7 @@ demo: build
 
 lint:
 	$(GO) vet ./...
-	$(GO) vet -tags wasm_filter ./agent/filter/...
+	$(GO) vet -tags wasm_filter ./agent/filter/... ./spool/format/decode
 	bash .ci/lint
 
 # Packages and image in roots of their own, and the alert rules by Prometheus's own tool: what they need

@@ -7,9 +7,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/penstock/penstock/agent/filter/wasm"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/buffer/record/wasm"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tidwall/gjson"
 )

@@ -4,29 +4,16 @@ package filter
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/wasm/wasmtest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
-
-// wasmModule builds the module of a directory.
-func wasmModule(t testing.TB, dir string) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "module.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-o", out, ".")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	return out
-}
 
 func newWasm(t testing.TB, c WasmConfig) *Wasm {
 	t.Helper()
@@ -41,7 +28,7 @@ func newWasm(t testing.TB, c WasmConfig) *Wasm {
 func TestAModuleThatFailsRefusesItsRecord(t *testing.T) {
 	t.Parallel()
 	c := DefaultWasm()
-	c.Module = wasmModule(t, "testdata/wasm")
+	c.Module = wasmtest.Obedient(t)
 	for _, bad := range []string{"trap", "loop", "eat", "lie", "refuse"} {
 		c.Timeout = 10 * time.Second
 		if bad == "loop" {
@@ -71,7 +58,7 @@ func TestAModuleThatFailsRefusesItsRecord(t *testing.T) {
 func TestAModuleHasNoMoreThanItsMemory(t *testing.T) {
 	t.Parallel()
 	c := DefaultWasm()
-	c.Module = wasmModule(t, "testdata/wasm")
+	c.Module = wasmtest.Obedient(t)
 	c.Memory = 1 << 20 // Go's own runtime takes more
 	if _, err := NewWasm(c, Env{}); err == nil || !strings.Contains(err.Error(), "memory") {
 		t.Errorf("with a megabyte: %v", err)
@@ -82,7 +69,7 @@ func TestAModuleHasNoMoreThanItsMemory(t *testing.T) {
 func TestTheExampleOfAModule(t *testing.T) {
 	t.Parallel()
 	c := DefaultWasm()
-	c.Module, c.Timeout = wasmModule(t, "../../examples/wasm/go"), 10*time.Second
+	c.Module, c.Timeout = wasmtest.Go(t, "../../examples/wasm/go"), 10*time.Second
 	f := newWasm(t, c)
 	long := `{"level":"` + strings.Repeat("x", 5000) + `"}`
 	out := Chain{f}.Apply(batch(
@@ -119,7 +106,7 @@ func TestWhatIsNoModuleIsTold(t *testing.T) {
 
 func BenchmarkWasm(b *testing.B) {
 	c := DefaultWasm()
-	c.Module, c.Timeout = wasmModule(b, "../../examples/wasm/go"), 10*time.Second
+	c.Module, c.Timeout = wasmtest.Go(b, "../../examples/wasm/go"), 10*time.Second
 	f := newWasm(b, c)
 	benchFilter(b, "no such field", f, `{"n":2,"message":"a line of some length, as they are"}`)
 	benchFilter(b, "a field is set", f, `{"level":"error","message":"a line of some length"}`)

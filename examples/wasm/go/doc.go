@@ -4,7 +4,7 @@
 //
 // It discards records whose level is "debug", and gives those with a level a field "severe". A
 // level of more than 64 bytes goes to the dead letter. The interface is
-// in agent/filter/wasm/doc.go.
+// in buffer/record/wasm/doc.go.
 package main
 
 // main is not called: a reactor is begun by _initialize.

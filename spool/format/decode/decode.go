@@ -35,7 +35,7 @@ type Texts interface {
 
 // Config says what the values of records are.
 type Config struct {
-	Type        string            `hcl:"type,label" oneof:"json|msgpack|avro|protobuf|thrift|text" doc:"What the values are: json, msgpack, avro (with a schema registry), protobuf (with one, or with descriptors), thrift (a struct, read by the ids of its fields) or text."`
+	Type        string            `hcl:"type,label" oneof:"json|msgpack|avro|protobuf|thrift|text|wasm" doc:"What the values are: json, msgpack, avro (with a schema registry), protobuf (with one, or with descriptors), thrift (a struct, read by the ids of its fields), text, or what a module of WebAssembly makes JSON of (wasm, in programs that make wasm has built)."`
 	Frame       string            `hcl:"frame,optional" oneof:"none|confluent|apicurio|apicurio_global|apicurio_headers" doc:"What names the schema of a value: confluent (a zero byte and an id of four), apicurio (the same, a content id: Apicurio 3), apicurio_global (a global id of eight bytes: Apicurio 2), apicurio_headers (an id in a header), or none. avro has confluent unless another is given, as has protobuf with a registry; all others have none; json with a frame is what JSON Schema serializers write."`
 	Field       string            `hcl:"field,optional" doc:"Name under which a text stands in the JSON made of it."`
 	Protocol    string            `hcl:"protocol,optional" oneof:"binary|compact" doc:"thrift: protocol of the values."`
@@ -43,6 +43,9 @@ type Config struct {
 	Binary      []string          `hcl:"binary,optional" doc:"thrift: ids of the fields that are binary, and stand in base64; those of type string are texts otherwise."`
 	Message     string            `hcl:"message,optional" doc:"protobuf: full name of the message; needed where no registry tells it."`
 	Descriptors string            `hcl:"descriptors,optional" path:"read" doc:"protobuf: file of descriptors, made by protoc --include_imports --descriptor_set_out=FILE, in place of a registry. Fields that no definition has stand in _unknown, in base64."`
+	Module      string            `hcl:"module,optional" path:"read" doc:"wasm: a module, *.wasm, with the interface of the filter wasm: examples/wasm/rust is one. The value of the record that it answers with is the JSON. It must give the same for a value whenever it comes."`
+	Memory      int64             `hcl:"memory,optional" unit:"bytes" doc:"wasm: the most memory that an instance may have; there are as many as work at a time."`
+	Timeout     time.Duration     `hcl:"timeout,optional" doc:"wasm: how long the module may take for a value. One on which it takes longer, or fails, goes to the dead letter, and the next one meets a fresh instance."`
 	Registry    *Registry         `hcl:"registry,block" doc:"Schema registry of avro and protobuf values, with what schemas refer to. It has Confluent's API, or for the frames of Apicurio its own, such as http://registry:8080/apis/registry/v3. Schemas of protobuf may be descriptors or the text of .proto files."`
 }
 
@@ -63,7 +66,12 @@ func (r *Registry) SetDefaults() { *r = Registry{Timeout: 10 * time.Second} }
 func (c *Config) SetDefaults() { *c = Default() }
 
 // Default returns the presets: the values are JSON.
-func Default() Config { return Config{Type: "json", Field: "message", Protocol: "binary"} }
+func Default() Config {
+	return Config{
+		Type: "json", Field: "message", Protocol: "binary",
+		Memory: moduleMemory, Timeout: moduleTime,
+	}
+}
 
 // frame returns the frame of the values.
 func (c *Config) frame() string {
@@ -78,7 +86,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch c.Type {
-	case "json", "msgpack", "text", "thrift":
+	case "json", "msgpack", "text", "thrift", "wasm":
 		if c.Registry != nil {
 			bad("registry: only avro and protobuf values need one")
 		}
@@ -96,13 +104,18 @@ func (c *Config) Validate() error {
 			errs = append(errs, c.Registry.validate())
 		}
 	default:
-		bad("type: must be json, msgpack, avro, protobuf, thrift or text, not %q", c.Type)
+		bad("type: must be json, msgpack, avro, protobuf, thrift, text or wasm, not %q", c.Type)
 	}
 	if c.Frame != "" && !slices.Contains(frames, c.Frame) {
 		bad("frame: must be one of %s, not %q", frameList(), c.Frame)
 	}
 	if c.Type != "protobuf" && (c.Message != "" || c.Descriptors != "") {
 		bad("message, descriptors: only for protobuf")
+	}
+	if c.Type == "wasm" {
+		c.checkModule(bad)
+	} else if c.Module != "" {
+		bad("module: only for wasm")
 	}
 	if c.Type == "text" && c.Field == "" {
 		bad("field: must not be empty")
@@ -154,6 +167,12 @@ func New(c Config) (Decoder, error) {
 	case "thrift":
 		d, err := newThrift(&c)
 		return inFrame(c.Frame, d), err
+	case "wasm":
+		d, err := newModule(&c)
+		if err != nil {
+			return nil, err
+		}
+		return inFrame(c.Frame, d), nil
 	case "avro":
 		return newAvro(c.Registry, c.frame())
 	case "protobuf":

@@ -1,6 +1,6 @@
 // Package decode turns the values of records into JSON, which is what the formats work on: JSON
-// itself, MessagePack, Avro and Protobuf with a schema registry, Thrift, and plain text; in the
-// frames of registries.
+// itself, MessagePack, Avro and Protobuf with a schema registry, Thrift, plain text, and whatever a
+// module of WebAssembly understands; in the frames of registries.
 //
 // It owns the schema registry's client. It never changes a record and knows nothing of files.
 //
@@ -13,5 +13,5 @@
 //   - Protobuf: protobuf.go, protoschema.go (descriptors), prototext.go, protobody.go and
 //     protolex.go (.proto files), protoread.go, protoknown.go and protogoogle.go (well-known types)
 //   - what schemas say of the fields of values: shape.go, shapeavro.go, shapeproto.go
-//   - Thrift: thrift.go; MessagePack: msgpack.go
+//   - Thrift: thrift.go; MessagePack: msgpack.go; modules: module.go
 package decode

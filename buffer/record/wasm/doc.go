@@ -2,7 +2,7 @@
 // network, no clock but a false one, bounded memory and time.
 //
 // It owns the binary interface (abi.go) and the instances. It never decides what becomes of a
-// record: the filter of the same name does.
+// record: the filter of the same name does, and the decoder of payloads (spool/format/decode).
 //
 // # The interface
 //
@@ -17,7 +17,9 @@
 //	u32 records, text tag, text origin, then for each record:
 //	i64 time (ns), bytes key, bytes value, u32 headers, then for each: text name, bytes value
 //
-// The filter gives batches of one record; a module has to take any number of them.
+// The filter and the decoder give batches of one record; a module has to take any number of them.
+// The decoder takes the value of the record in the answer for the JSON, and gives no key, tag,
+// origin, time or fields.
 //
 // text is u32 length and so many bytes; bytes is the same, with length 0xffffffff for null. The
 // answer has for each record, in order, a byte: 0 it stays, 1 it becomes the record that follows

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 )
 
+const null = 0xffffffff
+
 var batch, answer []byte
 
 //go:wasmexport alloc_batch
@@ -54,7 +56,10 @@ func process(at, size uint32) uint64 {
 			answer = append(answer, 1)
 			answer = append(answer, begin[:len(begin)-len(in)]...)
 			i := len(answer) - (len(begin) - len(in)) + 8
-			i += 4 + int(binary.LittleEndian.Uint32(answer[i:])) + 4
+			if key := binary.LittleEndian.Uint32(answer[i:]); key != null {
+				i += int(key)
+			}
+			i += 8
 			for j := range value {
 				answer[i+j] = value[len(value)-1-j]
 			}
@@ -71,7 +76,7 @@ func u32(in *[]byte) uint32 {
 
 func bytes(in *[]byte) []byte {
 	n := u32(in)
-	if n == 0xffffffff {
+	if n == null {
 		return nil
 	}
 	out := (*in)[:n]
