@@ -21,6 +21,10 @@ func frontWorld() *world {
 		FilterType("multiline", "Joins.", filter.DefaultMultiline, filter.NewMultiline),
 		FilterType("dedupe", "Dedupe.", filter.DefaultDedupe, filter.NewDedupe),
 		FilterType("sample", "Sample.", filter.DefaultSample, filter.NewSample),
+		FilterType(
+			"keep_fields", "Keep.", filter.DefaultKeepFields, filter.NewKeepFields,
+		),
+		FilterType("parse", "Parse.", filter.DefaultParse, filter.NewParse),
 	}
 	return w
 }
@@ -58,6 +62,49 @@ func TestRecordsAreJoinedInFrontOfTheBuffer(t *testing.T) {
 	r.stop()
 	r.wait()
 	equal(t, "x", w.delivered("x"), "t/one\n more\n more", "t/three", "t/four", "u/other tag")
+}
+
+// Lines as containerd writes them: parts of each stream become lines, and lines a trace, whatever
+// the other stream says between them.
+func TestATraceInTextOfCRI(t *testing.T) {
+	t.Parallel()
+	w := frontWorld()
+	r := startAgent(t, w, t.TempDir(), `
+input "fake" "a" { name = "a" }
+output "fake" "x" { name = "x" }
+pipeline "p" {
+  from = [input.fake.a]
+  filter "parse" { format = "cri" }
+  filter "multiline" {
+    field   = "log"
+    key     = "field.stream"
+    partial = "field.partial == true"
+    presets = ["java"]
+    timeout = "10m"
+  }
+  filter "keep_fields" { fields = ["stream", "log"] }
+  to = [output.fake.x]
+}`)
+	at := func(i int, line string) string {
+		return fmt.Sprintf("2026-11-28T01:02:03.%dZ %s", i, line)
+	}
+	w.send(t, "a", "t", at(1, "stdout P a"), at(2, "stderr P java.lang.Ill"), at(3, "stdout F b"))
+	w.send(t, "a", "t",
+		at(4, "stderr F egalStateException: x"), at(5, "stdout F java.lang.Error: y"),
+		at(6, "stderr P \tat a.B"), at(7, "stdout F \tat c.D(D.java:3)"),
+		at(8, "stderr F .c(B.java:1)"), at(9, "stderr F Caused by: java.io.IOException: z"),
+	)
+	w.send(t, "a", "t", at(10, "stderr F \t... 1 more"), at(11, "stdout F ok"), at(12, "stderr F ok"))
+	r.stop()
+	r.wait()
+	equal(t, "x", w.delivered("x"),
+		`t/{"stream":"stdout","log":"ab"}`,
+		`t/{"stream":"stdout","log":"java.lang.Error: y\n\tat c.D(D.java:3)"}`,
+		`t/{"stream":"stdout","log":"ok"}`,
+		`t/{"stream":"stderr","log":"java.lang.IllegalStateException: x\n\tat a.B.c(B.java:1)`+
+			`\nCaused by: java.io.IOException: z\n\t... 1 more"}`,
+		`t/{"stream":"stderr","log":"ok"}`,
+	)
 }
 
 // Of several filters next to each other, each record is joined by the first whose condition holds.

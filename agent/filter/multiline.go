@@ -17,7 +17,7 @@ type MultilineConfig struct {
 	Field string     `hcl:"field,optional" doc:"The field of a JSON object whose text is a line; the whole value otherwise. Joined lines stand in this field of the first record, which keeps its other fields, time, key and headers. A record without such a text passes."`
 	Key   Expression `hcl:"key,optional" doc:"Expression for what else tells apart lines that do not belong together: \"field.stream\", \"field.container_id + field.stream\", \"header.stream\". Lines of different origins or tags are never joined. A record that it cannot be evaluated for passes, so write field.pod ?? '' where a field may be missing."`
 	join.Patterns
-	Partial   Expression    `hcl:"partial,optional" doc:"Expression for records that are a part of a line, which the next record of the same key continues with nothing between: \"field.logtag == 'P'\", \"not (field.log endsWith '\\\\n')\". What stands in the patterns sees whole lines."`
+	Partial   Expression    `hcl:"partial,optional" doc:"Expression for records that are a part of a line, which the next record of the same key continues with nothing between: \"field.partial == true\" behind parse, \"field.logtag == 'P'\", \"not (field.log endsWith '\\\\n')\". What stands in the patterns sees whole lines."`
 	Separator string        `hcl:"separator,optional" doc:"What is put between two lines, unless the first one ends with a newline."`
 	Timeout   time.Duration `hcl:"timeout,optional" doc:"How long nothing of a key must have come before what is there is taken as complete. More than the time between two chunks of whoever sends."`
 	MaxLines  int           `hcl:"max_lines,optional" doc:"Lines of one record; the next line begins another one."`
