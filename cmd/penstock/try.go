@@ -22,6 +22,9 @@ func tryCommand() *cobra.Command {
 that get it, with topic, key, partition, index or path of the object. Lines go through the input, the filters, the
 routes and the templates as they would in the agent; nothing is started and nobody is reached.
 
+On a terminal of at least 80 columns each record stands before and after each filter side by side, with
+~ at what is changed, + at what is added and - at what is removed. Elsewhere it is a line for each filter.
+
     head -5 /var/log/app/app.log | penstock try --path /var/log/app/app.log /etc/penstock`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
@@ -36,7 +39,12 @@ routes and the templates as they would in the agent; nothing is started and nobo
 		StringVar(&at, "time", "", "when the lines are read, such as 2026-01-31T12:00:00Z; now by default")
 	cmd.Flags().
 		IntVar(&s.Partitions, "partitions", 0, "partitions of the topics in Kafka; given, each record's is shown")
+	var view trialView
+	view.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, configs []string) error {
+		if err := view.validate(); err != nil {
+			return err
+		}
 		s.Time = time.Now()
 		var err error
 		if at != "" {
@@ -59,22 +67,63 @@ routes and the templates as they would in the agent; nothing is started and nobo
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}
-		p := trialPrinter{w: cmd.OutOrStdout()}
-		if isTerminal(cmd.OutOrStdout()) {
-			p.dim, p.red, p.green, p.off = "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
-		}
+		print := view.printer(cmd.OutOrStdout())
 		for i, t := range trials {
-			p.print(i+1, t)
+			print(i+1, t)
 		}
 		return nil
 	}
 	return cmd
 }
 
+// trialView is how trials are shown.
+type trialView struct {
+	name  string // side, lines, or auto
+	width int    // 0: that of the terminal
+}
+
+func (v *trialView) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(
+		&v.name, "view", "auto",
+		"side: before and after each filter side by side; lines: a line for each; auto: side on a terminal",
+	)
+	cmd.Flags().IntVar(
+		&v.width, "width", 0,
+		"columns there are, that of the terminal by default; lines are shown if they are fewer than 80",
+	)
+}
+
+func (v *trialView) validate() error {
+	if v.name != "auto" && v.name != "side" && v.name != "lines" {
+		return configError("--view: write side, lines or auto")
+	}
+	return nil
+}
+
+// printer returns what prints the nth trial.
+func (v *trialView) printer(w io.Writer) func(n int, t agent.Trial) {
+	var c colors
+	terminal := isTerminal(w)
+	if terminal {
+		c = colors{dim: "\x1b[2m", red: "\x1b[31m", green: "\x1b[32m", off: "\x1b[0m"}
+	}
+	width := v.width
+	if width == 0 {
+		width, _ = terminalSize(w)
+	}
+	if width >= leastColumns && (v.name == "side" || v.name == "auto" && terminal) {
+		return (&columnPrinter{w: w, colors: c, width: width}).print
+	}
+	return (&trialPrinter{w: w, colors: c}).print
+}
+
+// colors is what switches colours on, and off again; all are empty where there are none.
+type colors struct{ dim, red, green, off string }
+
 // trialPrinter prints trials, one step a line.
 type trialPrinter struct {
-	w                    io.Writer
-	dim, red, green, off string
+	w io.Writer
+	colors
 }
 
 func (p *trialPrinter) print(n int, t agent.Trial) {
@@ -85,19 +134,8 @@ func (p *trialPrinter) print(n int, t agent.Trial) {
 	for _, s := range t.Steps {
 		width = max(width, len(s.Filter))
 	}
-	for _, o := range t.Out {
-		for _, d := range o.Deliver {
-			width = max(width, len(d.Output)+3)
-		}
-	}
-	line := func(what, color, text string) {
-		if text != "" {
-			what = fmt.Sprintf(
-				"%-*s  %s%s%s", width, what, color, strings.TrimRight(text, " "), p.off,
-			)
-		}
-		fmt.Fprintln(p.w, what)
-	}
+	width = max(width, deliveryWidth(t))
+	line := func(what, color, text string) { writeStep(p.w, width, what, color, text, p.off) }
 	line(fmt.Sprint("record ", n), "", show(t.In))
 	before := []agent.Trialed{t.In}
 	for _, s := range t.Steps {
@@ -116,9 +154,37 @@ func (p *trialPrinter) print(n int, t agent.Trial) {
 		}
 		before = s.Out
 	}
+	writeDeliveries(p.w, p.colors, width, t)
+}
+
+// writeStep writes a line of two columns.
+func writeStep(w io.Writer, width int, what, color, text, off string) {
+	if color == "" {
+		off = ""
+	}
+	if text != "" {
+		what = fmt.Sprintf("%-*s  %s%s%s", width, what, color, visible(strings.TrimRight(text, " ")), off)
+	}
+	fmt.Fprintln(w, what)
+}
+
+// deliveryWidth returns how wide the names of a trial's outputs are.
+func deliveryWidth(t agent.Trial) int {
+	width := 0
+	for _, o := range t.Out {
+		for _, d := range o.Deliver {
+			width = max(width, len("-> ")+len(d.Output))
+		}
+	}
+	return width
+}
+
+// writeDeliveries writes which outputs get what leaves the filters, a line each.
+func writeDeliveries(w io.Writer, c colors, width int, t agent.Trial) {
+	line := func(what, color, text string) { writeStep(w, width, what, color, text, c.off) }
 	for _, o := range t.Out {
 		if len(o.Deliver) == 0 {
-			line("->", p.red, "no output: no route takes the tag "+o.Tag)
+			line("->", c.red, "no output: no route takes the tag "+o.Tag)
 		}
 		for _, d := range o.Deliver {
 			text := ""
@@ -127,7 +193,7 @@ func (p *trialPrinter) print(n int, t agent.Trial) {
 			}
 			color := ""
 			if d.Dead != "" {
-				color, text = p.red, "dead letter: "+d.Dead
+				color, text = c.red, "dead letter: "+d.Dead
 			}
 			line("-> "+d.Output, color, text)
 		}
