@@ -25,32 +25,36 @@ type Tool struct {
 	Doc  string
 
 	convert func(files []string) (*draft.Draft, error)
+	syntax  func(file string) syntax
 }
 
 // Tools returns all of them.
 func Tools() []Tool {
 	return []Tool{
-		{"filebeat", "Filebeat's configuration, with its processors", filebeat.Convert},
+		{"filebeat", "Filebeat's configuration, with its processors", filebeat.Convert, yaml},
 		{
 			"fluent-bit",
 			"fluent-bit's configuration, classic or YAML, with its parsers",
 			fluentbit.Convert,
+			classic,
 		},
 		{
 			"fluentd",
 			"fluentd's configuration, of v0.12 or v1, with what it includes",
 			fluentd.Convert,
+			fluent,
 		},
 		{
 			"flume",
 			"the properties of Flume agents",
 			flume.Convert,
+			properties,
 		},
-		{"logstash", "the files of one Logstash pipeline, which count as one", logstash.Convert},
-		{"promtail", "promtail's configuration", promtail.Convert},
-		{"rsyslog", "rsyslog's configuration: imfile, omkafka and the like", rsyslog.Convert},
-		{"secor", "Secor's properties, with what they include", secor.Convert},
-		{"vector", "Vector's configuration, TOML or YAML, with its VRL", vector.Convert},
+		{"logstash", "the files of one Logstash pipeline, which count as one", logstash.Convert, script},
+		{"promtail", "promtail's configuration", promtail.Convert, yaml},
+		{"rsyslog", "rsyslog's configuration: imfile, omkafka and the like", rsyslog.Convert, script},
+		{"secor", "Secor's properties, with what they include", secor.Convert, properties},
+		{"vector", "Vector's configuration, TOML or YAML, with its VRL", vector.Convert, vrl},
 	}
 }
 
@@ -73,6 +77,11 @@ func Convert(tool string, files []string) (*Result, error) {
 			if err := mend(d); err != nil {
 				return nil, err
 			}
+			remarks, err := comments(d, files, t.syntax)
+			if err != nil {
+				return nil, err
+			}
+			d.Remarks(remarks)
 			return &Result{d.Bytes(), d.Notes()}, nil
 		}
 		names = append(names, t.Name)

@@ -16,7 +16,6 @@ type Draft struct {
 	notes  []Note
 	names  map[string]bool
 
-	remarks []Remark
 	written *item // the attribute or block that was written last, while nothing was noted of it
 }
 
@@ -35,9 +34,8 @@ func (p Place) String() string {
 
 // Remark is a comment of the old configuration.
 type Remark struct {
-	At    Place // of the line that it is about: the next that is no comment, or its own
-	Text  string
-	Above bool // it stands above the line, not behind it
+	At   Place // of the line that it is about: the next that is no comment, or its own
+	Text string
 }
 
 // Fate is what became of a setting.

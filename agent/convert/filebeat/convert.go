@@ -28,9 +28,6 @@ func Convert(paths []string) (*draft.Draft, error) {
 			return nil, err
 		}
 		root.Kids = append(root.Kids, n.Kids...)
-		for _, text := range n.Comments {
-			c.Agent.Above(text)
-		}
 	}
 	root.Nest()
 	c.root(root)

@@ -49,7 +49,7 @@ func (c *converter) processor(x *kit.Node, cond string) {
 	}
 	add := func(typ string) *draft.Block {
 		b := c.p.Filter(typ, x.Key, cond)
-		x.Comment(b)
+		b.From(x.At)
 		c.D.Carried(x.At, x.Name)
 		return b
 	}

@@ -143,9 +143,7 @@ func (f *Flow) Finish() {
 	if len(f.filters) > 0 {
 		p.Set("filter", refs(f.filters))
 	}
-	for _, c := range f.notes.Comments() {
-		p.Comment(c)
-	}
+	p.Move(f.notes)
 	if !f.Buffer.Empty() {
 		b := p.Add("buffer")
 		b.Move(f.Buffer)

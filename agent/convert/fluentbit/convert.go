@@ -280,6 +280,7 @@ func (c *converter) input(s *section) {
 			want = a
 		}
 		b := c.d.Add("input", typ, c.d.Name("input", typ, want))
+		b.From(s.at)
 		c.flow.From(b)
 		c.d.Carried(s.at, s.title())
 		return b

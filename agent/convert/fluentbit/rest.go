@@ -214,6 +214,7 @@ func (c *converter) output(s *section) {
 			want = a
 		}
 		b = c.d.Add("output", typ, c.d.Name("output", typ, want))
+		b.From(s.at)
 	}
 	hostPort := func(port string) []draft.Part {
 		host, p := s.value("host"), s.value("port")

@@ -190,9 +190,7 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 	}
 	if len(fields) > 0 || len(lost) > 0 {
 		b := f.Filter("add_fields", name, m, further)
-		for _, text := range e.comments {
-			b.Above(text)
-		}
+		b.From(e.at)
 		b.Set("fields", draft.Map(fields...))
 		for _, p := range lost {
 			c.d.Left(

@@ -152,9 +152,7 @@ func (c *converter) output(f *flow.Flow, e *element, m flow.Match) *draft.Block 
 	var b *draft.Block
 	add := func(t, want string) {
 		b = c.d.Add("output", t, c.d.Name("output", t, orElse(name, want)))
-		for _, text := range e.comments {
-			b.Above(text)
-		}
+		b.From(e.at)
 	}
 	switch typ {
 	case "kafka2", "kafka", "kafka_buffered", "rdkafka", "rdkafka2":

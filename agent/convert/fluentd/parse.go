@@ -18,7 +18,6 @@ type element struct {
 	at          draft.Place
 	params      []*param
 	elements    []*element
-	comments    []string
 }
 
 type param struct {
@@ -54,19 +53,13 @@ func readInto(root *element, path string, above []string) error {
 	}
 	above = append(above, path)
 	stack := []*element{root}
-	var comments []string
 	lines := strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		at := draft.Place{File: path, Line: i + 1}
 		line := strings.TrimSpace(lines[i])
 		top := stack[len(stack)-1]
 		switch {
-		case line == "":
-			comments = nil
-			continue
-		case line[0] == '#':
-			comments = append(comments, strings.TrimSpace(strings.TrimLeft(line, "#")))
-			continue
+		case line == "" || line[0] == '#':
 		case closing.MatchString(line):
 			name := closing.FindStringSubmatch(line)[1]
 			if len(stack) == 1 || top.name != name {
@@ -75,7 +68,7 @@ func readInto(root *element, path string, above []string) error {
 			stack = stack[:len(stack)-1]
 		case opening.MatchString(line):
 			m := opening.FindStringSubmatch(line)
-			e := &element{name: m[1], arg: m[2], at: at, comments: comments}
+			e := &element{name: m[1], arg: m[2], at: at}
 			top.elements = append(top.elements, e)
 			stack = append(stack, e)
 		case strings.HasPrefix(line, "@include") || strings.HasPrefix(line, "include "):
@@ -94,7 +87,6 @@ func readInto(root *element, path string, above []string) error {
 			p.value, p.raw = unquote(value)
 			top.params = append(top.params, p)
 		}
-		comments = nil
 	}
 	if len(stack) > 1 {
 		return fmt.Errorf(

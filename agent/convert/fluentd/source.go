@@ -141,9 +141,7 @@ func (c *converter) input(f *flow.Flow, typ, want string, e *element) *draft.Blo
 		want = id
 	}
 	b := c.d.Add("input", typ, c.d.Name("input", typ, want))
-	for _, text := range e.comments {
-		b.Above(text)
-	}
+	b.From(e.at)
 	f.From(b)
 	return b
 }

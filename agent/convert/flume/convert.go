@@ -54,7 +54,6 @@ func words(n *kit.Node, name string) []string {
 
 func (c *converter) agent(a *kit.Node, of int) {
 	c.a, c.sources, c.channels = a, nil, map[string]*channel{}
-	a.Comment(c.Agent)
 	for _, name := range words(a, "channels") {
 		n := a.Find("channels." + name)
 		if n == nil {
@@ -248,7 +247,6 @@ func (c *converter) into(n *kit.Node, ch, source, cond string) {
 // channel takes over what is left of a channel: there is one buffer, on disk.
 func (c *converter) channel(ch *channel, p *kit.Pipeline) {
 	n := ch.node
-	n.Comment(p.Notes)
 	typ := n.Take("type")
 	switch {
 	case typ == nil:

@@ -32,7 +32,7 @@ func parse(root *kit.Node, file, src string) {
 				n.At = p.At
 			}
 		}
-		n.Value, n.Scalar, n.At, n.Comments = p.Value, true, p.At, p.Comments
+		n.Value, n.Scalar, n.At = p.Value, true, p.At
 	}
 }
 

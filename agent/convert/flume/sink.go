@@ -34,7 +34,6 @@ func (c *converter) sinks(name string, ch *channel) []*draft.Block {
 		if len(members) == 0 {
 			continue
 		}
-		n.Comment(c.Agent)
 		if out := c.group(n, g, members); out != nil {
 			outs = append(outs, out)
 		}
@@ -182,7 +181,7 @@ func (c *converter) servers(name string, members []string, standby map[string]bo
 	for _, m := range members {
 		n := c.a.Find("sinks." + m)
 		s := b.Add("server", m)
-		n.Comment(s)
+		s.From(n.At)
 		s.Set("address", kit.Text(n.Text("hostname")+":"+n.Text("port")))
 		if standby[m] {
 			s.Set("standby", draft.Bool(true))

@@ -415,7 +415,7 @@ func (c *converter) interceptor(p *kit.Pipeline, x *kit.Node, name, cond string)
 	}
 	header := func(key, expr string) {
 		b := p.Filter("set", name, cond)
-		x.Comment(b)
+		b.From(x.At)
 		b.Set("headers", draft.Map(draft.Text(key), draft.Text(expr)))
 		if x.Find("preserveExisting") == nil || x.On("preserveExisting") {
 			b.Set("overwrite", draft.Bool(false))
@@ -447,7 +447,7 @@ func (c *converter) interceptor(p *kit.Pipeline, x *kit.Node, name, cond string)
 			return
 		}
 		b := p.Filter("grep", name, cond)
-		x.Comment(b)
+		b.From(x.At)
 		if x.On("excludeEvents") {
 			b.Set("exclude", draft.Texts(re.Value))
 		} else {
@@ -461,7 +461,7 @@ func (c *converter) interceptor(p *kit.Pipeline, x *kit.Node, name, cond string)
 			return
 		}
 		b := p.Filter("replace", name, cond)
-		x.Comment(b)
+		b.From(x.At)
 		b.Set("pattern", draft.Text(pattern))
 		b.Set("with", draft.Text(x.Text("replaceString")))
 		x.Text("charset")

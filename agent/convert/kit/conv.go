@@ -23,36 +23,14 @@ func New() *Conv {
 	return c
 }
 
-// Add adds a component, with the comments of what it is made of.
+// Add adds a component, and says what it is made of.
 func (c *Conv) Add(kind, typ, name string, of *Node) *draft.Block {
 	b := c.D.Add(kind, typ, c.D.Name(kind, typ, name))
 	if of != nil {
 		c.D.Carried(of.At, of.Name)
-		of.Comment(b)
+		b.From(of.At)
 	}
 	return b
-}
-
-// Comment takes the comments of a node, or of the first setting in it, over to a block.
-func (n *Node) Comment(b *draft.Block) {
-	if n.Comments == nil && len(n.Kids) > 0 {
-		n.Kids[0].Comment(b)
-	}
-	for _, text := range n.Comments {
-		b.Above(text)
-	}
-	n.Comments = nil
-}
-
-// CommentsBelow takes the comments of all settings below a node over into a block.
-func (n *Node) CommentsBelow(b *draft.Block) {
-	for _, k := range n.Kids {
-		for _, text := range k.Comments {
-			b.Comment(text)
-		}
-		k.Comments = nil
-		k.CommentsBelow(b)
-	}
 }
 
 var variable = regexp.MustCompile(
@@ -215,7 +193,6 @@ func (c *Conv) Size(b *draft.Block, attr string, n *Node, names ...string) {
 // Rest notes all settings below n that nothing was made of. harmless tells why some have no meaning
 // any more, by their keys or by their names' ends.
 func (c *Conv) Rest(b *draft.Block, n *Node, harmless map[string]string) {
-	n.CommentsBelow(b)
 	n.Unused(func(x *Node) {
 		why := ""
 		for name := x.Name; why == "" && name != ""; {

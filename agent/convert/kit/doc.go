@@ -1,6 +1,6 @@
 // Package kit is what the converters of tools with sections, settings and conditions share.
 //
 // It owns trees of settings, whatever they are written in (YAML, TOML, properties), with their
-// places and comments; how a setting becomes an attribute, or is told to be left out. And it owns a
+// places; how a setting becomes an attribute, or is told to be left out. And it owns a
 // pipeline whose routes are conditions. It knows no tool.
 package kit

@@ -9,14 +9,13 @@ import (
 
 // Node is a setting, a section or an entry of a list.
 type Node struct {
-	Key      string // "" in a list
-	Name     string // with those above it
-	Value    string // of a setting
-	Scalar   bool
-	Quoted   bool // it is a text, whatever it looks like
-	At       draft.Place
-	Comments []string // right above it
-	Kids     []*Node
+	Key    string // "" in a list
+	Name   string // with those above it
+	Value  string // of a setting
+	Scalar bool
+	Quoted bool // it is a text, whatever it looks like
+	At     draft.Place
+	Kids   []*Node
 
 	used bool
 }
@@ -175,14 +174,12 @@ func (n *Node) Nest() {
 			}
 			name := strings.TrimSuffix(k.Name, k.Key) + first
 			k.Key = rest
-			k = &Node{Key: first, Name: name, At: k.At, Comments: k.Comments, Kids: []*Node{k}}
-			k.Kids[0].Comments = nil
+			k = &Node{Key: first, Name: name, At: k.At, Kids: []*Node{k}}
 		}
 		merged := false
 		for _, o := range out {
 			if k.Key != "" && o.Key == k.Key && !o.Scalar && !k.Scalar {
 				o.Kids = append(o.Kids, k.Kids...)
-				o.Comments = append(o.Comments, k.Comments...)
 				merged = true
 			}
 		}

@@ -89,9 +89,7 @@ func (p *Pipeline) Finish() {
 	if all != nil {
 		b.Set("to", refs(all))
 	}
-	for _, text := range p.Notes.Comments() {
-		b.Comment(text)
-	}
+	b.Move(p.Notes)
 	if !p.Buffer.Empty() {
 		b.Add("buffer").Move(p.Buffer)
 	}

@@ -6,28 +6,21 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 )
 
-// Property is one of a file of java.util.Properties, with the comments right above it.
+// Property is one of a file of java.util.Properties.
 type Property struct {
 	Key, Value string
 	At         draft.Place
-	Comments   []string
 }
 
 // Properties reads java.util.Properties, in the order in which they stand there:
 // https://docs.oracle.com/javase/8/docs/api/java/util/Properties.html#load-java.io.Reader-
 func Properties(file, src string) []Property {
 	var out []Property
-	var comments []string
 	lines := strings.Split(strings.ReplaceAll(src, "\r\n", "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		line := strings.TrimLeft(lines[i], " \t\f")
 		at := draft.Place{File: file, Line: i + 1}
-		switch {
-		case line == "":
-			comments = nil
-			continue
-		case line[0] == '#' || line[0] == '!':
-			comments = append(comments, strings.TrimSpace(strings.TrimLeft(line, "#! ")))
+		if line == "" || line[0] == '#' || line[0] == '!' {
 			continue
 		}
 		for continues(line) && i+1 < len(lines) {
@@ -35,8 +28,7 @@ func Properties(file, src string) []Property {
 			line = line[:len(line)-1] + strings.TrimLeft(lines[i], " \t\f")
 		}
 		key, value := split(line)
-		out = append(out, Property{Key: key, Value: value, At: at, Comments: comments})
-		comments = nil
+		out = append(out, Property{Key: key, Value: value, At: at})
 	}
 	return out
 }

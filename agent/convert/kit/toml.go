@@ -11,40 +11,24 @@ import (
 // TOML reads a file.
 func TOML(file string, src []byte) (*Node, error) {
 	root := &Node{At: draft.Place{File: file, Line: 1}}
-	p := &unstable.Parser{KeepComments: true}
+	p := &unstable.Parser{}
 	p.Reset(src)
 	table := root
-	var above []string
-	last := 0
 	for p.NextExpression() {
 		e := p.Expression()
-		line := 0
-		if e.Raw.Length > 0 || e.Kind == unstable.Comment {
-			line = p.Shape(e.Raw).Start.Line
-		}
 		switch e.Kind {
-		case unstable.Comment:
-			if line > last+1 {
-				above = nil
-			}
-			above = append(above, comments(string(e.Data))...)
 		case unstable.Table, unstable.ArrayTable:
 			table = root
 			names := keys(e)
-			line = keyLine(p, e)
+			line := keyLine(p, e)
 			for i, name := range names {
 				fresh := e.Kind == unstable.ArrayTable && i == len(names)-1
 				table = table.table(name, fresh, draft.Place{File: file, Line: line})
 			}
-			table.Comments = append(table.Comments, above...)
-			above = nil
 		case unstable.KeyValue:
-			line = keyLine(p, e)
-			n := table.keyValue(e, draft.Place{File: file, Line: line})
-			n.Comments = append(n.Comments, above...)
-			above = nil
+			line := keyLine(p, e)
+			table.keyValue(e, draft.Place{File: file, Line: line})
 		}
-		last = line
 	}
 	if err := p.Error(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -99,14 +83,13 @@ func (n *Node) table(name string, fresh bool, at draft.Place) *Node {
 	return found
 }
 
-func (n *Node) keyValue(e *unstable.Node, at draft.Place) *Node {
+func (n *Node) keyValue(e *unstable.Node, at draft.Place) {
 	names := keys(e)
 	for _, name := range names[:len(names)-1] {
 		n = n.table(name, false, at)
 	}
 	k := n.add(names[len(names)-1], at)
 	k.toml(e.Value(), at)
-	return k
 }
 
 func (n *Node) toml(v *unstable.Node, at draft.Place) {

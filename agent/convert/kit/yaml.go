@@ -24,34 +24,20 @@ func YAML(file string, src []byte) (*Node, error) {
 		for _, n := range doc.Content {
 			fromYAML(root, n, file)
 		}
-		root.Comments = append(comments(doc.HeadComment), root.Comments...)
 	}
-}
-
-func comments(texts ...string) []string {
-	var out []string
-	for _, t := range texts {
-		for line := range strings.SplitSeq(t, "\n") {
-			if line = strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(line), "#")); line != "" {
-				out = append(out, line)
-			}
-		}
-	}
-	return out
 }
 
 func fromYAML(into *Node, n *yaml.Node, file string) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	add := func(key string, v *yaml.Node, about ...string) {
+	add := func(key string, v *yaml.Node) {
 		k := &Node{Key: key, Name: key, At: draft.Place{File: file, Line: v.Line}}
 		if key == "" {
 			k.Name = into.Name
 		} else if into.Name != "" {
 			k.Name = into.Name + "." + key
 		}
-		k.Comments = comments(append(about, v.HeadComment, v.LineComment)...)
 		fromYAML(k, v, file)
 		into.Kids = append(into.Kids, k)
 	}
@@ -63,7 +49,7 @@ func fromYAML(into *Node, n *yaml.Node, file string) {
 				fromYAML(into, v, file)
 				continue
 			}
-			add(k.Value, v, k.HeadComment, k.LineComment)
+			add(k.Value, v)
 			into.Kids[len(into.Kids)-1].At.Line = k.Line
 		}
 	case yaml.SequenceNode:

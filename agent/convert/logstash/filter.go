@@ -14,7 +14,7 @@ import (
 func (c *converter) filter(n *kit.Node, cond string) {
 	add := func(typ string) *draft.Block {
 		b := c.p.Filter(typ, n.Key, cond)
-		n.Comment(b)
+		b.From(n.At)
 		c.D.Carried(n.At, n.Name)
 		return b
 	}
@@ -55,7 +55,7 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		}
 	case "drop":
 		b := c.p.Filter("drop", n.Key, cond)
-		n.Comment(b)
+		b.From(n.At)
 		if cond == "" {
 			b.Set("if", draft.Text("true"))
 		}
@@ -262,7 +262,7 @@ func (c *converter) types(conv *kit.Node, cond string) {
 func (c *converter) mutate(n *kit.Node, cond string) {
 	add := func(typ, op string) *draft.Block {
 		b := c.p.Filter(typ, "mutate", cond)
-		n.Comment(b)
+		b.From(n.At)
 		c.D.Carried(n.At, n.Name+"."+op)
 		return b
 	}

@@ -38,9 +38,8 @@ var lexer = regexp.MustCompile(
 )
 
 type parser struct {
-	file     string
-	tokens   []token
-	comments []string
+	file   string
+	tokens []token
 }
 
 func parse(path string) ([]section, error) {
@@ -86,13 +85,9 @@ func parse(path string) ([]section, error) {
 	}
 }
 
-// peek returns the next token; comments are kept for the plugin that follows.
+// peek returns the next token that is no comment.
 func (p *parser) peek() token {
 	for len(p.tokens) > 0 && p.tokens[0].kind == "comment" {
-		text := strings.TrimSpace(strings.TrimLeft(p.tokens[0].text, "#"))
-		if text != "" {
-			p.comments = append(p.comments, text)
-		}
 		p.tokens = p.tokens[1:]
 	}
 	if len(p.tokens) == 0 {
@@ -156,7 +151,6 @@ func (p *parser) block() ([]statement, error) {
 			}
 		default:
 			n := &kit.Node{Key: t.text, Name: t.text, At: draft.Place{File: p.file, Line: t.line}}
-			n.Comments, p.comments = p.comments, nil
 			if err := p.plugin(n); err != nil {
 				return nil, err
 			}
@@ -183,7 +177,6 @@ func (p *parser) plugin(n *kit.Node) error {
 		}
 		k := &kit.Node{Key: unquote(t.text), At: draft.Place{File: p.file, Line: t.line}}
 		k.Name = n.Name + "." + k.Key
-		k.Comments, p.comments = p.comments, nil
 		if err := p.expect("=>"); err != nil {
 			return err
 		}

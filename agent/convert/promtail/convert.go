@@ -25,9 +25,6 @@ func Convert(paths []string) (*draft.Draft, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, text := range root.Comments {
-			c.Agent.Above(text)
-		}
 		c.root(root)
 	}
 	c.p.Finish()
@@ -215,7 +212,7 @@ var layouts = strings.NewReplacer(
 func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	add := func(typ string) *draft.Block {
 		b := c.p.Filter(typ, name, cond)
-		x.Comment(b)
+		b.From(x.At)
 		c.D.Carried(x.At, x.Name)
 		return b
 	}
@@ -382,7 +379,7 @@ func (c *converter) drop(x *kit.Node, name, cond string) {
 		return
 	}
 	b := c.p.Filter("drop", name, "")
-	x.Comment(b)
+	b.From(x.At)
 	b.Set("if", draft.Text(kit.And(append([]string{cond}, tests...)...)))
 	c.D.Carried(x.At, x.Name)
 }

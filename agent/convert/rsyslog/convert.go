@@ -41,7 +41,6 @@ func Convert(paths []string) (*draft.Draft, error) {
 		case s.kind == "object" && (s.node.Key == "action" || s.node.Key == "template"):
 			main = append(main, s)
 		case s.kind == "object":
-			s.node.Comments = nil
 			c.streamTLS(c.Agent, s.node)
 			c.Rest(c.Agent, s.node, harmless)
 		default:
@@ -458,7 +457,7 @@ func (c *converter) action(n *kit.Node, cond string) {
 			)
 		} else {
 			b = c.toFile(n.Text("file"))
-			n.Comment(b)
+			b.From(n.At)
 			c.D.Carried(n.At, n.Name)
 		}
 	case "omelasticsearch":

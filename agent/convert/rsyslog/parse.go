@@ -22,10 +22,9 @@ type statement struct {
 }
 
 type parser struct {
-	file     string
-	src      string
-	at       int
-	comments []string
+	file string
+	src  string
+	at   int
 }
 
 func read(path string, depth int) ([]statement, error) {
@@ -73,7 +72,7 @@ func (p *parser) place() draft.Place {
 	return draft.Place{File: p.file, Line: 1 + strings.Count(p.src[:p.at], "\n")}
 }
 
-// skip passes blanks and comments, which it keeps.
+// skip passes blanks and comments.
 func (p *parser) skip() {
 	for p.at < len(p.src) {
 		rest := p.src[p.at:]
@@ -82,9 +81,6 @@ func (p *parser) skip() {
 			p.at++
 		case rest[0] == '#':
 			end := strings.IndexByte(rest+"\n", '\n')
-			if text := strings.TrimSpace(strings.TrimLeft(rest[:end], "#")); text != "" {
-				p.comments = append(p.comments, text)
-			}
 			p.at += end
 		case strings.HasPrefix(rest, "/*"):
 			end := strings.Index(rest, "*/")
@@ -98,11 +94,21 @@ func (p *parser) skip() {
 	}
 }
 
+// line returns the rest of a line, without a comment at its end.
 func (p *parser) line() string {
 	rest := p.src[p.at:]
 	end := strings.IndexByte(rest+"\n", '\n')
 	p.at += min(end, len(rest))
-	return strings.TrimSpace(rest[:end])
+	text, quoted := rest[:end], false
+	for i := range len(text) {
+		switch {
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == '#' && !quoted && i > 0 && strings.ContainsRune(" \t", rune(text[i-1])):
+			return strings.TrimSpace(text[:i])
+		}
+	}
+	return strings.TrimSpace(text)
 }
 
 var (
@@ -144,8 +150,7 @@ func (p *parser) statement() (statement, error) {
 		return p.branch(s)
 	case m != nil:
 		s.kind = "object"
-		s.node = &kit.Node{Key: strings.ToLower(m[1]), Name: m[1], At: s.at, Comments: p.comments}
-		p.comments = nil
+		s.node = &kit.Node{Key: strings.ToLower(m[1]), Name: m[1], At: s.at}
 		p.at += len(m[0])
 		if err := p.params(s.node); err != nil {
 			return s, err

@@ -79,16 +79,8 @@ func (c *converter) carry(x kit.Property) { c.d.Carried(x.At, shown(x)) }
 // set carries a property over as it is.
 func (c *converter) set(b *draft.Block, key, attr string) {
 	if x, ok := c.take(key); ok {
-		c.keep(b, x)
 		b.Set(attr, c.text(x))
 		c.carry(x)
-	}
-}
-
-// keep writes the comments that stood above a property.
-func (c *converter) keep(b *draft.Block, x kit.Property) {
-	if len(x.Comments) > 0 && len(x.Comments) < 12 {
-		b.Comment(strings.Join(x.Comments, "\n"))
 	}
 }
 
@@ -103,7 +95,6 @@ func (c *converter) number(b *draft.Block, key string, set func(x kit.Property, 
 		c.d.Left(b, x.At, shown(x), "it is no whole number")
 		return
 	}
-	c.keep(b, x)
 	set(x, n)
 }
 
@@ -178,7 +169,6 @@ func (c *converter) brokers(b *draft.Block) {
 		}
 		list = append(list, draft.Join(parts...))
 	}
-	c.keep(b, host)
 	b.Set("brokers", draft.List(list...))
 	c.carry(host)
 	if x, ok := c.take("kafka.seed.broker.port"); ok {
@@ -197,7 +187,6 @@ func (c *converter) topics(b *draft.Block) {
 		c.take("secor.kafka.topic_filter")
 	} else if x, ok := c.take("secor.kafka.topic_filter"); ok {
 		v, known := c.literal(x)
-		c.keep(b, x)
 		switch {
 		case known && plainTopics.MatchString(v):
 			b.Set("topics", draft.Texts(strings.Split(v, "|")...))

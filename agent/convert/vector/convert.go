@@ -30,9 +30,6 @@ func Convert(paths []string) (*draft.Draft, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, text := range root.Comments {
-			c.Agent.Above(text)
-		}
 		c.file(root)
 	}
 	c.write()
@@ -405,7 +402,7 @@ func (c *converter) transform(x *component) {
 		e := c.condition(x, n, "condition")
 		if whole {
 			b := c.p.Filter("where", x.id, cond)
-			n.Comment(b)
+			b.From(n.At)
 			b.Set("condition", draft.Text(e))
 		} else {
 			for i := range x.streams {
@@ -434,7 +431,7 @@ func (c *converter) transform(x *component) {
 		}
 		g.run(src.Value, cond)
 		if first := c.p.Filters()[filters:]; len(first) > 0 {
-			n.Comment(first[0])
+			first[0].From(n.At)
 		}
 		if n.On("drop_on_error") {
 			c.D.Changed(notes, n.At, n.Name+".drop_on_error", "what fails passes as it is: see on_failure")
@@ -448,7 +445,7 @@ func (c *converter) transform(x *component) {
 		}
 	case "dedupe":
 		b := c.p.Filter("dedupe", x.id, cond)
-		n.Comment(b)
+		b.From(n.At)
 		var keys []string
 		for _, f := range n.Texts("fields.match") {
 			keys = append(keys, "string("+kit.Field(strings.TrimPrefix(f, "."))+" ?? '')")
@@ -461,7 +458,7 @@ func (c *converter) transform(x *component) {
 		c.Rest(b, n, harmless)
 	case "sample":
 		b := c.p.Filter("sample", x.id, cond)
-		n.Comment(b)
+		b.From(n.At)
 		keep := "0.1"
 		if rate, err := strconv.ParseFloat(n.Text("rate"), 64); err == nil && rate > 0 {
 			keep = strconv.FormatFloat(1/rate, 'g', 6, 64)
@@ -477,7 +474,7 @@ func (c *converter) transform(x *component) {
 		c.Rest(b, n, harmless)
 	case "throttle":
 		b := c.p.Filter("throttle", x.id, cond)
-		n.Comment(b)
+		b.From(n.At)
 		c.Number(b, "limit", n, "threshold")
 		if b.Get("limit") == "" {
 			b.Set("limit", draft.Int(1000))

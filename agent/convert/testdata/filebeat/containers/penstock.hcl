@@ -4,10 +4,10 @@ agent {
     listen = "127.0.0.1:5066"
     # Changed: http.enabled: the status page and /metrics
   }
-  # Shows: container logs with metadata, TCP, UDP and syslog inputs, HTTP, queue settings.
   # Left out: queue.disk.max_size = 10GB: see buffer.max_size
 }
 
+# Shows: container logs with metadata, TCP, UDP and syslog inputs, HTTP, queue settings.
 input "tail" "container_1" {
   paths       = ["/var/log/containers/*.log"]
   empty_lines = "skip"

@@ -3,11 +3,11 @@ agent {
   log {
     level = "warn"
   }
-  # Shows: filestream with parsers, Elasticsearch with an index by day, TLS, an API key, templates.
   # Left out: setup.template.name = app: templates and life cycles are set up by others
   # Left out: setup.template.pattern = app-*: templates and life cycles are set up by others
 }
 
+# Shows: filestream with parsers, Elasticsearch with an index by day, TLS, an API key, templates.
 input "tail" "app" {
   paths          = ["/var/log/app/*.json"]
   close_inactive = "1m"

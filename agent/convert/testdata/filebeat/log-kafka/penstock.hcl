@@ -1,9 +1,9 @@
 agent {
   data_dir = "/var/lib/penstock"
   # Left out: filebeat.inputs: it is not enabled
-  # Shows: input log with multiline, fields, Kafka with partitions, keys and SASL; the environment.
 }
 
+# Shows: input log with multiline, fields, Kafka with partitions, keys and SASL; the environment.
 # the web servers
 input "tail" "log_1" {
   paths        = ["/var/log/nginx/access.log", "/var/log/nginx/other-*.log"]

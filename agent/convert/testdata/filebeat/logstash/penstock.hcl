@@ -1,8 +1,8 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: output logstash, which penstock cannot speak; tags; shipper fields under the root.
 }
 
+# Shows: output logstash, which penstock cannot speak; tags; shipper fields under the root.
 input "tail" "web" {
   paths       = ["/var/log/web.log"]
   empty_lines = "skip"

@@ -1,8 +1,8 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: multiline by continuation with a flush time, in a filestream; continuation before.
 }
 
+# Shows: multiline by continuation with a flush time, in a filestream; continuation before.
 input "tail" "traces" {
   paths = ["/var/log/traces.log"]
   multiline {

@@ -1,10 +1,10 @@
+# Shows: modules, autodiscover, inputs, processors, conditions and outputs that penstock has not.
 agent {
   data_dir = "/var/lib/penstock"
   # LEFT OUT: filebeat.inputs: there is no such input; see penstock help for those there are
   # LEFT OUT: filebeat.inputs: a pipeline reads Kafka or a buffer: write input "kafka" with a
   # pipeline of its own
   # LEFT OUT: output.redis: there is no such output; see penstock help for those there are
-  # Shows: modules, autodiscover, inputs, processors, conditions and outputs that penstock has not.
 }
 
 input "tail" "log_2" {

@@ -1,9 +1,9 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: lines that stay lines by the codec, include_lines, a file as output, UTF-16, reading
-  # from the end.
 }
 
+# Shows: lines that stay lines by the codec, include_lines, a file as output, UTF-16, reading from
+# the end.
 input "tail" "log_1" {
   paths         = ["/var/log/windows.log"]
   start_at      = "end"

@@ -1,10 +1,9 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: drop_event, rename, drop_fields, copy_fields, decode_json_fields, dissect, convert,
-  # conditions.
-  # nobody reads these
 }
 
+# Shows: drop_event, rename, drop_fields, copy_fields, decode_json_fields, dissect, convert,
+# conditions.
 input "tail" "log_1" {
   paths       = ["/var/log/app.log"]
   empty_lines = "skip"
@@ -18,6 +17,7 @@ filter "parse" "log_1" {
   pattern = "^(?P<message>(?s:.*))$"
 }
 
+# nobody reads these
 filter "drop" "drop_event" {
   if = "string(field.message ?? '') matches '^DEBUG'"
 }

@@ -1,9 +1,9 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: one stream of containers, units of the journal, files that are old or quiet, a format of
-  # lines, inputs that listen with TLS and a password.
 }
 
+# Shows: one stream of containers, units of the journal, files that are old or quiet, a format of
+# lines, inputs that listen with TLS and a password.
 input "tail" "container_1" {
   paths       = ["/var/log/containers/*.log"]
   empty_lines = "skip"

@@ -1,8 +1,8 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: a time out of the record, a replacement, included fields, the time zone.
 }
 
+# Shows: a time out of the record, a replacement, included fields, the time zone.
 input "tail" "log_1" {
   paths       = ["/var/log/app.json"]
   empty_lines = "skip"

@@ -1,8 +1,8 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: topics chosen by conditions, with one for the rest; if, then and else.
 }
 
+# Shows: topics chosen by conditions, with one for the rest; if, then and else.
 input "tail" "log_1" {
   paths       = ["/var/log/app.log"]
   empty_lines = "skip"

@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: container logs as the runtime writes them, joined and without TLS, a parser behind it.
 input "tail" "kube" {
   paths     = ["/var/log/containers/*.log"]
   tag       = "kube.${path_dots}"

@@ -2,6 +2,8 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: every output that matches gets a copy; patterns with * at the end, in the middle and
+# alone; null.
 input "forward" "forward" {
   listen = "0.0.0.0:24224"
 }

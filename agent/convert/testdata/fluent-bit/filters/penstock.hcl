@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: grep, modify, record_modifier, nest and lift, parser with reserve_data, kubernetes, lua.
 input "tcp" "tcp" {
   listen = "0.0.0.0:5170"
   tag    = "in"

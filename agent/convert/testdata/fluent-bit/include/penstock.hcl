@@ -15,6 +15,7 @@ filter "parse" "disk" {
   pattern = "^(?P<log>(?s:.*))$"
 }
 
+# Shows: @SET, @INCLUDE, exec, an input of measures, a file, Match_Regex.
 output "file" "file" {
   path   = "/var/log/out/disk.log"
   format = "ndjson"

@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: containers: cri, tag with *, grep on nested fields, forward with TLS.
 input "tail" "kube" {
   paths           = ["/var/log/containers/*.log"]
   tag             = "kube.${path_dots}"

@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: conditions of modify, of several kinds, together and one by one.
 input "tail" "app" {
   paths = ["/var/log/app.log"]
   tag   = "app"

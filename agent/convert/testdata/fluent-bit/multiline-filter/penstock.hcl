@@ -2,6 +2,8 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: the filter multiline over a field, with ready-made parsers; parts of lines as Docker's
+# driver sends them.
 input "forward" "forward" {
   listen = "0.0.0.0:24224"
 }

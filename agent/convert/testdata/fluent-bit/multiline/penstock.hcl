@@ -7,7 +7,9 @@ input "tail" "a" {
   tag      = "a"
   start_at = "end"
   multiline {
-    start    = "^\\d{4}-\\d{2}-\\d{2}"
+    start = "^\\d{4}-\\d{2}-\\d{2}"
+    # Shows: a multiline parser of one's own, the old multiline mode, the ready-made ones for stack
+    # traces.
     continue = "^\\s+at"
     # Changed: multiline_parser app: a line that goes on with an event also does so with a line
     # that begins none

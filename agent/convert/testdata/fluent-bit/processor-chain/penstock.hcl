@@ -2,6 +2,8 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: processors of an input and an output: content_modifier, sql, a filter, a condition; what
+# is of metrics.
 input "tail" "app" {
   paths = ["/var/log/app.log"]
   tag   = "app"

@@ -7,6 +7,7 @@ input "tail" "app" {
   paths    = ["/var/log/app.log"]
   tag      = "app"
   start_at = "end"
+  # Shows: processors, multiline parsers in YAML, opensearch, what cannot be had.
   multiline {
     start    = "^\\["
     continue = "^ "

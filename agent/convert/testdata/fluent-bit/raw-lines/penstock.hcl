@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: raw format to Kafka, several topics, a topic by field, udp, stdin.
 input "stdin" "in" {
   tag = "in"
 }

@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: out_s3 with a key format, sizes and times; systemd with units; syslog over tcp.
 input "journald" "journal" {
   tag = "host"
   # LEFT OUT: INPUT systemd tag host.*: the unit is no part of the tag; it is a field, by which a

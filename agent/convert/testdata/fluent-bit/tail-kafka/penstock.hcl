@@ -1,3 +1,5 @@
+# Shows: [SERVICE], a parsers file, tail with a parser and a tag with *, out_kafka with SASL, the
+# environment.
 agent {
   data_dir = "/var/lib/penstock"
   log {

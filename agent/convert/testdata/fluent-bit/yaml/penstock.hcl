@@ -1,3 +1,4 @@
+# Shows: YAML with env, service, parsers, pipeline, several of one name as a list.
 agent {
   data_dir = "/var/lib/penstock"
   log {

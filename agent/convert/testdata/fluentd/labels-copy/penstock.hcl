@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: labels, relabel, copy, null, filters that work on some tags only.
   log {
     level = "warn"
   }

@@ -7,6 +7,8 @@ agent {
   # own, at agent.admin.listen
 }
 
+# Shows: v0.12: type, format in the source, buffer parameters in the match, regexp1 of grep,
+# include.
 input "tail" "access_log" {
   paths    = ["/var/log/httpd/access_log"]
   tag      = "apache.access"

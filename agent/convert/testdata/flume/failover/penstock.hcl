@@ -1,5 +1,3 @@
-# Shows: a failover sink group of Kafka and a file roll, by priority; a sink too many.
-# First Kafka, then the files.
 agent {
   data_dir = "/var/lib/penstock"
 }
@@ -12,7 +10,9 @@ input "syslog" "r1" {
 output "kafka" "k2" {
   brokers = ["kafka-1:9092"]
   topic   = "syslog"
+  # Shows: a failover sink group of Kafka and a file roll, by priority; a sink too many.
   failover {
+    # First Kafka, then the files.
     to = output.local.k1
   }
   # Left out: a1.sinkgroups.g1.processor.maxpenalty = 10000: see failover.recover

@@ -1,9 +1,9 @@
-# Shows: exec of tail -F, memory channel, HDFS sink on s3a with time escapes, roll settings and
-# gzip.
 agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: exec of tail -F, memory channel, HDFS sink on s3a with time escapes, roll settings and
+# gzip.
 input "tail" "tail" {
   paths    = ["/var/log/secure"]
   start_at = "end"

@@ -1,9 +1,9 @@
-# Shows: regex_filter both ways, search_replace, static headers, a custom interceptor,
-# regex_extractor.
 agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: regex_filter both ways, search_replace, static headers, a custom interceptor,
+# regex_extractor.
 input "tail" "r1" {
   paths = ["/var/log/app.log"]
   tag   = "r1"

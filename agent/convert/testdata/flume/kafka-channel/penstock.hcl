@@ -1,8 +1,8 @@
-# Shows: a Kafka channel without a sink, as a way into Kafka; two agents in one file.
 agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: a Kafka channel without a sink, as a way into Kafka; two agents in one file.
 input "syslog" "r1" {
   listen = ["tcp://0.0.0.0:10001", "tcp://0.0.0.0:10002", "tcp://0.0.0.0:10003"]
   tag    = "r1"

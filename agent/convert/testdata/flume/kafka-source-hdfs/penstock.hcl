@@ -1,8 +1,8 @@
-# Shows: a Kafka source with SASL, an HDFS sink on real HDFS, rounding, a Java truststore.
 agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: a Kafka source with SASL, an HDFS sink on real HDFS, rounding, a Java truststore.
 input "kafka" "source1" {
   brokers = ["kafka-1:9093", "kafka-2:9093"]
   group   = "custom.g.id"

@@ -1,4 +1,3 @@
-# Shows: load-balanced Avro sinks to a second tier, spooldir with patterns and a character set.
 agent {
   data_dir = "/var/lib/penstock"
 }
@@ -21,6 +20,7 @@ output "forward" "g1" {
     address = "collector-1:4545"
   }
   compression = "gzip"
+  # Shows: load-balanced Avro sinks to a second tier, spooldir with patterns and a character set.
   server "k2" {
     address = "collector-2:4545"
   }

@@ -1,9 +1,9 @@
-# Shows: a multiplexing selector with mappings and a default, a static interceptor that sets the
-# header, a header that names topics.
 agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: a multiplexing selector with mappings and a default, a static interceptor that sets the
+# header, a header that names topics.
 input "tcp" "avro1" {
   listen = "0.0.0.0:6666"
   # Changed: a1.sources.avro1.ack-every-event: clients get no OK for a line

@@ -1,9 +1,9 @@
-# Shows: sources and sinks that penstock has not, an Avro source, sinks that share a channel, wrong
-# names.
 agent {
   data_dir = "/var/lib/penstock"
   # LEFT OUT: a1.sources.avro.channels: there is no channel c9
   # LEFT OUT: a1.sources.jms: there is no such input; see penstock help for those there are
+  # Shows: sources and sinks that penstock has not, an Avro source, sinks that share a channel,
+  # wrong names.
   # LEFT OUT: a1.sources.gone: nothing is said of it
   # LEFT OUT: a1.sinks.hbase: there is no such output; see penstock help for those there are
   # LEFT OUT: a1.sinks.k3: it took a share of channel c2; now sink k1 takes all of it

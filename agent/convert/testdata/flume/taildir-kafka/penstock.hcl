@@ -1,9 +1,9 @@
-# Shows: taildir with file groups as regular expressions and headers, file channel, Kafka sink,
-# comments, ${ENV}.
 agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: taildir with file groups as regular expressions and headers, file channel, Kafka sink,
+# comments, ${ENV}.
 # The web servers' logs.
 input "tail" "r1" {
   paths       = ["/var/log/web/example.log", "/var/log/app/*log*"]
@@ -21,11 +21,11 @@ filter "set" "r1_headers" {
 }
 
 output "kafka" "k1" {
+  # Two brokers are enough to begin with.
   brokers     = ["${env("BROKER")}:9092", "kafka-2:9092"]
   topic       = "logs-${header["kind"]}"
   compression = "snappy"
   linger      = "10ms"
-  # Two brokers are enough to begin with.
   # Left out: a1.sinks.k1.kafka.flumeBatchSize = 20: see linger and batch_max_bytes
   # Left out: a1.sinks.k1.kafka.producer.acks = all: a record counts as delivered when all in-sync
   # replicas have it, always

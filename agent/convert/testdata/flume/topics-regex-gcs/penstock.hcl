@@ -1,8 +1,8 @@
-# Shows: a Kafka source by regular expression to Google Cloud Storage, beside a buffered source.
 agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: a Kafka source by regular expression to Google Cloud Storage, beside a buffered source.
 input "kafka" "kafka" {
   brokers      = ["kafka:9092"]
   group        = "flume"

@@ -1,3 +1,4 @@
+# Shows: inputs, filters, outputs, conditions and patterns that penstock has not.
 agent {
   data_dir = "/var/lib/penstock"
   # LEFT OUT: jdbc: there is no such input; see penstock help for those there are

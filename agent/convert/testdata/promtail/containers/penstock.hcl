@@ -1,6 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: Docker and CRI stages, sampling, an encoding, several static configs.
 }
 
 input "tail" "docker" {
@@ -46,6 +45,7 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: Docker and CRI stages, sampling, an encoding, several static configs.
 pipeline "main" {
   from   = [input.tail.docker, input.tail.cri]
   filter = [filter.set.docker, filter.parse.docker, filter.sample.docker, filter.parse.cri]

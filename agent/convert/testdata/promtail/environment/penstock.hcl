@@ -1,6 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: references to the environment, metrics and tenants, one client.
 }
 
 input "tail" "app" {
@@ -23,6 +22,7 @@ pipeline "main" {
   from   = [input.tail.app]
   filter = [filter.set.app]
   to     = [output.stdout.nothing]
+  # Shows: references to the environment, metrics and tenants, one client.
   # LEFT OUT: client http://${LOKI}/loki/api/v1/push: there is no output for Loki: write one, such
   # as output "kafka", or output "forward" to a fluent-bit that sends to Loki
   # Left out: scrape_configs.pipeline_stages.metrics: see filters "count", "throttle" and

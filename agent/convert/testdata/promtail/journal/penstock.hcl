@@ -1,6 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: the journal with matches and labels, relabeling.
 }
 
 input "journald" "journal" {
@@ -22,6 +21,7 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: the journal with matches and labels, relabeling.
 pipeline "main" {
   from   = [input.journald.journal]
   filter = [filter.set.journal]

@@ -1,6 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: JSON with renamed fields, a timestamp, labels, static labels.
 }
 
 input "tail" "app" {
@@ -50,6 +49,7 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: JSON with renamed fields, a timestamp, labels, static labels.
 pipeline "main" {
   from = [input.tail.app]
   filter = [

@@ -1,6 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: match stages with selectors, line filters, nested stages, a drop.
 }
 
 input "tail" "app" {
@@ -30,6 +29,7 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: match stages with selectors, line filters, nested stages, a drop.
 pipeline "main" {
   from   = [input.tail.app]
   filter = [filter.set.app, filter.set.app_2, filter.drop.app]

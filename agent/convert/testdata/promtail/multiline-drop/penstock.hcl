@@ -1,6 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: events of several lines, drops by expression, value, length and age.
 }
 
 input "tail" "java" {
@@ -26,6 +25,7 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: events of several lines, drops by expression, value, length and age.
 pipeline "main" {
   from   = [input.tail.java]
   filter = [filter.drop.java, filter.drop.java_2]

@@ -1,7 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
   # LEFT OUT: scrape_configs: penstock finds its files by globs: write an input
-  # Shows: discovery, Kafka, stages and selectors that penstock has not.
 }
 
 input "tail" "app" {
@@ -22,6 +21,7 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: discovery, Kafka, stages and selectors that penstock has not.
 pipeline "main" {
   from   = [input.tail.app]
   filter = [filter.set.app]

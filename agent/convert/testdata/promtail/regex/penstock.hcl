@@ -1,7 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: a regular expression, a timestamp by a layout of Go, a zone, an output that penstock has
-  # not.
 }
 
 input "tail" "nginx" {
@@ -44,6 +42,8 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: a regular expression, a timestamp by a layout of Go, a zone, an output that penstock has
+# not.
 pipeline "main" {
   from   = [input.tail.nginx]
   filter = [filter.parse.nginx, filter.time.nginx, filter.set.nginx, filter.set.nginx_2]

@@ -1,6 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: syslog, several jobs, logfmt, a replacement.
 }
 
 input "syslog" "syslog" {
@@ -47,6 +46,7 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: syslog, several jobs, logfmt, a replacement.
 pipeline "main" {
   from   = [input.syslog.syslog, input.tail.app]
   filter = [filter.set.syslog, filter.replace.app, filter.parse.app, filter.set.app]

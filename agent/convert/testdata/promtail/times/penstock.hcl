@@ -1,7 +1,5 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: times in one of several formats, relabeling that leaves targets out, TLS of a listener
-  # that is not carried over.
 }
 
 input "tail" "app" {
@@ -38,6 +36,8 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: times in one of several formats, relabeling that leaves targets out, TLS of a listener
+# that is not carried over.
 pipeline "main" {
   from   = [input.tail.app, input.syslog.syslog]
   filter = [filter.parse.app, filter.time.app]

@@ -4,8 +4,6 @@ agent {
     listen = "127.0.0.1:9080"
     # Changed: server.http_listen_port = 9080: the status page and /metrics, on loopback
   }
-  # Shows: the example of promtail's documentation: positions, a client, files with labels; an
-  # exclusion.
   # Left out: server.grpc_listen_port = 0: there is no gRPC
   # Left out: positions.filename = /tmp/positions.yaml: positions are kept below data_dir: see
   # penstock import-positions
@@ -29,6 +27,8 @@ output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
+# Shows: the example of promtail's documentation: positions, a client, files with labels; an
+# exclusion.
 pipeline "main" {
   from   = [input.tail.system]
   filter = [filter.set.system]

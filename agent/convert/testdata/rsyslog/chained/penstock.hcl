@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: & stop behind an if, behind a filter, and behind one that is not known; TLS of an input.
   # Left out: module.load = imfile: inputs and outputs need no modules
   # LEFT OUT: module.StreamDriver.Mode = 1: write tls { } in the input, with cert_file and
   # key_file: it listens without now

@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: mmjsonparse, a condition on a field, Elasticsearch with a user.
   # Left out: module.load = mmjsonparse: inputs and outputs need no modules
 }
 

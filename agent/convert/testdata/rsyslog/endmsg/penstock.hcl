@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: events that end with a certain line, with a time limit and another one for all.
   # Left out: module.load = imfile: inputs and outputs need no modules
   # Left out: module.load = omkafka: inputs and outputs need no modules
 }

@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: the usual way from files to Kafka, with librdkafka settings and a template.
   # Left out: module.load = imfile: inputs and outputs need no modules
   # Left out: module.mode = inotify: files are watched
   # Left out: module.load = omkafka: inputs and outputs need no modules

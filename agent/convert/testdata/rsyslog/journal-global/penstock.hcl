@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: global settings, queues, the journal.
   # Left out: global.workDirectory = /var/lib/rsyslog: see agent.data_dir
   # Left out: global.maxMessageSize = 64k: penstock has nothing of this name here
   # Left out: main_queue.queue.type = Disk: the buffer is on disk: see buffer.max_size

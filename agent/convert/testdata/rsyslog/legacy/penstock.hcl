@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: the legacy grammar: directives, a property filter, stop, a selector for all.
   # Left out: $ModLoad imfile: penstock needs no such setting, or has it elsewhere
   # Left out: $WorkDirectory /var/spool/rsyslog: penstock needs no such setting, or has it elsewhere
   # Left out: $InputFileStateFile state-app: penstock needs no such setting, or has it elsewhere

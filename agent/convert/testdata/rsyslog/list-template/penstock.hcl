@@ -2,13 +2,16 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: a list template, comments of both kinds, a file by a template.
+# what the
+# app writes
+# one
 input "tail" "app" {
   paths       = ["/var/log/app.log"]
   empty_lines = "skip"
   tag         = "app"
 }
 
-# one
 output "file" "file" {
   path = "/var/log/CHANGE-ME.log"
   # LEFT OUT: action.dynaFile = path: the path is what a template makes: output "local" writes

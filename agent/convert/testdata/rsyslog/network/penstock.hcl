@@ -2,12 +2,12 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: UDP and TCP inputs, both grammars, conditions on programs.
 input "syslog" "syslog" {
   listen = ["udp://0.0.0.0:514"]
   tag    = "syslog"
 }
 
-# Shows: UDP and TCP inputs, both grammars, conditions on programs.
 input "syslog" "syslog_2" {
   listen = ["tcp://127.0.0.1:10514"]
   tag    = "syslog_2"

@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: inputs, outputs, selectors, filters and conditions that penstock has not.
   # LEFT OUT: input: penstock does not speak RELP: have it sent by syslog over TCP
   # LEFT OUT: input: there is no such input; see penstock help for those there are
 }

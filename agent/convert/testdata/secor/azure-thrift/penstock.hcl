@@ -5,6 +5,8 @@ agent {
 
 input "kafka" "events" {
   brokers = ["localhost:9092"]
+  # Shows: a service and a format that cannot be had, ZooKeeper for brokers and offsets, a parser
+  # of one's own.
   # LEFT OUT: zookeeper.quorum=zk-1:2181: the brokers are found by their own addresses: write them
   # here
   topics_regex = ["^$"]

@@ -4,6 +4,8 @@ agent {
   # Left out: tsdb.hostport=tsdb:4242: let Prometheus or its agent scrape /metrics
 }
 
+# Shows: include, what the including file says going before, a property in another one, minutes, a
+# zone.
 input "kafka" "events" {
   brokers      = ["kafka:9092"]
   topics_regex = ["^(?:.*)$"]

@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: sinks that see different forms of the same events, a filter on one branch, Lua.
 input "tail" "in" {
   paths = ["/var/log/in.log"]
   tag   = "in"

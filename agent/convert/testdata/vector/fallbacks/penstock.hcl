@@ -2,6 +2,8 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: || with values and with conditions, an assignment with its error, old files left out, a
+# branch for what fails, GCS without compression.
 input "tail" "app" {
   paths        = ["/var/log/app/*.log"]
   ignore_older = "1d"

@@ -2,6 +2,8 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: JSON lines to Kafka with SASL and TLS, a template as topic, del, rename, types,
+# environment.
 # what the shop writes
 input "tail" "shop" {
   paths    = ["/var/log/shop/*.json"]
@@ -18,6 +20,7 @@ filter "parse" "message" {
   # Vector's events are objects with the line as message.
 }
 
+# ours
 filter "parse" "shape" {
   format = "json"
   field  = "message"

@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: multiline events, grok and regular expressions, parsing into a field, journald.
 input "tail" "java" {
   paths         = ["/var/log/java/*.log"]
   max_line_size = "64KiB"

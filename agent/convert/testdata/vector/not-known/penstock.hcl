@@ -1,3 +1,4 @@
+# Shows: sources, transforms, sinks and VRL that penstock has not, inputs that are nowhere.
 agent {
   data_dir = "/var/lib/penstock"
   # LEFT OUT: sources.s3: there is no such input; see penstock help for those there are

@@ -2,6 +2,7 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
+# Shows: a route with two lanes and what matches none, a condition of VRL with functions.
 input "tcp" "in" {
   listen = "0.0.0.0:9000"
   tag    = "in"
