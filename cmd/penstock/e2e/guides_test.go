@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/agent/convert"
 	"github.com/penstock/penstock/agent/metrics"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
@@ -26,12 +27,8 @@ var guideBlock = regexp.MustCompile("(?ms)^```(\\w+) ?(\\S*)\n(.*?)^```$")
 // TestGuides does what each guide says: blocks with a file name are written to a directory, sh is
 // run there, in one shell, and text is what that has printed. console is for the reader alone.
 func TestGuides(t *testing.T) {
-	guides, err := filepath.Glob(guidesDir + "/*.md")
-	if err != nil || len(guides) < 10 {
-		t.Fatalf("%d guides, %v", len(guides), err)
-	}
-	for _, guide := range guides {
-		name := strings.TrimSuffix(filepath.Base(guide), ".md")
+	for _, guide := range guideFiles(t) {
+		name := strings.TrimSuffix(strings.TrimPrefix(guide, guidesDir+"/"), ".md")
 		text, err := os.ReadFile(guide)
 		if err != nil {
 			t.Fatal(err)
@@ -40,6 +37,42 @@ func TestGuides(t *testing.T) {
 			parallel(t)
 			runGuide(t, string(text))
 		})
+	}
+}
+
+// guideFiles returns all guides, those of a folder below, too.
+func guideFiles(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"/*.md", "/*/*.md"} {
+		some, err := filepath.Glob(guidesDir + pattern)
+		if err != nil || len(some) < 9 {
+			t.Fatalf("%s: %d guides, %v", pattern, len(some), err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
+
+// Each tool whose configuration is converted has a page, which its index leads to.
+func TestEachToolHasItsGuide(t *testing.T) {
+	index, err := os.ReadFile(guidesDir + "/moving.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools := convert.Tools()
+	for _, tool := range tools {
+		page := "moving/" + tool.Name + ".md"
+		if _, err := os.Stat(filepath.Join(guidesDir, page)); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(string(index), "("+page+")") {
+			t.Errorf("moving.md does not lead to %s", page)
+		}
+	}
+	pages, err := filepath.Glob(guidesDir + "/moving/*.md")
+	if err != nil || len(pages) != len(tools) {
+		t.Errorf("%d pages for %d tools, %v", len(pages), len(tools), err)
 	}
 }
 
@@ -119,10 +152,7 @@ func runGuide(t *testing.T, text string) {
 // Links between guides, and out of them, lead somewhere.
 func TestGuideLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)\)`)
-	docs, err := filepath.Glob(guidesDir + "/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	docs := guideFiles(t)
 	pages, err := filepath.Glob(examplesDir + "/reference/*.md")
 	if err != nil {
 		t.Fatal(err)
