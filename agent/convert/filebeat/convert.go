@@ -31,6 +31,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 	}
 	root.Nest()
 	c.root(root)
+	c.D.Environment(nil)
 	return c.D, nil
 }
 

@@ -62,6 +62,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 		c.flow.From(c.d.Add("input", "stdin", "in"))
 	}
 	c.flow.Finish()
+	c.d.Environment(f.set)
 	return c.d, nil
 }
 

@@ -141,7 +141,7 @@ func unfinished(v string) bool {
 		}
 		return depth > 0
 	case '"':
-		return strings.Count(strings.ReplaceAll(v, `\"`, ""), `"`) == 1
+		return closingQuote(v) < 0
 	}
 	return false
 }
@@ -195,11 +195,19 @@ func trailingComment(line string, quotes bool) string {
 }
 
 func closingQuote(v string) int {
+	depth := 0 // of Ruby, which may have quotes of its own
 	for i := 1; i < len(v); i++ {
-		switch v[i] {
-		case '\\':
+		switch {
+		case v[i] == '\\':
 			i++
-		case '"':
+		case strings.HasPrefix(v[i:], "#{"):
+			depth++
+			i++
+		case depth > 0 && v[i] == '{':
+			depth++
+		case depth > 0 && v[i] == '}':
+			depth--
+		case v[i] == '"' && depth == 0:
 			return i
 		}
 	}

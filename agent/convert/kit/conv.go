@@ -34,10 +34,11 @@ func (c *Conv) Add(kind, typ, name string, of *Node) *draft.Block {
 }
 
 var variable = regexp.MustCompile(
-	`\$\{(?:env:|ENV:)?([A-Za-z_][A-Za-z0-9_]*)(?::[-?]?([^}]*))?\}`,
+	`\$\{(?:env:|ENV:)?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*)|:?\?[^}]*|:([^?}-][^}]*)|:)?\}`,
 )
 
-// Parts divides a text at references to the environment: ${X}, ${X:default}, ${X:-default}.
+// Parts divides a text at references to the environment: ${X}, ${X:default}, ${X:-default},
+// ${X-default}; ${X:?message} has no default.
 func Parts(value string) []draft.Part {
 	var out []draft.Part
 	for {
@@ -49,8 +50,10 @@ func Parts(value string) []draft.Part {
 			out = append(out, draft.Lit(value[:m[0]]))
 		}
 		otherwise := ""
-		if m[4] >= 0 {
-			otherwise = value[m[4]:m[5]]
+		for _, i := range []int{4, 6} {
+			if m[i] >= 0 {
+				otherwise = value[m[i]:m[i+1]]
+			}
 		}
 		out = append(out, draft.EnvPart(value[m[2]:m[3]], otherwise))
 		value = value[m[1]:]

@@ -40,6 +40,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 		}
 	}
 	c.p.Finish()
+	c.D.Environment(nil)
 	return c.D, nil
 }
 

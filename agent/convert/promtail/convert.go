@@ -28,6 +28,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 		c.root(root)
 	}
 	c.p.Finish()
+	c.D.Environment(nil)
 	return c.D, nil
 }
 

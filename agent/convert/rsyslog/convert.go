@@ -68,6 +68,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 		c.body(body, kit.Tagged(tags, c.count))
 	}
 	c.p.Finish()
+	c.D.Environment(nil)
 	return c.D, nil
 }
 
@@ -586,6 +587,16 @@ var word = regexp.MustCompile(
 func condition(src string) (string, error) {
 	var out []string
 	for src != "" {
+		if m := getenv.FindStringSubmatch(src); m != nil {
+			out = append(out, kit.Quote("${"+m[1]+"}"))
+			src = src[len(m[0]):]
+			continue
+		}
+		if m := echo.FindStringSubmatch(src); m != nil {
+			out = append(out, kit.Quote(shellVariable.ReplaceAllString(m[1], "${$1}")))
+			src = src[len(m[0]):]
+			continue
+		}
 		m := word.FindStringSubmatch(src)
 		if m == nil {
 			return "", fmt.Errorf("%.20q is not known", src)

@@ -251,6 +251,13 @@ func (p *parser) branch(s statement) (statement, error) {
 	return s, err
 }
 
+// What a shell would say, and the environment in it.
+var (
+	echo          = regexp.MustCompile("^`echo ([^`]*)`")
+	shellVariable = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)\}?`)
+	getenv        = regexp.MustCompile(`(?i)^getenv\(\s*["'](\w+)["']\s*\)`)
+)
+
 var param = regexp.MustCompile(`^([\w.]+)\s*=\s*`)
 
 // params reads name="value" and name=["a", "b"] up to the parenthesis.
@@ -268,6 +275,17 @@ func (p *parser) params(n *kit.Node) error {
 		}
 		p.at++
 		return b.String()
+	}
+	text := func() (string, bool) {
+		switch rest := p.src[p.at:]; {
+		case strings.HasPrefix(rest, `"`):
+			return quoted(), true
+		case echo.MatchString(rest):
+			m := echo.FindStringSubmatch(rest)
+			p.at += len(m[0])
+			return shellVariable.ReplaceAllString(m[1], "${$1}"), true
+		}
+		return "", false
 	}
 	for {
 		p.skip()
@@ -288,10 +306,9 @@ func (p *parser) params(n *kit.Node) error {
 		if strings.HasPrefix(p.src[p.at:], "[") {
 			p.at++
 			for p.skip(); p.at < len(p.src) && p.src[p.at] != ']'; p.skip() {
-				if p.src[p.at] == '"' {
+				if value, ok := text(); ok {
 					k.Kids = append(
-						k.Kids,
-						&kit.Node{Name: k.Name, At: k.At, Scalar: true, Value: quoted()},
+						k.Kids, &kit.Node{Name: k.Name, At: k.At, Scalar: true, Value: value},
 					)
 					continue
 				}
@@ -301,8 +318,8 @@ func (p *parser) params(n *kit.Node) error {
 			continue
 		}
 		k.Scalar = true
-		if strings.HasPrefix(p.src[p.at:], `"`) {
-			k.Value = quoted()
+		if value, ok := text(); ok {
+			k.Value = value
 			continue
 		}
 		end := strings.IndexAny(p.src[p.at:]+")", " \t\n)")

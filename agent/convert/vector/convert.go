@@ -26,14 +26,28 @@ func Convert(paths []string) (*draft.Draft, error) {
 		if filepath.Ext(path) == ".toml" {
 			read = kit.TOML
 		}
-		root, err := read(path, src)
+		root, err := read(path, []byte(interpolated(string(src))))
 		if err != nil {
 			return nil, err
 		}
 		c.file(root)
 	}
 	c.write()
+	c.D.Environment(nil)
 	return c.D, nil
+}
+
+// interpolation is a reference to the environment, which Vector has anywhere in a file.
+var interpolation = regexp.MustCompile(`\$\$|\$([A-Za-z_]\w*)`)
+
+// interpolated writes references without braces with them.
+func interpolated(src string) string {
+	return interpolation.ReplaceAllStringFunc(src, func(s string) string {
+		if s == "$$" {
+			return s
+		}
+		return "${" + s[1:] + "}"
+	})
 }
 
 // component is a source, a transform or a sink.

@@ -1,0 +1,57 @@
+package draft
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// reference is one to the environment that was taken for text, as HCL has that.
+var reference = regexp.MustCompile(
+	`\$\$\{(?:env:|ENV:)?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^"}]*)|:?\?[^"}]*|:([^"?}-][^"}]*))?\}`,
+)
+
+// Environment makes references to the environment of those that stand in texts still: ${X}, with
+// what it is where it is not set as ${X:-y} or ${X:y}. What is given has a value of its own.
+func (d *Draft) Environment(given map[string]string) {
+	var walk func(b *Block)
+	walk = func(b *Block) {
+		for _, i := range b.items {
+			switch {
+			case i.block != nil:
+				walk(i.block)
+			case i.name != "":
+				i.value = i.value.environment(given)
+			}
+		}
+	}
+	for _, b := range d.blocks {
+		walk(b)
+	}
+}
+
+func (v Value) environment(given map[string]string) Value {
+	expr := func(text string) (string, bool) {
+		m := reference.FindStringSubmatch(text)
+		if value, ok := given[m[1]]; ok {
+			quoted := string(Text(value))
+			return quoted[1 : len(quoted)-1], false
+		}
+		if otherwise := m[2] + m[3]; otherwise != "" {
+			return fmt.Sprintf(`env("%s", "%s")`, m[1], otherwise), true
+		}
+		return string(Env(m[1])), true
+	}
+	if text := string(v); len(text) > 2 && text[0] == '"' &&
+		reference.FindString(text) == text[1:len(text)-1] {
+		if e, ok := expr(text); ok {
+			return Value(e)
+		}
+	}
+	return Value(reference.ReplaceAllStringFunc(string(v), func(text string) string {
+		e, ok := expr(text)
+		if !ok {
+			return e
+		}
+		return "${" + e + "}"
+	}))
+}
