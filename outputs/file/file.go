@@ -18,6 +18,11 @@ import (
 	"github.com/penstock/penstock/outputs/lines"
 )
 
+// errNoFile: what cannot be truncated and synced cannot hold a batch as a whole or not at all.
+var errNoFile = errors.New(
+	"it is a pipe or a device, and no file: output stdout writes to what the agent's standard output is",
+)
+
 // Output appends batches to a file. Safe for concurrent use.
 type Output struct {
 	cfg    Config
@@ -125,6 +130,9 @@ func resume(f *os.File) (size int64, begun time.Time, err error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return 0, begun, err
+	}
+	if !fi.Mode().IsRegular() {
+		return 0, begun, errNoFile
 	}
 	if fi.Size() == 0 {
 		return 0, time.Now(), nil

@@ -174,6 +174,19 @@ func TestRotationByAge(t *testing.T) {
 }
 
 // logrotate and people move, delete and truncate files.
+// A device takes what is written, but cannot be synced: that would be tried for ever.
+func TestADeviceIsNoFile(t *testing.T) {
+	cfg := Default()
+	cfg.Path = os.DevNull
+	o, err := New(cfg, outputs.Env{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Probe(t.Context()); !errors.Is(err, errNoFile) {
+		t.Error(err)
+	}
+}
+
 func TestFileTakenAway(t *testing.T) {
 	cfg := Default()
 	cfg.Path = filepath.Join(t.TempDir(), "f")

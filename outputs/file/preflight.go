@@ -17,6 +17,8 @@ func (c *Config) Preflight(_ context.Context, _ preflight.Env, r *preflight.Repo
 		preflight.Directory(filepath.Dir(c.Path), r)
 	case info.IsDir():
 		r.Fail(c.Path, "name a file in it", "it is a directory")
+	case !info.Mode().IsRegular():
+		r.Fail(c.Path, "use output stdout", "it is a pipe or a device")
 	case unix.Access(c.Path, unix.W_OK) != nil:
 		r.Fail(c.Path, "let the agent's user write to it", "it may not be written to")
 	default:
