@@ -12,6 +12,10 @@
 // A third says what an agent costs to which nothing comes, a fourth how long one needs from its
 // start until the consumer has the first record: -only quiet, -only '^start'.
 //
+// A fifth says what filters cost, -only '^filters', beside any other agent that reads the lines of
+// the file LOGS to its end through what it has for FILTER (untouched, drop, cri, json, nginx,
+// regex; none: the lines alone), throws them away and ends.
+//
 // It is a program to look at, never a test: the figures of a small, shared machine are noisy, the
 // ratios less so.
 package main

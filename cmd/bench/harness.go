@@ -115,7 +115,9 @@ func (h *harness) run(ctx context.Context) error {
 	if len(h.rows) > 0 {
 		printTable(os.Stdout, h.rows)
 	}
-	return errors.Join(h.runStarts(ctx), h.runQuiet(ctx), h.runSteady(ctx))
+	return errors.Join(
+		h.runStarts(ctx), h.runQuiet(ctx), h.runSteady(ctx), h.runFilters(ctx),
+	)
 }
 
 // pair runs a workload, and once more with the other binary if there is one; swapped tells that the
