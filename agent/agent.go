@@ -122,7 +122,7 @@ func (a *Agent) Discard() error {
 		errs = append(errs, o.Close())
 	}
 	if a.audit != nil {
-		errs = append(errs, a.audit.outputs.Close())
+		errs = append(errs, a.audit.place.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/penstock/penstock/outputs"
 	forwardout "github.com/penstock/penstock/outputs/forward"
 	kafkaout "github.com/penstock/penstock/outputs/kafka"
-	"github.com/penstock/penstock/spool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // auditing is what publishing the counts of the audit takes.
 type auditing struct {
-	outputs *Outputs // with the store: its own, which a reload leaves alone
+	place   *AuditPlace // its own, which a reload leaves alone
 	cfg     ledger.Config
 	counter *ledger.Counter
 	run     string
@@ -34,35 +34,64 @@ func newAuditing(cfg *config.Config, opts Options, started time.Time) (*auditing
 	if c == nil {
 		return nil, nil
 	}
-	outs, store, err := OpenAuditStore(cfg, opts)
+	place, err := OpenAuditPlace(cfg, opts)
 	if err != nil {
 		return nil, err
 	}
+	do := "see that the output named by agent.audit can be written to"
+	if c.Topic != "" {
+		do = "see that topic " + c.Topic + " exists and takes records of this user, up to 512 KiB"
+	}
 	return &auditing{
-		outputs: outs, counter: ledger.NewCounter(),
+		place: place, counter: ledger.NewCounter(),
 		cfg: ledger.Config{
-			Store: store, Prefix: c.Prefix, Interval: c.Interval, Keep: c.Keep,
+			Place: place, Prefix: c.Prefix, Interval: c.Interval, Keep: c.Keep, Do: do,
 		},
 		run: strconv.FormatInt(started.UnixMilli(), 36),
 	}, nil
 }
 
-// OpenAuditStore opens the store that the configuration's audit block names. Closing the outputs
-// closes it.
-func OpenAuditStore(cfg *config.Config, opts Options) (*Outputs, spool.Store, error) {
-	to := cfg.Agent.Audit.To
+// AuditPlace is where the counts of all agents are.
+type AuditPlace struct {
+	ledger.Place
+	Name  string // for messages
+	close func() error
+}
+
+// Close closes what was opened for it.
+func (p *AuditPlace) Close() error { return p.close() }
+
+// OpenAuditPlace opens the store or the topic that the configuration's audit block names. It waits
+// for nobody: a topic that does not answer fails what is asked of it.
+func OpenAuditPlace(cfg *config.Config, opts Options) (*AuditPlace, error) {
+	to, topic := cfg.Agent.Audit.To, cfg.Agent.Audit.Topic
+	if inst := cfg.Find(to); inst != nil && topic != "" {
+		c, ok := inst.Config.(*kafkaout.Config)
+		if !ok {
+			return nil, fmt.Errorf("agent.audit: to: %s has no topics; name an output kafka", to)
+		}
+		kafka, err := c.Options(cfg.Agent.Name, opts.Log, prometheus.NewRegistry())
+		if err != nil {
+			return nil, fmt.Errorf("agent.audit: %s: %w", to, err)
+		}
+		t, err := ledger.NewTopic(topic, kafka...)
+		if err != nil {
+			return nil, fmt.Errorf("agent.audit: %s: %w", to, err)
+		}
+		return &AuditPlace{Place: t, Name: "topic " + topic + " of " + to, close: t.Close}, nil
+	}
 	outs, err := OpenOutputs(cfg, opts, to)
 	if err != nil {
-		return nil, nil, fmt.Errorf("agent.audit: %w", err)
+		return nil, fmt.Errorf("agent.audit: %w", err)
 	}
 	s, ok := outs.Get(to).(outputs.Storer)
 	if !ok {
 		_ = outs.Close()
-		return nil, nil, fmt.Errorf(
-			"agent.audit: to: %s is no object store; name an s3, gcs or local output", to,
+		return nil, fmt.Errorf(
+			"agent.audit: to: %s is no object store; name an s3, gcs, local or kafka output", to,
 		)
 	}
-	return outs, s.Store(), nil
+	return &AuditPlace{Place: ledger.Objects{Store: s.Store()}, Name: to, close: outs.Close}, nil
 }
 
 // startAuditing publishes counts, if that is configured, until stop, which waits for the last of
@@ -86,8 +115,8 @@ func (a *Agent) startAuditing(ctx context.Context) (stop func()) {
 	stopTelling := a.tell(ctx, "audit", p)
 	return func() {
 		stopTelling()
-		if err := a.audit.outputs.Close(); err != nil {
-			a.log.Warn("closing the store of the audit failed", "error", err)
+		if err := a.audit.place.Close(); err != nil {
+			a.log.Warn("closing what the audit writes to failed", "error", err)
 		}
 	}
 }

@@ -1,14 +1,16 @@
 // Package ledger carries the counts of all agents to one place, where they are compared from one
 // agent to the next: edge, forwarder, consumer.
 //
-// It owns what is published (Page), when and where (Publisher), what an agent counts that reads
-// Kafka and so has no buffer's books (Counter), and the comparison (Read, Join). It counts nothing
-// of what goes through a buffer: package tally does. It never holds up the delivery of records.
+// It owns what is published (Page), when (Publisher) and where (Place: Objects, Topic), what an
+// agent counts that reads Kafka and so has no buffer's books (Counter), and the comparison (Read,
+// Join). It counts nothing of what goes through a buffer: package tally does. It never holds up the
+// delivery of records.
 //
 // A page is what one pipeline of one agent knows of the records that it read in one hour, as one
-// object: publishing it again replaces it, so that nothing is counted twice, and records that are
-// delivered hours later are found where they belong. Pages of hours that did not change are not
-// written again; the one of this hour always is, last, and says as of when all of them are.
+// object, or the last record of its key: publishing it again replaces it, so that nothing is
+// counted twice, and records that are delivered hours later are found where they belong. Pages of
+// hours that did not change are not written again; the one of this hour always is, last, and says
+// as of when all of them are.
 //
 // Two agents are compared by sums that only grow: what the first has had acknowledged, of records
 // read up to some minute, and what the second has read up to there. The first may be ahead by what

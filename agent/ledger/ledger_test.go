@@ -225,7 +225,7 @@ func TestFleetSaysWhatItCannotCompare(t *testing.T) {
 
 func TestPublishingAgainReplaces(t *testing.T) {
 	store := outputtest.NewMemStore()
-	cfg := Config{Store: store, Prefix: "/audit/", Interval: time.Minute, Keep: 24 * time.Hour}
+	cfg := Config{Place: Objects{store}, Prefix: "/audit/", Interval: time.Minute, Keep: 24 * time.Hour}
 	count := 1
 	pages := func(now time.Time) []Page {
 		this := now.Truncate(time.Hour)
@@ -245,7 +245,7 @@ func TestPublishingAgainReplaces(t *testing.T) {
 	})
 	read := func(now time.Time) Report {
 		t.Helper()
-		all, err := Read(t.Context(), store, "audit", noon.Add(-time.Hour), now, func(k string, err error) {
+		all, err := Read(t.Context(), Objects{store}, "audit", noon.Add(-time.Hour), now, func(k string, err error) {
 			t.Error(k, err)
 		})
 		if err != nil || len(all) != 2 {

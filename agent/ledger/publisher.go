@@ -1,29 +1,26 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
-	"github.com/penstock/penstock/spool"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config says where pages go.
 type Config struct {
-	Store    spool.Store
+	Place    Place
 	Prefix   string
 	Interval time.Duration
 	Keep     time.Duration // pages of older hours are deleted
+	Do       string        // what to do when publishing fails
 }
 
 // passTimeout bounds one round of publishing.
@@ -35,7 +32,7 @@ type Publisher struct {
 	agent string
 	// pages returns those of all pipelines whose counts are at hand, by hour, with that of now.
 	pages func(now time.Time) []Page
-	// published is told of pages that are in the store.
+	// published is told of pages that are in their place.
 	published func(*Page)
 
 	last    map[string]lastPage // by key
@@ -60,7 +57,7 @@ func NewPublisher(
 		cfg: cfg, agent: agent, pages: pages, published: published, last: map[string]lastPage{},
 		log: fault.FailureLog{
 			Log: log, What: "publishing the counts of the audit",
-			Do: "see that the output named by agent.audit can be written to",
+			Do: cfg.Do,
 		},
 		written: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "penstock_audit_pages_total",
@@ -146,10 +143,7 @@ func (p *Publisher) put(ctx context.Context, page *Page, now time.Time, always b
 	if err != nil {
 		return err
 	}
-	opts := spool.PutOptions{ContentType: "application/gzip"}
-	if err := p.cfg.Store.Put(
-		ctx, key, bytes.NewReader(data), int64(len(data)), opts,
-	); err != nil {
+	if err := p.cfg.Place.Put(ctx, key, data, now); err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	state := page.State
@@ -172,13 +166,8 @@ func (p *Publisher) sweep(ctx context.Context, this time.Time) error {
 	for i := range hours {
 		hour := this.Add(-p.cfg.Keep - time.Duration(i+1)*time.Hour)
 		mine := path.Join(hourPrefix(p.cfg.Prefix, hour), p.agent) + "/"
-		for o, err := range p.cfg.Store.List(ctx, mine) {
-			if err == nil && strings.HasPrefix(o.Key, mine) {
-				err = p.cfg.Store.Delete(ctx, o.Key)
-			}
-			if err != nil && !errors.Is(err, spool.ErrNotFound) {
-				return fmt.Errorf("deleting old pages: %w", err)
-			}
+		if err := p.cfg.Place.Remove(ctx, mine); err != nil {
+			return fmt.Errorf("deleting old pages: %w", err)
 		}
 	}
 	p.swept = this

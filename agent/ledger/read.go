@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/tally"
-	"github.com/penstock/penstock/spool"
 )
 
 // lookback is how long before the time asked for records may have been read that are still on their
@@ -18,40 +16,15 @@ const lookback = 3 * time.Hour
 // Read returns the pages of what was read since then, and some before. A page that cannot be read
 // is told to bad, and left out.
 func Read(
-	ctx context.Context, store spool.Store, prefix string, since, now time.Time,
+	ctx context.Context, place Place, prefix string, since, now time.Time,
 	bad func(key string, err error),
 ) ([]*Page, error) {
-	var pages []*Page
 	first := since.Add(-lookback).UTC().Truncate(time.Hour)
-	for hour := first; !hour.After(now.Add(time.Hour)); hour = hour.Add(time.Hour) {
-		for o, err := range store.List(ctx, hourPrefix(prefix, hour)) {
-			if err != nil {
-				return nil, fmt.Errorf("listing the published counts: %w", err)
-			}
-			if !strings.HasSuffix(o.Key, ".json.gz") {
-				continue
-			}
-			page, err := get(ctx, store, o.Key)
-			if err != nil {
-				if ctx.Err() != nil {
-					return nil, err
-				}
-				bad(o.Key, err)
-				continue
-			}
-			pages = append(pages, page)
-		}
+	pages, err := place.Pages(ctx, prefix, first, now.Add(time.Hour), bad)
+	if err != nil {
+		return nil, fmt.Errorf("reading the published counts: %w", err)
 	}
 	return pages, nil
-}
-
-func get(ctx context.Context, store spool.Store, key string) (*Page, error) {
-	r, _, err := store.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return decode(r)
 }
 
 // Report is what the pages of all agents say.

@@ -47,9 +47,9 @@ stopped, or its configuration, it reads the buffers there, and finds what is mis
 once. Minutes are told in UTC; those that are more than a day old make hours.
 
 With --fleet and the configuration of one agent it reads what all agents have published into the
-store of its audit block, and compares each agent with the next: what an edge was told to have
-arrived with what the forwarder has read, what was produced to a topic with what its consumers have
-read from there.`,
+store or the topic of its audit block, and compares each agent with the next: what an edge was told
+to have arrived with what the forwarder has read, what was produced to a topic with what its
+consumers have read from there.`,
 	}
 	f := cmd.Flags()
 	addr := adminFlag(cmd)

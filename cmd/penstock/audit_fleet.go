@@ -13,8 +13,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/tally"
 )
 
-// published compares what all agents have published into the store of a configuration's audit
-// block.
+// published compares what all agents have published where a configuration's audit block says.
 func (a *auditing) published(ctx context.Context, args []string) (r tally.Report, err error) {
 	if len(args) == 0 {
 		return r, errors.New("--fleet: give the configuration of an agent with an audit block")
@@ -31,18 +30,18 @@ func (a *auditing) published(ctx context.Context, args []string) (r tally.Report
 			"--fleet: the agent block has no audit { to = output.... }, so it publishes no counts",
 		)
 	}
-	outs, store, err := agent.OpenAuditStore(cfg, agent.Options{
+	place, err := agent.OpenAuditPlace(cfg, agent.Options{
 		Catalogue: agent.Components(), Version: version,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, outs.Close()) }()
+	defer func() { err = errors.Join(err, place.Close()) }()
 	now := time.Now()
 	since := now.Add(-a.since)
 	pages, err := ledger.Read(
-		ctx, store, cfg.Agent.Audit.Prefix, since, now, func(key string, err error) {
+		ctx, place, cfg.Agent.Audit.Prefix, since, now, func(key string, err error) {
 			a.notes = append(a.notes, fmt.Sprintf("%s cannot be read: %v", key, err))
 		},
 	)
@@ -52,7 +51,7 @@ func (a *auditing) published(ctx context.Context, args []string) (r tally.Report
 	if len(pages) == 0 {
 		return r, fmt.Errorf(
 			"no agent has published counts under %s of %s", cfg.Agent.Audit.Prefix,
-			cfg.Agent.Audit.To,
+			place.Name,
 		)
 	}
 	all := ledger.Audit(pages, since)
