@@ -21,7 +21,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run runs the command line args and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	root := rootCommand(stdout, stderr)
-	root.SetArgs(oneDash(args))
+	root.SetArgs(oneDash(root, args))
 	err := root.Execute()
 	if err == nil {
 		return exitOK
@@ -34,14 +34,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// oneDash lets the flags of fmt be written as those of other formatters are: -check for --check.
-func oneDash(args []string) []string {
-	if len(args) == 0 || args[0] != "fmt" {
+// oneDash lets flags be written as other programs have them: -format for --format. A flag of the
+// command is meant, or nothing.
+func oneDash(root *cobra.Command, args []string) []string {
+	cmd, _, err := root.Find(args)
+	if err != nil {
 		return args
 	}
+	cmd.InitDefaultHelpFlag()
 	args = slices.Clone(args)
 	for i, a := range args {
-		if name, _, _ := strings.Cut(a, "="); name == "-check" || name == "-diff" {
+		if a == "--" {
+			break
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(a, "-"), "=")
+		if len(name) > 1 && strings.HasPrefix(a, "-") && cmd.Flag(name) != nil {
 			args[i] = "-" + a
 		}
 	}
