@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -123,6 +124,56 @@ func (t *trier) inFront(b *record.Batch) (*record.Batch, []Trial, error) {
 	}
 	joined, err := joining.All(f.multilines, result.Batch)
 	return joined, refused, err
+}
+
+// Foreseen is what would go wrong with all the lines that a file begins with.
+type Foreseen struct {
+	Output *config.Instance
+	Path   string
+	Reason string
+}
+
+// Foresee takes the first lines of files that inputs would read through the pipelines, and returns
+// the outputs to whose dead letters all of them would go. The agent must not have been run.
+func (a *Agent) Foresee() []Foreseen {
+	var out []Foreseen
+	for _, p := range a.cur.plans {
+		for _, id := range p.spec.From {
+			in, ok := a.cur.cfg.Find(id).Config.(interface{ FirstLines() (string, []byte) })
+			if !ok {
+				continue
+			}
+			path, lines := in.FirstLines()
+			trials, err := a.Try(Sample{Input: id, Path: path, Time: time.Now(), Data: lines})
+			if err != nil || path == "" {
+				continue
+			}
+			out = append(out, a.deadInAll(path, trials)...)
+		}
+	}
+	return out
+}
+
+// deadInAll returns the outputs that refuse all that they get of trials.
+func (a *Agent) deadInAll(path string, trials []Trial) (out []Foreseen) {
+	reasons, taken := map[string]string{}, map[string]bool{}
+	for _, t := range trials {
+		for _, o := range t.Out {
+			for _, d := range o.Deliver {
+				if d.Dead == "" {
+					taken[d.Output] = true
+				} else if reasons[d.Output] == "" {
+					reasons[d.Output] = d.Dead
+				}
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(reasons)) {
+		if !taken[id] {
+			out = append(out, Foreseen{a.cur.cfg.Find(id), path, reasons[id]})
+		}
+	}
+	return out
 }
 
 func (a *Agent) findInput(id string) (*plan, *config.Instance, error) {

@@ -1,7 +1,10 @@
 package spool
 
 import (
+	"fmt"
+
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/format"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -24,14 +27,18 @@ func (c *Config) BindDestination(
 		if topic == "" {
 			topic = b.Tag
 		}
-		key, result, err := part.Key(
-			nil, &partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r},
-		)
+		in := &partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r}
+		key, result, err := part.Key(nil, in)
 		if err != nil {
 			return nil, err
 		}
 		if result.Class == partition.DeadLetter {
 			return nil, result.Reason
+		}
+		if codec.alone {
+			if _, err := codec.rows.AppendRow(nil, in); err != nil {
+				return nil, withRemedy(err)
+			}
 		}
 		path, err := part.Path(key)
 		if err != nil {
@@ -39,4 +46,12 @@ func (c *Config) BindDestination(
 		}
 		return [][2]string{{"path", path}}, nil
 	}, nil
+}
+
+// withRemedy adds to an error what to write instead.
+func withRemedy(err error) error {
+	if remedy := format.Remedy(err); remedy != "" {
+		return fmt.Errorf("%w; %s", err, remedy)
+	}
+	return err
 }

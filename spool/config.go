@@ -200,6 +200,7 @@ type codec struct {
 	split  format.Splitter
 
 	showsTime bool // a row holds the record's own time
+	alone     bool // rows are made without asking anybody, such as a registry of schemas
 }
 
 // pathFields returns the fields that stand in the path of objects.
@@ -228,7 +229,7 @@ func (c *Config) codec() (*codec, error) {
 	if err != nil {
 		return nil, under("decode", err)
 	}
-	out := &codec{showsTime: fc.Envelope || fc.Metadata}
+	out := &codec{showsTime: fc.Envelope || fc.Metadata, alone: dc.Type == "json"}
 	framed := dc.Frame != "" && dc.Frame != "none"
 	switch {
 	case dc.Type == "json" && !framed:

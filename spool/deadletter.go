@@ -17,7 +17,7 @@ type deadLetter struct {
 // all need have been refused the first time.
 func (p *placement) refuse(r *record.Record, reason error) {
 	p.deadLetters = append(p.deadLetters, deadLetter{r.Clone(), reason.Error()})
-	p.a.failing.deadLetters.add("log", p.log, "position", r.Offset, "reason", reason)
+	p.a.failing.deadLetters.add(reason, "log", p.log, "position", r.Offset)
 }
 
 // writeDeadLetters hands the dead letters over. Nothing is committed that lies behind one which is

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/spool/format"
 )
 
 const (
@@ -112,10 +113,17 @@ type deadLetterLog struct {
 	n        atomic.Int64
 }
 
-func (l *deadLetterLog) add(args ...any) {
+func (l *deadLetterLog) add(reason error, args ...any) {
 	n := l.n.Add(1)
 	if l.throttle.Due(1, time.Now()) > 0 {
-		l.log.Warn("records become dead letters", append(args, "so_far", n, "do", l.do)...)
+		do := l.do
+		if remedy := format.Remedy(reason); remedy != "" {
+			do = remedy + "; " + do
+		}
+		l.log.Warn(
+			"records become dead letters",
+			append(args, "reason", reason, "so_far", n, "do", do)...,
+		)
 	}
 }
 

@@ -113,7 +113,7 @@ func (p *placement) add(c *cut, r *record.Record) error {
 		p.row = appendDeadLetter(p.row[:0], &p.in, p.id.topic != "", res.Reason)
 		row = p.row
 		p.a.failing.deadLetters.add(
-			"log", p.log, "position", r.Offset, "reason", res.Reason, "path", f.path,
+			res.Reason, "log", p.log, "position", r.Offset, "path", f.path,
 		)
 	}
 	c.bytes += int64(len(r.Key) + len(r.Value))

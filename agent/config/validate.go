@@ -61,6 +61,11 @@ func (r *Report) Mistake(inst *Instance, err error) {
 	}
 }
 
+// Warning adds what a component would do that is hardly meant.
+func (r *Report) Warning(inst *Instance, text string) {
+	r.warnf(inst.Range, "", "%s: %s", inst.ID(), text)
+}
+
 // Failure adds a mistake that stands at no place in a file.
 func (r *Report) Failure(err error) { r.errorf(hcl.Range{}, "", "%v", err) }
 

@@ -64,6 +64,11 @@ func tryToMake(report *config.Report) {
 		},
 	)
 	if err == nil {
+		for _, f := range made.Foresee() {
+			report.Warning(f.Output, fmt.Sprintf(
+				"the lines that %s begins with would all become dead letters: %s", f.Path, f.Reason,
+			))
+		}
 		err = made.Discard()
 	}
 	if err != nil {

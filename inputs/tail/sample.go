@@ -1,8 +1,13 @@
 package tail
 
 import (
+	"bytes"
+	"io"
+	"maps"
+	"os"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs/join"
@@ -50,6 +55,28 @@ func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.B
 		recs = append(recs, record.Record{Time: at.UnixNano(), Value: text, Headers: headers})
 	}
 	return record.FromRecords(tags.tag(path), path, recs), nil
+}
+
+// FirstLines returns the first lines of a file that is there now and holds text, or "".
+func (c *Config) FirstLines() (path string, lines []byte) {
+	const most = 16 << 10
+	for _, path := range slices.Sorted(maps.Keys(newGlobs(c).walk().paths)) {
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		head, err := io.ReadAll(io.LimitReader(f, most))
+		f.Close()
+		end := bytes.LastIndexByte(head, '\n')
+		if err != nil || end < 0 || !utf8.Valid(head[:end]) || bytes.IndexByte(head, 0) >= 0 {
+			continue // what is compressed, or in another character set, is not looked at
+		}
+		return path, head[:end+1]
+	}
+	return "", nil
 }
 
 // sampleContainer returns the records of the log of a container.

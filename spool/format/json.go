@@ -33,6 +33,17 @@ const maxDepth = 200
 
 var errJSON = errors.New("not valid JSON")
 
+// Remedy tells what to write into a configuration whose format cannot hold a record for the reason
+// err, or "" where that is not known.
+func Remedy(err error) string {
+	if errors.Is(err, errJSON) {
+		return `for lines as they are write format "raw" {} in the output; to read them write ` +
+			`filter "parse" { format = "logfmt" } in the pipeline, or another format ` +
+			`(penstock help filter.parse)`
+	}
+	return ""
+}
+
 // scan returns the value at src[i] and the index after it, or -1 if there is no value that RFC 8259
 // allows. What is in it is checked, but for UTF-8.
 func scan(src []byte, i, depth int) (n node, next int) {

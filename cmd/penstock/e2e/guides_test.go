@@ -24,6 +24,9 @@ const guidesDir = examplesDir + "/guides"
 // guideBlock is a fenced block: its kind, the name of the file it is, and its text.
 var guideBlock = regexp.MustCompile("(?ms)^```(\\w+) ?(\\S*)\n(.*?)^```$")
 
+// guideDir is a directory that a guide works in.
+var guideDir = regexp.MustCompile(`/tmp/(\w+)`)
+
 // TestGuides does what each guide says: blocks with a file name are written to a directory, sh is
 // run there, in one shell, and text is what that has printed. console is for the reader alone.
 func TestGuides(t *testing.T) {
@@ -90,13 +93,32 @@ func TestReadme(t *testing.T) {
 	runGuide(t, strings.Replace(string(text), short, long, 1))
 }
 
+// Who does what README says, and then what the guides say, meets no data of the one in the other.
+func TestGuidesShareNoDirectory(t *testing.T) {
+	used := map[string]string{}
+	for _, doc := range append(guideFiles(t), "../../../README.md") {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range guideDir.FindAllString(string(text), -1) {
+			if by, ok := used[dir]; ok && by != doc {
+				t.Errorf("%s and %s both use %s", by, doc, dir)
+			}
+			used[dir] = doc
+		}
+	}
+	if len(used) < 2 {
+		t.Errorf("of directories only %v were found", used)
+	}
+}
+
 // runGuide makes one script of a guide's blocks. What is not the guide's own on a machine is
 // replaced: the directory, and ports.
 func runGuide(t *testing.T, text string) {
 	dir := t.TempDir()
-	text = replaceAll(text,
-		"/tmp/first", filepath.Join(dir, "first"),
-		"127.0.0.1:9092", servers.FreeAddr(t))
+	text = guideDir.ReplaceAllString(text, dir+"/$1")
+	text = replaceAll(text, "127.0.0.1:9092", servers.FreeAddr(t))
 	admin := servers.FreeAddr(t)
 	script := &strings.Builder{}
 	fmt.Fprintf(script, "set -em\ntrap 'status=$?; j=$(jobs -p); [ -z \"$j\" ] || kill $j; wait; exit $status' EXIT\n")
@@ -136,7 +158,12 @@ func runGuide(t *testing.T, text string) {
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		said, _ := os.ReadFile(filepath.Join(dir, "first", "agent.txt"))
+		var said []byte
+		logs, _ := filepath.Glob(filepath.Join(dir, "*", "agent.txt"))
+		for _, log := range logs {
+			some, _ := os.ReadFile(log)
+			said = append(said, some...)
+		}
 		t.Fatalf("%v\n%s\n--- the agents:\n%s\n--- the script:\n%s", err, out, said, script)
 	}
 	rest := string(out)
