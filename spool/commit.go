@@ -117,6 +117,7 @@ func (d *drain) onReleased() {
 	m := d.a.metrics
 	m.records.Add(float64(c.records))
 	m.bytes.Add(float64(c.bytes))
+	c.events.observe(m.eventAge, time.Now())
 	for _, f := range c.byPath {
 		m.archived.WithLabelValues(classNames[f.class]).Add(float64(f.count))
 	}

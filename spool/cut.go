@@ -32,7 +32,8 @@ type cut struct {
 	// that the cut makes good; nil for one that is made for the first time
 	redoIntent *protocol.Intent
 	losses     losses
-	bytes      int64     // of keys and values
+	bytes      int64 // of keys and values
+	events     eventSpan
 	began      time.Time // when the first record was added
 
 	members *store // compressed members, in the order they were made

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -13,6 +14,7 @@ type metrics struct {
 	diskRefused, spills                               prometheus.Counter
 	memory, disk, openFiles, paths, logs              prometheus.GaugeFunc
 	uploadSeconds                                     prometheus.Histogram
+	eventAge                                          *prometheus.HistogramVec
 	stuck                                             *prometheus.GaugeVec
 	conflicts                                         prometheus.Gauge
 }
@@ -108,6 +110,14 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 				Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60},
 			},
 		),
+		eventAge: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{
+				Name:    "penstock_archive_event_age_seconds",
+				Help:    "Time from an event to the commit of the cut that archives it, of the oldest and the newest event of each cut.",
+				Buckets: record.AgeBuckets,
+			},
+			[]string{"event"},
+		),
 		conflicts: prometheus.NewGauge(
 			prometheus.GaugeOpts{
 				Name: "penstock_archive_occupied_keys",
@@ -146,8 +156,8 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 	r.MustRegister(
 		m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept,
 		m.completed, m.redos, m.missing, m.compacted, m.moved, m.fenced, m.skipped, m.uploadRetries,
-		m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.conflicts, m.memory,
-		m.disk, m.openFiles, m.paths, m.logs,
+		m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.eventAge, m.stuck, m.conflicts,
+		m.memory, m.disk, m.openFiles, m.paths, m.logs,
 	)
 	return m
 }

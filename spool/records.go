@@ -101,6 +101,7 @@ func (d *drain) addRecord(ctx context.Context, r *record.Record, now time.Time) 
 	}
 	d.spooled = true
 	d.completeness.follow(r, d.placing.event, now)
+	d.cur.events.add(r, d.placing.event)
 	d.pos = r.Offset + 1
 	return nil
 }

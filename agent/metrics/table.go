@@ -18,6 +18,8 @@ var Table = []Metric{
 		"Cuts made, by reason."},
 	{"penstock_archive_disk_refused_total", "counter",
 		"Writes that the disk of the working files refused."},
+	{"penstock_archive_event_age_seconds", "histogram",
+		"Time from an event to the commit of the cut that archives it, of the oldest and the newest event of each cut."},
 	{"penstock_archive_fenced_total", "counter",
 		"Logs that were lost to another owner while something was spooled."},
 	{"penstock_archive_hook_runs_total", "counter",
