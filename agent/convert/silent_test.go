@@ -24,6 +24,24 @@ func converted(t *testing.T, tool, ext, text string) *convert.Result {
 	return result
 }
 
+// convertedIn converts a text that stands beside the other files of a directory.
+func convertedIn(t *testing.T, tool, dir, name, text string) *convert.Result {
+	t.Helper()
+	own := t.TempDir()
+	if err := os.CopyFS(own, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(own, name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result, err := convert.Convert(tool, []string{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
 func summary(r *convert.Result) string {
 	var b bytes.Buffer
 	r.WriteSummary(&b)

@@ -3,6 +3,7 @@ package draft
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -122,6 +123,23 @@ func (d *Draft) Left(b *Block, at Place, what, why string) {
 // Lost is Left for what decides where data goes, or whether.
 func (d *Draft) Lost(b *Block, at Place, what, why string) {
 	d.note(b, Note{Fate: Left, Place: at, What: what, Why: why, Decides: true}, "LEFT OUT")
+}
+
+// deciding is in the names of settings that say where data goes, or whether.
+var deciding = regexp.MustCompile(
+	`(?i)(?:^|[._\\-])(?:topics?|bucket|index|hosts?|servers?|urls?|uri|endpoints?|brokers?|paths?|` +
+		`prefix|tags?|match|excludes?|includes?|routes?|streams?|partition\w*|destinations?|` +
+		`container|region|namespace|selector|drop|keep|listen|address|port)(?:$|[._\\-])`,
+)
+
+// Unknown notes that a setting of a name is not in the draft, as penstock has nothing like it.
+func (d *Draft) Unknown(b *Block, at Place, name, what string) {
+	why := "penstock has nothing of this name here"
+	if deciding.MatchString(name) {
+		d.Lost(b, at, what, why)
+		return
+	}
+	d.Left(b, at, what, why)
 }
 
 func (d *Draft) note(b *Block, n Note, word string) {

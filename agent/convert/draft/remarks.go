@@ -1,5 +1,7 @@
 package draft
 
+import "slices"
+
 // Files returns the files of the old configuration, as far as anything was noted of them.
 func (d *Draft) Files() []string {
 	var out []string
@@ -16,12 +18,7 @@ func (d *Draft) Files() []string {
 // Remarks puts comments above the blocks, attributes and notes that came from what they are about,
 // or else above the nearest block.
 func (d *Draft) Remarks(remarks []Remark) {
-	places := &places{
-		blocks: map[Place]*Block{}, items: map[Place]*item{}, notes: map[Place]*item{},
-	}
-	for _, b := range d.blocks {
-		places.gather(b)
-	}
+	places := d.places()
 	for _, r := range remarks {
 		if b := places.blocks[r.At]; b != nil {
 			b.Above(r.Text)
@@ -35,6 +32,31 @@ func (d *Draft) Remarks(remarks []Remark) {
 			d.blocks[0].Above(r.Text)
 		}
 	}
+}
+
+// IsLeft reports whether what began in a line was left out.
+func (d *Draft) IsLeft(at Place) bool {
+	return slices.ContainsFunc(
+		d.notes, func(n Note) bool { return n.Fate == Left && n.Place == at },
+	)
+}
+
+// Nearest returns the block of what came from a line or, if nothing did, from the lines around it.
+func (d *Draft) Nearest(at Place) *Block {
+	if b := d.places().nearest(at); b != nil {
+		return b
+	}
+	return d.blocks[0]
+}
+
+func (d *Draft) places() *places {
+	p := &places{
+		blocks: map[Place]*Block{}, items: map[Place]*item{}, notes: map[Place]*item{},
+	}
+	for _, b := range d.blocks {
+		p.gather(b)
+	}
+	return p
 }
 
 // places is what came from each line, the first of each kind.

@@ -31,8 +31,16 @@ func Convert(paths []string) (*draft.Draft, error) {
 	}
 	root.Nest()
 	c.root(root)
+	c.Sweep(harmless, root)
 	c.D.Environment(nil)
 	return c.D, nil
+}
+
+// parsing passes what a filter does anyway, and has no setting for.
+func parsing(json *kit.Node) {
+	for _, name := range []string{"overwrite_keys", "add_error_key", "expand_keys"} {
+		json.Take(name)
+	}
 }
 
 type converter struct {
@@ -267,18 +275,18 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 		if !json.On("keys_under_root") {
 			into = "json"
 		}
-		json.Done()
+		parsing(json)
 	}
 	for _, p := range n.List("parsers") {
 		if x := p.Find("ndjson"); x != nil {
 			format, into = "json", x.Text("target")
-			x.Done()
+			parsing(x)
 		}
 		if x := p.Find("container"); x != nil {
 			typ = "container"
-			x.Done()
+			x.Take("stream")
+			x.Take("format")
 		}
-		p.Done()
 	}
 	if typ == "container" || typ == "docker" {
 		b := c.p.Filter("parse", name, cond)

@@ -107,6 +107,9 @@ func (c *converter) output(kind string, n *kit.Node) *draft.Block {
 }
 
 func (c *converter) topic(b *draft.Block, n *kit.Node) {
+	if n.Find("topic") == nil && n.Find("topics") == nil {
+		c.D.Lost(b, n.At, n.Name+".topic", "it is not said: write topic")
+	}
 	c.choose(b, n, "topic", "topic", "topics", "filebeat")
 }
 

@@ -85,6 +85,7 @@ func (c *converter) processor(x *kit.Node, cond string) {
 				pairs = append(pairs, kit.Key(target+k.Key), scalar(k))
 			}
 		}
+		list.Done()
 		add("add_fields").Set("fields", draft.Map(pairs...))
 	case "add_tags":
 		var quoted []string
@@ -132,7 +133,9 @@ func (c *converter) processor(x *kit.Node, cond string) {
 	case "timestamp":
 		b := add("time")
 		b.Set("field", draft.Text(x.Text("field")))
-		b.Comment("Filebeat's layouts are tried as auto does; see formats for others.")
+		if layouts := x.Find("layouts"); layouts != nil {
+			c.Changed(b, layouts, "they are tried as auto does; write formats for others")
+		}
 		c.Set(b, "zone", x, "timezone")
 	case "convert":
 		var types, renames []draft.Value
@@ -171,7 +174,6 @@ func (c *converter) processor(x *kit.Node, cond string) {
 	default:
 		c.Lost(c.p.Notes, x, "there is no filter that does this; see penstock help")
 	}
-	x.Done()
 }
 
 var dissectKey = regexp.MustCompile(`%\{([^}]*)\}`)

@@ -62,6 +62,9 @@ func Convert(paths []string) (*draft.Draft, error) {
 		c.flow.From(c.d.Add("input", "stdin", "in"))
 	}
 	c.flow.Finish()
+	for _, s := range f.sections {
+		c.sweep(s)
+	}
 	c.d.Environment(f.set)
 	return c.d, nil
 }
@@ -201,9 +204,23 @@ func (c *converter) rest(b *draft.Block, s *section) {
 		p.used = true
 		why, ok := harmless[p.key]
 		if !ok {
-			why = "penstock has nothing of this name here"
+			c.d.Unknown(b, p.at, p.key, shown(p))
+			continue
 		}
 		c.d.Left(b, p.at, shown(p), why)
+	}
+}
+
+// sweep tells of all that no code has looked at.
+func (c *converter) sweep(s *section) {
+	if c.d.IsLeft(s.at) {
+		return
+	}
+	for _, p := range s.props {
+		c.rest(c.d.Nearest(p.at), &section{props: []*prop{p}})
+	}
+	for _, p := range s.processors {
+		c.sweep(p)
 	}
 }
 
@@ -682,6 +699,9 @@ func (c *converter) newline(b *draft.Block, p *prop) {
 // rules carries over the rules of a multiline parser: the first state's, and those of the states
 // that come after it.
 func (c *converter) rules(ml *draft.Block, own *section, name string) {
+	if t := own.get("type"); t != nil && t.value != "regex" {
+		c.d.Lost(ml, t.at, shown(t), "there is no such type")
+	}
 	start := "^[^ \t]"
 	var goesOn, states []string
 	for _, r := range own.all("rule") {

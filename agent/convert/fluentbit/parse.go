@@ -136,12 +136,17 @@ func (f *files) yaml(path string, src []byte, above []string) error {
 	}
 	pairs(doc.Content[0], func(key string, v *yaml.Node) {
 		switch key {
+		case "includes":
 		case "env":
 			pairs(v, func(k string, v *yaml.Node) { f.set[k] = v.Value })
 		case "service":
 			f.entry("service", v, path)
 		case "pipeline":
 			pairs(v, func(kind string, list *yaml.Node) {
+				if list.Kind != yaml.SequenceNode {
+					f.other(kind, list, path)
+					return
+				}
 				for _, e := range list.Content {
 					f.entry(strings.TrimSuffix(kind, "s"), e, path)
 				}
@@ -150,6 +155,8 @@ func (f *files) yaml(path string, src []byte, above []string) error {
 			for _, e := range v.Content {
 				f.entry(strings.TrimSuffix(key, "s"), e, path)
 			}
+		default:
+			f.other(key, v, path)
 		}
 	})
 	var err error
@@ -164,6 +171,27 @@ func (f *files) yaml(path string, src []byte, above []string) error {
 		}
 	})
 	return err
+}
+
+// other keeps what is no section that is known, to be told.
+func (f *files) other(key string, v *yaml.Node, path string) {
+	at := draft.Place{File: path, Line: v.Line}
+	s := &section{kind: "other", at: at}
+	f.sections = append(f.sections, s)
+	value := v.Value
+	if v.Kind != yaml.ScalarNode {
+		value = "..."
+	}
+	f.add(s, key, value, at)
+}
+
+// others adds the keys of a mapping that nothing is made of.
+func (f *files) others(s *section, above string, n *yaml.Node, path string, known ...string) {
+	pairs(n, func(key string, v *yaml.Node) {
+		if !slices.Contains(known, key) {
+			f.add(s, above+"."+key, v.Value, draft.Place{File: path, Line: v.Line})
+		}
+	})
 }
 
 func pairs(n *yaml.Node, each func(key string, v *yaml.Node)) {
@@ -197,6 +225,7 @@ func (f *files) fill(s *section, n *yaml.Node, path string) {
 							next = v.Value
 						}
 					})
+					f.others(s, "rules", item, path, "state", "regex", "next_state")
 					f.add(s, "rule", fmt.Sprintf(`"%s" "%s" "%s"`, state, re, next), at)
 					continue
 				}
@@ -206,6 +235,9 @@ func (f *files) fill(s *section, n *yaml.Node, path string) {
 			switch {
 			case key == "processors":
 				pairs(v, func(signal string, list *yaml.Node) {
+					if list.Kind != yaml.SequenceNode {
+						f.add(s, "processors."+signal, list.Value, draft.Place{File: path, Line: list.Line})
+					}
 					for _, e := range list.Content {
 						at := draft.Place{File: path, Line: e.Line}
 						p := &section{kind: "processor", at: at, signal: signal}
@@ -215,6 +247,12 @@ func (f *files) fill(s *section, n *yaml.Node, path string) {
 				})
 			case key == "condition" && s.kind == "processor":
 				s.condition = v
+				f.others(s, "condition", v, path, "op", "rules")
+				pairs(v, func(k string, rules *yaml.Node) {
+					for _, rule := range rules.Content {
+						f.others(s, "condition."+k, rule, path, "field", "op", "value")
+					}
+				})
 			default:
 				f.add(s, key, "...", at)
 			}

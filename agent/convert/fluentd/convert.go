@@ -30,6 +30,7 @@ func Convert(files []string) (*draft.Draft, error) {
 	c.system(root)
 	c.pipelines()
 	c.unreached()
+	c.sweep(root)
 	return c.d, nil
 }
 
@@ -225,7 +226,21 @@ func (c *converter) unused(b *draft.Block, e *element) {
 			c.d.Left(b, p.at, shown(p), why)
 			continue
 		}
-		c.d.Left(b, p.at, shown(p), "penstock has nothing of this name here")
+		c.d.Unknown(b, p.at, p.key, shown(p))
+	}
+}
+
+// sweep tells of all that no code has looked at.
+func (c *converter) sweep(e *element) {
+	for _, p := range e.params {
+		if !p.used {
+			c.unused(c.d.Nearest(p.at), &element{params: []*param{p}})
+		}
+	}
+	for _, s := range e.elements {
+		if !c.d.IsLeft(s.at) {
+			c.sweep(s)
+		}
 	}
 }
 
@@ -310,7 +325,7 @@ func (c *converter) unreached() {
 		switch label := c.labels[name]; {
 		case c.walked[label]:
 		case name == "@ERROR":
-			c.d.Changed(
+			c.d.Left(
 				c.agent, label.at, label.title(),
 				"what cannot be delivered goes to the dead letter, a directory below data_dir: see dead_letter of outputs",
 			)

@@ -211,7 +211,7 @@ func (c *converter) output(f *flow.Flow, e *element, m flow.Match) *draft.Block 
 			"instance_profile_credentials",
 			"kafka":
 		default:
-			c.d.Left(b, s.at, s.title(), "penstock has nothing of this name here")
+			c.d.Unknown(b, s.at, s.name, s.title())
 		}
 	}
 	c.unused(b, e)
@@ -330,7 +330,7 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 			c.d.Lost(to, s.at, describe(s), "Ruby is not evaluated; write directory")
 		}
 		to.Set("directory", draft.Join(v...))
-		s.used()
+		s.get("basename")
 	case "s3":
 		to = c.d.Add("output", "s3", c.d.Name("output", "s3", b.Label()+"_overflow"))
 		c.s3(to, s)

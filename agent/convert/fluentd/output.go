@@ -606,7 +606,7 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 			c.carry(p)
 		} else if p != nil && k != "type_name" &&
 			k != "suppress_type_name" {
-			c.d.Left(b, p.at, shown(p), "penstock has nothing of this name here")
+			c.d.Unknown(b, p.at, p.key, shown(p))
 		}
 	}
 	c.duration(b, "timeout", e, "request_timeout")
@@ -663,6 +663,9 @@ func (c *converter) http(b *draft.Block, e *element) {
 		c.carry(p)
 	}
 	if s := e.sub("auth"); s != nil {
+		if p := s.get("method"); p != nil && p.value != "basic" {
+			c.d.Lost(b, p.at, shown(p), "it is said who sends by user and password, or by token")
+		}
 		c.set(b, "user", s, "username")
 		c.set(b, "password", s, "password")
 	}

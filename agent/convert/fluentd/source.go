@@ -90,8 +90,8 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 		if p := e.get("matches"); p != nil {
 			c.d.Lost(b, p.at, shown(p), "write matches, as journalctl takes them")
 		}
-		for _, s := range e.elements {
-			s.used()
+		if s := e.sub("storage"); s != nil {
+			c.d.Left(b, s.at, s.title(), positions)
 		}
 		c.done(b, e)
 	case "monitor_agent",

@@ -19,6 +19,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 	for _, a := range agents {
 		c.agent(a, len(agents))
 	}
+	c.Sweep(harmless, agents...)
 	c.D.Environment(nil)
 	return c.D, nil
 }

@@ -62,7 +62,7 @@ func (c *converter) sinks(name string, ch *channel) []*draft.Block {
 			n := c.a.Find("sinks." + s)
 			if c.same(first, s) {
 				c.D.Carried(n.At, n.Name+" shares the channel")
-				n.Done()
+				shared(n, c.a.Find("sinks."+first))
 				continue
 			}
 			c.Lost(
@@ -76,6 +76,15 @@ func (c *converter) sinks(name string, ch *channel) []*draft.Block {
 }
 
 // same reports whether two sinks write to the same place.
+// shared passes the settings of a sink that another one has as well.
+func shared(n, other *kit.Node) {
+	for _, k := range n.Kids {
+		if other.Find(k.Key) != nil {
+			k.Done()
+		}
+	}
+}
+
 func (c *converter) same(a, b string) bool {
 	x, y := c.a.Find("sinks."+a), c.a.Find("sinks."+b)
 	for _, key := range []string{"type", "kafka.topic", "hdfs.path", "sink.directory", "topic", "hostname", "kafka.bootstrap.servers"} {
@@ -162,7 +171,7 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 		x := c.a.Find("sinks." + m)
 		if typ != "failover" && c.same(members[0], m) {
 			c.D.Carried(x.At, x.Name)
-			x.Done()
+			shared(x, c.a.Find("sinks."+members[0]))
 			continue
 		}
 		why := "it took a share of the events; now sink " + members[0] + " takes them all"

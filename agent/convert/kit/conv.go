@@ -209,10 +209,34 @@ func (c *Conv) Rest(b *draft.Block, n *Node, harmless map[string]string) {
 			name = rest
 		}
 		if why == "" {
-			why = "penstock has nothing of this name here"
+			c.D.Unknown(b, x.At, x.Key, x.Shown())
+			return
 		}
 		c.D.Left(b, x.At, x.Shown(), why)
 	})
+}
+
+// Sweep notes all settings of files that no code has looked at.
+func (c *Conv) Sweep(harmless map[string]string, roots ...*Node) {
+	for _, root := range roots {
+		var unused []*Node
+		c.gather(root, &unused)
+		for _, x := range unused {
+			c.Rest(c.D.Nearest(x.At), &Node{Kids: []*Node{x}}, harmless)
+		}
+	}
+}
+
+// gather finds what no code has looked at, but for what is in sections that were left out.
+func (c *Conv) gather(n *Node, unused *[]*Node) {
+	for _, k := range n.Kids {
+		switch {
+		case k.Scalar && !k.used:
+			*unused = append(*unused, k)
+		case k.Scalar || !c.D.IsLeft(k.At):
+			c.gather(k, unused)
+		}
+	}
 }
 
 // SASL writes how to authenticate to Kafka.

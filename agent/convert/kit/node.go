@@ -75,7 +75,11 @@ func (n *Node) List(names ...string) []*Node {
 	if found.Scalar {
 		return []*Node{found}
 	}
-	found.Done()
+	for _, k := range found.Kids {
+		if k.Scalar {
+			k.used = true
+		}
+	}
 	return found.Kids
 }
 
@@ -99,14 +103,20 @@ func (n *Node) Done() {
 	}
 }
 
-// Unused calls fn for each setting that nothing was made of.
+// Unused calls fn for each setting that nothing was made of, once.
 func (n *Node) Unused(fn func(*Node)) {
+	n.unused(func(x *Node) {
+		x.used = true
+		fn(x)
+	})
+}
+
+func (n *Node) unused(fn func(*Node)) {
 	for _, k := range n.Kids {
 		if k.Scalar && !k.used {
-			k.used = true
 			fn(k)
 		}
-		k.Unused(fn)
+		k.unused(fn)
 	}
 }
 

@@ -40,8 +40,25 @@ func Convert(paths []string) (*draft.Draft, error) {
 		}
 	}
 	c.p.Finish()
+	for _, s := range all {
+		c.Sweep(harmless, plugins(s.body)...)
+	}
 	c.D.Environment(nil)
 	return c.D, nil
+}
+
+// plugins returns those in statements and their branches.
+func plugins(body []statement) []*kit.Node {
+	var out []*kit.Node
+	for _, s := range body {
+		if s.plugin != nil {
+			out = append(out, s.plugin)
+		}
+		for _, b := range s.branches {
+			out = append(out, plugins(b.body)...)
+		}
+	}
+	return out
 }
 
 type converter struct {

@@ -95,7 +95,7 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		b.Set("fields", draft.Texts(src...))
 		b.Set("into", draft.Text(target))
 		c.D.Changed(b, n.At, n.Name, "the hash is another; see algorithm")
-		n.Done()
+		n.Take("method")
 	case "uuid":
 		b := add("uuid")
 		if target := field(n.Text("target")); target != "" {

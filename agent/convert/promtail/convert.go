@@ -16,6 +16,7 @@ import (
 func Convert(paths []string) (*draft.Draft, error) {
 	c := &converter{Conv: kit.New()}
 	c.p = c.Pipeline("main")
+	var roots []*kit.Node
 	for _, path := range paths {
 		src, err := os.ReadFile(path)
 		if err != nil {
@@ -26,8 +27,10 @@ func Convert(paths []string) (*draft.Draft, error) {
 			return nil, err
 		}
 		c.root(root)
+		roots = append(roots, root)
 	}
 	c.p.Finish()
+	c.Sweep(harmless, roots...)
 	c.D.Environment(nil)
 	return c.D, nil
 }
@@ -240,6 +243,7 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 		var pairs []draft.Value
 		if e := x.Find("expressions"); e != nil {
 			for _, k := range e.Kids {
+				k.Done()
 				path := strings.ReplaceAll(k.Value, `"`, "")
 				if path == "" || path == k.Key {
 					continue
@@ -307,6 +311,7 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 			}
 			pairs = append(pairs, kit.Key(k.Key), draft.Text(kit.Field(src)))
 		}
+		x.Done()
 		add("set").Set("headers", draft.Map(pairs...))
 	case "drop":
 		c.drop(x, name, cond)
@@ -344,7 +349,6 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	default:
 		c.Lost(c.p.Notes, x, "there is no filter that does this; see penstock help")
 	}
-	x.Done()
 }
 
 func (c *converter) drop(x *kit.Node, name, cond string) {

@@ -68,8 +68,21 @@ func Convert(paths []string) (*draft.Draft, error) {
 		c.body(body, kit.Tagged(tags, c.count))
 	}
 	c.p.Finish()
+	c.Sweep(harmless, objects(all)...)
 	c.D.Environment(nil)
 	return c.D, nil
+}
+
+// objects returns those in statements and what stands in them.
+func objects(body []statement) []*kit.Node {
+	var out []*kit.Node
+	for _, s := range body {
+		if s.node != nil {
+			out = append(out, s.node)
+		}
+		out = append(append(out, objects(s.body)...), objects(s.els)...)
+	}
+	return out
 }
 
 type converter struct {
@@ -158,11 +171,11 @@ func (c *converter) directive(s statement) {
 			}, {Key: "port", Name: "port", Value: value, Scalar: true},
 		}})
 	default:
-		why := "penstock has nothing of this name here"
 		if slices.Contains(directives, lower) {
-			why = "penstock needs no such setting, or has it elsewhere"
+			c.D.Left(c.Agent, s.at, s.text, "penstock needs no such setting, or has it elsewhere")
+			return
 		}
-		c.D.Left(c.Agent, s.at, s.text, why)
+		c.D.Unknown(c.Agent, s.at, lower, s.text)
 	}
 }
 
@@ -268,7 +281,9 @@ func (c *converter) body(body []statement, cond string) {
 			case "action":
 				c.action(s.node, cond)
 			case "template":
-				s.node.Done()
+				for _, name := range []string{"name", "type", "string", "option.json"} {
+					s.node.Take(name)
+				}
 			default:
 				c.Lost(c.p.Notes, s.node, "this is not known here")
 			}

@@ -558,6 +558,10 @@ func (c *converter) rest() {
 			continue
 		}
 		c.used[key] = true
+		if key == "secor.upload.manager.class" && !strings.HasPrefix(x.Value, "com.pinterest.secor.") {
+			c.d.Lost(c.out, x.At, shown(x), "a program of one's own decides where objects go")
+			continue
+		}
 		if why, ok := harmless(key); ok {
 			c.d.Left(c.agent, x.At, shown(x), why)
 			continue

@@ -17,6 +17,7 @@ import (
 // Convert reads Vector's files and writes an agent.
 func Convert(paths []string) (*draft.Draft, error) {
 	c := &converter{Conv: kit.New(), byID: map[string]*component{}, reported: map[string]bool{}}
+	var roots []*kit.Node
 	for _, path := range paths {
 		src, err := os.ReadFile(path)
 		if err != nil {
@@ -31,8 +32,10 @@ func Convert(paths []string) (*draft.Draft, error) {
 			return nil, err
 		}
 		c.file(root)
+		roots = append(roots, root)
 	}
 	c.write()
+	c.Sweep(harmless, roots...)
 	c.D.Environment(nil)
 	return c.D, nil
 }
@@ -96,13 +99,11 @@ func (c *converter) file(root *kit.Node) {
 				c.D.Changed(
 					c.Agent.In("admin"), n.At, n.Name, "the status page and /metrics, on loopback",
 				)
+				n.Take("address")
 			}
-			n.Done()
+			c.Rest(c.Agent, n, harmless)
 		default:
-			n.Unused(func(x *kit.Node) { c.Left(c.Agent, x, "penstock has nothing of this name here") })
-			if n.Scalar && n.Key != "data_dir" {
-				c.Left(c.Agent, n, "penstock has nothing of this name here")
-			}
+			c.Rest(c.Agent, &kit.Node{Kids: []*kit.Node{n}}, harmless)
 		}
 	}
 }

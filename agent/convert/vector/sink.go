@@ -156,7 +156,7 @@ func (c *converter) sink(x *component) *draft.Block {
 		n.Text("target")
 	case "blackhole":
 		c.D.Carried(n.At, n.Name)
-		n.Done()
+		n.Take("print_interval_secs")
 		return nil
 	case "prometheus_exporter", "prometheus_remote_write", "statsd", "influxdb_metrics":
 		c.Left(c.Agent, n, "penstock takes logs; see /metrics for its own")

@@ -1,5 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Left out: processors.rename.ignore_missing = true: what is not there is left alone
 }
 
 # Shows: drop_event, rename, drop_fields, copy_fields, decode_json_fields, dissect, convert,

@@ -17,7 +17,7 @@ filter "parse" "log_1" {
 
 filter "time" "timestamp" {
   field = "ts"
-  # Filebeat's layouts are tried as auto does; see formats for others.
+  # Changed: processors.timestamp.layouts: they are tried as auto does; write formats for others
   zone = "Europe/Berlin"
 }
 

@@ -21,6 +21,7 @@ input "journald" "journal" {
   from      = "beginning"
   # LEFT OUT: matches [{ "_SYSTEMD_UNIT": "docker.service" }]: write matches, as journalctl takes
   # them
+  # Left out: <storage>: positions are kept below data_dir
 }
 
 input "tcp" "tcp" {

@@ -1,6 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Changed: <label @ERROR>: what cannot be delivered goes to the dead letter, a directory below
+  # Left out: <label @ERROR>: what cannot be delivered goes to the dead letter, a directory below
   # data_dir: see dead_letter of outputs
   # Left out: <label @OLD>: nothing leads to it
 }

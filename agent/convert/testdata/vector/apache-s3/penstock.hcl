@@ -1,9 +1,10 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Shows: file to remap with an Apache parser, sample, Elasticsearch and S3, as in Vector's
+  # introduction; comments.
+  # Left out: data_dir = /var/lib/vector: see agent.data_dir
 }
 
-# Shows: file to remap with an Apache parser, sample, Elasticsearch and S3, as in Vector's
-# introduction; comments.
 # Ingest by tailing one or more files.
 input "tail" "apache_logs" {
   paths        = ["/var/log/apache2/*.log"]

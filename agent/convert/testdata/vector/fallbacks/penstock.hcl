@@ -21,6 +21,7 @@ filter "parse" "message" {
 filter "parse" "shape" {
   format = "json"
   field  = "message"
+  # Left out: transforms.shape.reroute_dropped = true: penstock has nothing of this name here
 }
 
 filter "set" "shape" {
