@@ -86,6 +86,75 @@ func TestHintsForForeignNamesAreRight(t *testing.T) {
 	}
 }
 
+// What is to be written for a block of another tool can be pasted.
+func TestHintsForForeignBlocksCanBePasted(t *testing.T) {
+	t.Parallel()
+	for _, b := range config.ForeignBlocks {
+		for _, name := range strings.Fields(b.Names) {
+			got := validated(t, name+" {}\n")
+			want, _, _ := strings.Cut(b.Write+b.Why, "\n")
+			if !strings.Contains(got, want) {
+				t.Errorf("%s is not told %q:\n%s", name, want, got)
+			}
+		}
+		if b.Write == "" {
+			continue
+		}
+		if got := validated(t, declared(b.Write+"\n")); notSo.MatchString(got) ||
+			strings.Contains(got, "lacks") {
+			t.Errorf("%s\nleads to:\n%s", b.Write, got)
+		}
+	}
+}
+
+// The declaration that is told for a component that is not there can be pasted, for each type.
+func TestDeclarationsCanBePasted(t *testing.T) {
+	t.Parallel()
+	for _, c := range Components() {
+		list := map[config.Kind]string{
+			config.Input: "from", config.Output: "to", config.Filter: "filter",
+		}[c.Kind]
+		id := string(c.Kind) + "." + c.Type + ".o"
+		got := validated(t, fmt.Sprintf("pipeline \"p\" {\n%s = [%s]\n}\n", list, id))
+		_, rest, ok := strings.Cut(got, "Declare it:")
+		rest, _, _ = strings.Cut(rest, "\nKnown: ")
+		if !ok {
+			t.Errorf("%s: no declaration is told:\n%s", id, got)
+			continue
+		}
+		var lines []string
+		for line := range strings.Lines(rest) {
+			if lines = append(lines, line); strings.HasPrefix(strings.TrimPrefix(line, "    "), "}") ||
+				strings.HasSuffix(strings.TrimSpace(line), "}") && len(lines) == 1 {
+				break
+			}
+		}
+		text := strings.Join(lines, "")
+		for line := range strings.Lines(validated(t, text+"\n")) {
+			if strings.Contains(line, "error: ") && strings.Contains(line, id) &&
+				!strings.Contains(line, "built without WebAssembly") {
+				t.Errorf("%s\nleads to: %s", text, line)
+			}
+		}
+	}
+}
+
+// validated returns what is said of a configuration.
+func validated(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "penstock.hcl")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, r := config.Load(
+		[]string{file}, Components().Config(),
+		config.Options{Env: func(string) (string, bool) { return "x", true }},
+	)
+	var out strings.Builder
+	r.Write(&out, false)
+	return out.String()
+}
+
 // declared adds the components that the table's snippets refer to.
 func declared(body string) string {
 	for id, text := range map[string]string{

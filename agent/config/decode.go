@@ -78,7 +78,7 @@ func (d *decoder) body(
 		)
 		if i < 0 {
 			value := literalOf(block.Body, "type")
-			d.unknown(block.TypeRange, block.Type, value, title, path, targets, true)
+			d.unknown(block.TypeRange, block.Type, value, nil, title, path, targets, true)
 			continue
 		}
 		t := targets[i]
@@ -158,7 +158,10 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 			}
 			d.failed[join(path, near)] = true
 		}
-		d.unknown(attr.NameRange, attr.Name, literalText(attr.Expr), title, path, targets, false)
+		d.unknown(
+			attr.NameRange, attr.Name, literalText(attr.Expr), literalTexts(attr.Expr),
+			title, path, targets, false,
+		)
 		return
 	}
 	t := targets[i]
@@ -277,9 +280,10 @@ func names(targets []target, blocks bool) []string {
 }
 
 // unknown reports a name that a body does not have, with the best guess of what was meant. value is
-// its text where it has one.
+// its text where it has one, and values are its texts where it is a list.
 func (d *decoder) unknown(
-	at hcl.Range, name, value, title, path string, targets []target, block bool,
+	at hcl.Range, name, value string, values []string, title, path string, targets []target,
+	block bool,
 ) {
 	what := "attribute"
 	if block {
@@ -287,7 +291,7 @@ func (d *decoder) unknown(
 	}
 	hint := ""
 	if g, ok := foreignAttribute(d.owner, path, name, value); ok {
-		hint = g.hint()
+		hint = g.with(values).hint()
 	} else if near := nearest(
 		name, append(names(targets, block), names(targets, !block)...),
 	); near != "" {

@@ -105,6 +105,9 @@ func hintForValue(owner, path, value string) string {
 		block, name = path[:i], path[i+1:]
 	}
 	g, _ := findForeignName(owner, block, name, value)
+	if g.Value == "*" {
+		g = g.with([]string{value})
+	}
 	return g.hint()
 }
 

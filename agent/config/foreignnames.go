@@ -146,7 +146,7 @@ var common = []ForeignName{
 	{
 		At:    "input.* output.* filter.*",
 		Names: "type kind",
-		Why:   "The type is the first label: output \"kafka\" \"events\" { ... }",
+		Why:   "The type is the first label: output \"stdout\" \"out\" {}",
 	},
 	{
 		At:    "input.* output.* filter.*",

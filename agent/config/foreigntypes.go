@@ -104,33 +104,60 @@ var foreignTypes = []foreignType{
 	},
 }
 
-// foreignBlocks holds what other tools have on the outermost level.
-var foreignBlocks = map[string]string{
-	"source":     `Did you mean input "tail" "app" { ... }?`,
-	"sources":    `Did you mean input "tail" "app" { ... }?`,
-	"inputs":     `Did you mean input "tail" "app" { ... }?`,
-	"sink":       `Did you mean output "kafka" "events" { ... }?`,
-	"sinks":      `Did you mean output "kafka" "events" { ... }?`,
-	"store":      `Did you mean output "kafka" "events" { ... }?`,
-	"outputs":    `Did you mean output "kafka" "events" { ... }?`,
-	"match":      `Did you mean output "kafka" "events" { ... }? Which records it gets is said by a pipeline.`,
-	"transform":  `Did you mean filter "set" "more" { ... }?`,
-	"transforms": `Did you mean filter "set" "more" { ... }?`,
-	"processor":  `Did you mean filter "set" "more" { ... }?`,
-	"processors": `Did you mean filter "set" "more" { ... }?`,
-	"filters":    `Did you mean filter "set" "more" { ... }?`,
-	"parser":     `Did you mean filter "parse" "app" { format = "json" }?`,
-	"parsers":    `Did you mean filter "parse" "app" { format = "json" }?`,
-	"label":      "Write a pipeline: it says which inputs go to which outputs.",
-	"route":      "It belongs into a pipeline: what is taken by no route goes to its to.",
-	"routes":     `Write pipeline "main" { ... }, with route { } in it.`,
-	"service":    "Did you mean agent { ... }?",
-	"system":     "Did you mean agent { ... }?",
-	"global":     "Did you mean agent { ... }?",
-	"api":        `Did you mean agent { admin { listen = "127.0.0.1:9600" } }?`,
-	"buffer":     "It belongs into a pipeline: pipeline \"main\" { buffer { max_size = \"8GiB\" } }",
-	"failover":   "It belongs into an output: failover { to = output.s3.overflow }",
-	"include":    "Remove it: penstock reads all the files, and all *.hcl of the directories, that it is given.",
+// ForeignBlock is what other tools have on the outermost level, and what to write instead.
+type ForeignBlock struct {
+	Names string
+	Write string // what to write there; "" is nothing
+	Why   string // a sentence
+}
+
+// ForeignBlocks is the table of them.
+var ForeignBlocks = []ForeignBlock{
+	{Names: "source sources inputs", Write: declaration(Input, "tail", "app")},
+	{Names: "sink sinks store outputs", Write: declaration(Output, "kafka", "events")},
+	{
+		Names: "match", Write: declaration(Output, "kafka", "events"),
+		Why: "Which records it gets is said by a pipeline.",
+	},
+	{
+		Names: "transform transforms processor processors filters",
+		Write: declaration(Filter, "set", "more"),
+	},
+	{Names: "parser parsers", Write: declaration(Filter, "parse", "app")},
+	{
+		Names: "label routes",
+		Write: "pipeline \"main\" {\n  from = [input.tail.app]\n  to   = [output.kafka.events]\n}",
+		Why:   "It says which inputs go to which outputs.",
+	},
+	{Names: "route", Why: "It belongs into a pipeline: what is taken by no route goes to its to."},
+	{Names: "service system global", Write: "agent {\n  data_dir = \"/var/lib/penstock\"\n}"},
+	{Names: "api", Write: "agent {\n  admin { listen = \"127.0.0.1:9600\" }\n}"},
+	{
+		Names: "buffer",
+		Write: "pipeline \"main\" {\n  from = [input.tail.app]\n  to   = [output.kafka.events]\n" +
+			"  buffer { max_size = \"8GiB\" }\n}",
+		Why: "It belongs into a pipeline.",
+	},
+	{
+		Names: "failover",
+		Write: "output \"kafka\" \"events\" {\n  brokers = [\"kafka-1:9092\"]\n  topic   = \"app-logs\"\n" +
+			"  failover { to = output.s3.overflow }\n}",
+		Why: "It belongs into an output.",
+	},
+	{
+		Names: "include",
+		Why:   "Remove it: penstock reads all the files, and all *.hcl of the directories, that it is given.",
+	},
+}
+
+// hintForBlock returns what is known of the name of a block on the outermost level, or "".
+func hintForBlock(name string) string {
+	for _, b := range ForeignBlocks {
+		if slices.Contains(strings.Fields(b.Names), plainName(name)) {
+			return ForeignName{Write: b.Write, Why: b.Why}.hint()
+		}
+	}
+	return ""
 }
 
 // hintForType returns what is known of the name of a type, or "".

@@ -171,7 +171,7 @@ func (l *loader) parse(file string) {
 		want, known := labels[b.Type]
 		switch {
 		case !known:
-			hint := foreignBlocks[plainName(b.Type)]
+			hint := hintForBlock(b.Type)
 			if hint == "" {
 				hint = didYouMean(b.Type, topLevel)
 			}

@@ -103,7 +103,11 @@ func referenceHint(target string, same []string) string {
 		return fmt.Sprintf("Did you mean %s?", near)
 	}
 	parts := strings.Split(target, ".")
-	hint := fmt.Sprintf("Declare it: %s %q %q { ... }", parts[0], parts[1], parts[2])
+	declared := declaration(Kind(parts[0]), parts[1], parts[2])
+	hint := "Declare it: " + declared
+	if strings.Contains(declared, "\n") {
+		hint = "Declare it:\n" + declared
+	}
 	if len(same) > 0 && len(same) <= 12 {
 		hint += "\nKnown: " + list(same) + "."
 	}
