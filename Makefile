@@ -86,10 +86,11 @@ lint:
 	$(GO) vet -tags wasm_filter ./agent/filter/... ./spool/format/decode
 	bash .ci/lint
 
-# Packages and image in roots of their own, and the alert rules by Prometheus's own tool: what they need
-# takes minutes to build, once.
+# Packages and image in roots of their own, manifests and chart by the types of Kubernetes and by helm, and
+# the alert rules by Prometheus's own tool: what they need takes minutes to build, once.
 release-check:
 	bash .ci/packages
+	bash .ci/kubernetes
 	[ -x .cache/bin/promtool ] || GOBIN=$(CURDIR)/.cache/bin CGO_ENABLED=0 \
 		$(GO) install github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 	PENSTOCK_PROMTOOL=$(CURDIR)/.cache/bin/promtool $(GO) test -count=1 -run Alerts ./cmd/penstock/e2e
