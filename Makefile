@@ -11,12 +11,13 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/spf13 github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kmsg \
 	$(addprefix github.com/expr-lang/expr/,checker compiler optimizer parser) \
 	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
-	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph) \
+	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph agent/cases) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
 	github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
 	github.com/google/go-cmp github.com/twpayne \
-	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text
+	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text \
+	crypto/x509 encoding/asn1 github.com/go-logr regexp/syntax
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.
 BESIDE  := -p 3 -parallel 4
