@@ -112,6 +112,7 @@ func (p *pipeline) openFront(ctx context.Context, s *sink, f *front) error {
 	var err error
 	front.joiner, err = joining.New(ctx, f.multilines, front, p.log.With("input", s.input))
 	if err == nil {
+		s.joiner.Store(front.joiner)
 		s.front = front
 	}
 	return err

@@ -59,6 +59,10 @@ func TestRecordsAreJoinedInFrontOfTheBuffer(t *testing.T) {
 	w.send(t, "a", "u", "other tag")
 	w.send(t, "a", "t", "four")
 	w.await(t, "what is complete", w.has("x", 2))
+	held := `penstock_input_held_events{component="input.fake.a"} 2` // one of each tag
+	if m := get(t, r, "/metrics"); !strings.Contains(m, held) {
+		t.Errorf("not shown as held:\n%s", m)
+	}
 	r.stop()
 	r.wait()
 	equal(t, "x", w.delivered("x"), "t/one\n more\n more", "t/three", "t/four", "u/other tag")

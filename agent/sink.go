@@ -67,6 +67,8 @@ type sink struct {
 	replay     bool         // what comes with positions can be read again
 	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
 	front      *frontSink // nil for none
+	// is asked how much it holds; nil for none
+	joiner atomic.Pointer[joining.Joiner]
 }
 
 func newSink(
@@ -93,7 +95,16 @@ func newSink(
 			},
 		),
 	}
-	reg.MustRegister(s.unrouted, s.tooLarge)
+	held := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "penstock_input_held_events",
+		Help: "Events of several records that wait in front of the buffer for what belongs to them.",
+	}, func() float64 {
+		if j := s.joiner.Load(); j != nil {
+			return float64(j.Held())
+		}
+		return 0
+	})
+	reg.MustRegister(s.unrouted, s.tooLarge, held)
 	return s
 }
 

@@ -57,6 +57,9 @@ func (s *shard) lock(ctx context.Context) error {
 
 func (s *shard) unlock() { <-s.turn }
 
+// Held returns how many events are held, by all keys.
+func (j *Joiner) Held() int64 { return j.count.Load() }
+
 // Holds reports whether something of that tag and origin is held back, or is being appended.
 func (j *Joiner) Holds(tag, origin string) bool {
 	s := j.shard(tag, origin)
