@@ -13,7 +13,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
 	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph agent/cases) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
-	$(addprefix github.com/penstock/penstock/,agent/starter outputs/replay) \
+	$(addprefix github.com/penstock/penstock/,agent/starter agent/ledger agent/push outputs/replay) \
 	github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
 	github.com/google/go-cmp github.com/twpayne \
