@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -55,6 +58,34 @@ func TestCatalogueIsConsistent(t *testing.T) {
 		}
 		if a, b := c.Default(), c.Default(); a == b && reflect.TypeOf(a).Elem().Size() > 0 {
 			t.Errorf("%s: defaults are shared", name)
+		}
+	}
+}
+
+func TestEveryInputIsTestedByTheSuite(t *testing.T) {
+	t.Parallel()
+	inputs := map[string]int{} // of each package
+	for _, c := range Components() {
+		if c.input != nil {
+			inputs[reflect.TypeOf(c.Default()).Elem().PkgPath()]++
+		}
+	}
+	for pkg, n := range inputs {
+		dir := filepath.Join("..", strings.TrimPrefix(pkg, "github.com/penstock/penstock/"))
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := 0
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls += bytes.Count(text, []byte("inputstest.Conformance("))
+		}
+		if calls < n {
+			t.Errorf("%s has %d inputs, and calls inputstest.Conformance %d times", pkg, n, calls)
 		}
 	}
 }

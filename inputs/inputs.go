@@ -14,7 +14,9 @@ type Input interface {
 	// Run blocks until ctx ends or the input is exhausted, and returns only after all its
 	// goroutines have. It returns nil when ctx ended. What happens to one file, connection or
 	// message is handled, counted and logged inside; an error returned means that the input as a
-	// whole cannot go on, and the agent restarts it with backoff.
+	// whole cannot go on, and the agent goes on with a new Input, after some backoff: Run is called
+	// once. What nobody can send again, and no Append has taken some seconds after ctx ended, is
+	// lost; a log message tells how much.
 	Run(ctx context.Context, sink Sink) error
 }
 

@@ -140,24 +140,25 @@
 //
 //   - An input: copy inputs/stdin/stdin.go (no position) or inputs/journald/journald.go (a
 //     position). The contract is Input and Sink in inputs/inputs.go; framing and sockets are in
-//     inputs/framing and inputs/listen. Row: InputType. There is no suite for all inputs: test it
-//     against inputs/inputstest/memsink.go, whose Hold, Sync and Crash show what it acknowledges
-//     and when, as in inputs/journald TestCursorIsThePosition; what costs too much fails in
-//     inputs TestMessagesCostInProportion. A source that is a log already, as Kafka is, implements
-//     Source and the optional interfaces of buffer/record/log.go instead. Row: SourceType; copy
-//     inputs/kafka/input.go. Redis would be a package redis in inputs: an Input for lists or
-//     pub/sub; streams with consumer groups have positions of their own, and could be a Source. A
-//     source that forgets what it hands out, as BLPOP does, is at least once from there on only:
-//     better read with LRANGE, and LTRIM once done was called. What cannot be sent again goes
-//     through inputs/framing/gather.go, which offers it until the sink has it; at a stop it has
-//     five seconds more (Stopping), and an answer that is on its way is still read. The origin is
-//     what order is kept within: a file, a host, a list. When a connection fails as a whole, Run
+//     inputs/framing and inputs/listen. Row: InputType. It must pass the suite in
+//     inputs/inputstest/conformance.go, called as in inputs/stdin TestConformance;
+//     agent TestEveryInputIsTestedByTheSuite sees to that. What else it acknowledges and when shows
+//     inputs/inputstest/memsink.go, as in inputs/journald TestCursorIsThePosition; what costs too
+//     much fails in inputs TestMessagesCostInProportion. A source that is a log already, as Kafka
+//     is, implements Source and the optional interfaces of buffer/record/log.go instead. Row:
+//     SourceType; copy inputs/kafka/input.go. Redis would be a package redis in inputs: an Input
+//     for lists or pub/sub; streams with consumer groups have positions of their own, and could be
+//     a Source. A source that forgets what it hands out, as BLPOP does, is at least once from there
+//     on only: better read with LRANGE, and LTRIM once done was called. What cannot be sent again
+//     goes through inputs/framing/gather.go, which offers it until the sink has it; at a stop it
+//     has five seconds more (Stopping), and an answer that is on its way is still read. The origin
+//     is what order is kept within: a file, a host, a list. When a connection fails as a whole, Run
 //     returns the error: the agent starts the input again, with backoff, and shows it as failed
-//     until it works (/readyz answers 503). What remains are the pages of
-//     examples/reference, as after an attribute (below). agent/convert, agent/starter and
-//     agent/config/foreigninputs.go need not know of it.
-//     An input or output that has something to look at before it starts implements Checker of
-//     buffer/record/preflight on its Config, as outputs/http/preflight.go does.
+//     until it works (/readyz answers 503). What remains are the pages of examples/reference, as
+//     after an attribute (below). agent/convert, agent/starter and agent/config/foreigninputs.go
+//     need not know of it. An input or output that has something to look at before it starts
+//     implements Checker of buffer/record/preflight on its Config, as outputs/http/preflight.go
+//     does.
 //   - An output: copy outputs/stdout/stdout.go; with requests, outputs/http/http.go. The contract
 //     is Writer in outputs/outputs.go (AsyncWriter if it keeps order with several batches in
 //     flight). Row: WriterType. It must pass the suite in outputs/outputtest/conformance.go, called
@@ -374,10 +375,11 @@
 // processors. A new test calls t.Parallel (in cmd/penstock/e2e parallel, which leaves the machine
 // to the long forms) unless it changes or measures the whole process.
 //
-// What tests share, one place a room: buffer/record/runtest (seeds, waiting), inputs/inputstest (a
-// sink), outputs/outputtest (destinations, logs and stores in memory), spool/storetest (a store's
-// suite, faults of its server), buffer/record/costtest (memory and time in proportion),
-// network/certtest (certificates), network/kafkaclient/gatetest (brokers with TLS and SASL).
+// What tests share, one place a room: buffer/record/runtest (seeds, waiting), inputs/inputstest
+// (the inputs' suite, a sink), outputs/outputtest (the outputs' suite, destinations, logs and
+// stores in memory), spool/storetest (a store's suite, faults of its server),
+// buffer/record/costtest (memory and time in proportion), network/certtest (certificates),
+// network/kafkaclient/gatetest (brokers with TLS and SASL).
 //
 // Real servers are started by cmd/penstock/e2e/servers, which skips what is not installed;
 // .ci/integration installs them and says which variables name them. With PENSTOCK_KAFKA_BROKERS a

@@ -75,7 +75,7 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 		_ = fault.Sleep(ctx, pause)
 	}
 	if err := g.Close(); err != nil {
-		return fmt.Errorf("store the last lines: %w", err)
+		e.warnings.Warn(e.name, "stopped before all was stored", "error", err)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type Datagrams struct {
 }
 
 // Serve hands on datagrams until ctx ends, and then what had arrived by then; it flushes g whenever
-// there are no more for the moment.
+// there are no more for the moment. The error after ctx has ended is g.Close's, or of reading.
 func (d *Datagrams) Serve(ctx context.Context, pc net.PacketConn, g *Gather) error {
 	sc, ok := pc.(syscall.Conn)
 	if !ok {
@@ -59,6 +59,9 @@ func (d *Datagrams) Serve(ctx context.Context, pc net.PacketConn, g *Gather) err
 		})
 		if ctx.Err() != nil { // take what lies in the kernel: nobody will send it again
 			cerr := rc.Control(func(fd uintptr) { _, rerr = d.drain(int(fd)) })
+			if errors.Is(rerr, context.Canceled) { // there was no room: Close tells what is lost
+				rerr = nil
+			}
 			return errors.Join(cerr, rerr, g.Close())
 		}
 		if err == nil {

@@ -2,6 +2,7 @@ package framing
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -22,9 +23,20 @@ type Gather struct {
 	order  []string
 	hint   int
 	flying sync.WaitGroup
+	lost   int // records that ctx left no time for
 
 	mu     sync.Mutex
 	failed []*record.Batch
+}
+
+// LostError tells of records that did not become durable in time after a stop, and that nobody has
+// any more.
+type LostError struct{ Records int }
+
+// Error implements error.
+func (e *LostError) Error() string {
+	return fmt.Sprintf("%d records are lost: they could not be stored within %v of the stop",
+		e.Records, Grace)
 }
 
 // NewGather returns a Gather that appends to sink until ctx ends. onFailure is told of each
@@ -79,23 +91,52 @@ func (g *Gather) Flush() error {
 	return nil
 }
 
-// Close flushes and waits until everything is durable or ctx has ended.
+// Close flushes and waits until everything is durable or ctx has ended. The error is a LostError.
 func (g *Gather) Close() error {
 	for {
-		if err := g.Flush(); err != nil {
-			return err
-		}
+		err := g.Flush()
 		g.flying.Wait()
 		g.mu.Lock()
 		left := len(g.failed)
 		g.mu.Unlock()
-		if left == 0 {
-			return nil
+		if err == nil && left > 0 {
+			err = fault.Sleep(g.ctx, time.Second)
 		}
-		if err := fault.Sleep(g.ctx, time.Second); err != nil {
-			return err
+		switch {
+		case err != nil:
+			g.forget()
+		case left > 0:
+			continue
 		}
+		if g.lost > 0 {
+			return &LostError{g.lost}
+		}
+		return nil
 	}
+}
+
+// forget gives up what is not durable.
+func (g *Gather) forget() {
+	for _, origin := range g.order {
+		g.lost += g.open[origin].Len()
+		delete(g.open, origin)
+	}
+	g.order = nil
+	g.lose(g.takeFailed())
+}
+
+func (g *Gather) lose(batches []*record.Batch) {
+	for _, b := range batches {
+		g.lost += b.Len()
+	}
+}
+
+func (g *Gather) takeFailed() []*record.Batch {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	failed := g.failed
+	g.failed = nil
+	return failed
 }
 
 func (g *Gather) append(b *record.Batch) error {
@@ -115,11 +156,11 @@ func (g *Gather) append(b *record.Batch) error {
 			return nil
 		}
 		g.flying.Done()
-		if g.ctx.Err() != nil {
-			return g.ctx.Err()
+		if g.ctx.Err() == nil {
+			g.onFailure(err)
 		}
-		g.onFailure(err)
 		if err := fault.Sleep(g.ctx, wait); err != nil {
+			g.lost += b.Len()
 			return err
 		}
 		wait = min(2*wait, 5*time.Second)
@@ -128,12 +169,10 @@ func (g *Gather) append(b *record.Batch) error {
 
 // retryFailed offers what was taken but could not be made durable.
 func (g *Gather) retryFailed() error {
-	g.mu.Lock()
-	failed := g.failed
-	g.failed = nil
-	g.mu.Unlock()
-	for _, b := range failed {
+	failed := g.takeFailed()
+	for i, b := range failed {
 		if err := g.append(b); err != nil {
+			g.lose(failed[i+1:])
 			return err
 		}
 	}

@@ -36,6 +36,8 @@ type MemSink struct {
 	told    <-chan struct{} // closed when everybody knows of what is durable
 	packed  int
 	appends int
+	waiting int // calls of Append that wait for Unblock
+	refused int // calls of Append that returned an error
 
 	records   []Record
 	batches   []*record.Batch
@@ -67,16 +69,14 @@ func (s *MemSink) Append(
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.waiting++
 	for s.blocked && !s.crashed && ctx.Err() == nil {
 		s.changed.Wait()
 	}
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case s.crashed:
-		return ErrCrashed
-	case s.fail != nil:
-		return s.fail
+	s.waiting--
+	if err := s.refusalLocked(ctx); err != nil {
+		s.refused++
+		return err
 	}
 	kept := make([]inputs.Position, len(positions))
 	for i, p := range positions {
@@ -89,6 +89,16 @@ func (s *MemSink) Append(
 	}
 	s.changed.Broadcast()
 	return nil
+}
+
+func (s *MemSink) refusalLocked(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.crashed:
+		return ErrCrashed
+	}
+	return s.fail
 }
 
 // Pack implements inputs.Packer; it compresses as the buffer does.
@@ -210,6 +220,10 @@ func (s *MemSink) Pending() int {
 // Packed returns how often Pack was called, Appends how often Append succeeded.
 func (s *MemSink) Packed() int  { s.mu.Lock(); defer s.mu.Unlock(); return s.packed }
 func (s *MemSink) Appends() int { s.mu.Lock(); defer s.mu.Unlock(); return s.appends }
+
+// Waiting returns how many calls of Append wait, Refused how many returned an error.
+func (s *MemSink) Waiting() int { s.mu.Lock(); defer s.mu.Unlock(); return s.waiting }
+func (s *MemSink) Refused() int { s.mu.Lock(); defer s.mu.Unlock(); return s.refused }
 
 // Records returns the durable records in order.
 func (s *MemSink) Records() []Record {

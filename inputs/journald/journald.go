@@ -117,6 +117,9 @@ func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("start journalctl: %w", err)
 	}
 	r := reader{j: j, sink: sink, ctx: ctx, cancel: cancel}

@@ -164,7 +164,11 @@ func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
 			)
 		},
 	}
-	return d.Serve(ctx, pc, g)
+	if err = d.Serve(ctx, pc, g); err != nil && ctx.Err() != nil {
+		u.warnings.Warn("", "stopped before all was stored", "error", err)
+		return nil
+	}
+	return err
 }
 
 func (u *UDP) add(g *framing.Gather, host string, msg []byte) error {

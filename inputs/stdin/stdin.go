@@ -81,8 +81,8 @@ func (s *Stdin) Run(ctx context.Context, sink inputs.Sink) error {
 		if err == nil {
 			continue
 		}
-		if cerr := g.Close(); cerr != nil && ctx.Err() == nil {
-			return cerr
+		if cerr := g.Close(); cerr != nil {
+			s.warnings.Warn("stdin", "stopped before all was stored", "error", cerr)
 		}
 		if err == io.EOF || ctx.Err() != nil {
 			return nil

@@ -170,7 +170,13 @@ func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink in
 			)
 		},
 	}
-	return d.Serve(ctx, pc, g)
+	if err := d.Serve(ctx, pc, g); err != nil {
+		if ctx.Err() == nil {
+			return err
+		}
+		s.warnings.Warn("", "stopped before all was stored", "error", err)
+	}
+	return nil
 }
 
 func trimEnd(b []byte) []byte {
