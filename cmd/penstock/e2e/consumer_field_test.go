@@ -16,6 +16,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/tidwall/gjson"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -321,5 +322,79 @@ func produceValues(t *testing.T, addr string, n int, value func(i int) []byte) {
 	}
 	if failed != nil {
 		t.Fatal(failed)
+	}
+}
+
+// Retention takes records of a cut that is begun and cannot be stored. What remains is archived,
+// and "archive verify --deep" names what is gone.
+func TestRecordsOfACutGoneByRetentionAreNamed(t *testing.T) {
+	parallel(t)
+	for name, newBroker := range map[string]func(t *testing.T) stopper{
+		"embedded": consumerBroker, "real": realConsumerBroker,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "real" && !runtest.Long() {
+				t.Skip("make integration runs it")
+			}
+			broker, lake := newBroker(t), fakeS3Lake(t, runtest.Rand(t))
+			feed := newFeed(t, broker.Addr())
+			feed.write(t.Context(), 3000)
+			if err := feed.flush(); err != nil {
+				t.Fatal(err)
+			}
+			member := newMember(t, "lake-1", broker.Addr(), lake, "SESSION", "3s")
+			lake.refuse(t, true)
+			member.start()
+			runtest.Within(
+				t, 60*time.Second, func() bool { return cutBegun(t, broker.Addr()) },
+				func() string { return "no cut is begun" },
+			)
+			member.kill()
+			gone := kadm.Offsets{}
+			for _, row := range archiveLag(t, member.config) {
+				if row.Intent != nil {
+					at := (row.Intent.Start + row.Intent.End) / 2
+					gone.Add(kadm.Offset{Topic: topic, Partition: row.Partition, At: at})
+				}
+			}
+			cl, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cl.Close()
+			deleted, err := kadm.NewClient(cl).DeleteRecords(t.Context(), gone)
+			if err == nil {
+				err = deleted.Error()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			lake.refuse(t, false)
+			member.start()
+			waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 60*time.Second)
+			leave(t, member)
+			rep, err := archiveVerify(t, member.config)
+			if err == nil {
+				t.Error("verify finds nothing")
+			}
+			want, lost := map[string]bool{}, int64(0)
+			for p, o := range gone[topic] {
+				want[fmt.Sprintf("%s-%d", topic, p)] = true
+				lost += o.At
+			}
+			for _, p := range rep.Problems {
+				log, _, _ := strings.Cut(p.Log, ".") // and the life of its topic
+				if p.Kind != "lost" || !want[log] || !strings.Contains(p.Detail, "by retention") {
+					t.Errorf("%+v", p)
+				}
+				delete(want, log)
+			}
+			if len(want) > 0 {
+				t.Errorf("verify does not name %v: %+v", want, rep.Problems)
+			}
+			if rep.Read != sum(feed.produced())-lost {
+				t.Errorf("%d of %d records archived, %d are lost", rep.Read, sum(feed.produced()), lost)
+			}
+		})
 	}
 }

@@ -272,16 +272,47 @@ func appendEvent(dst []byte, p int32, n int64) []byte {
 	)
 }
 
+// archiveVerify returns what "penstock archive verify --deep" says, and an error where that is not
+// well.
+func archiveVerify(t *testing.T, config string) (rep inspect.Report, err error) {
+	t.Helper()
+	out, err := exec.Command(
+		binary, "archive", "verify", "--config", config, "--deep", "--strict", "--json",
+	).Output()
+	if jerr := json.Unmarshal(out, &rep); jerr != nil {
+		t.Fatalf("archive verify: %v, %v: %s", err, jerr, out)
+	}
+	return rep, err
+}
+
+// lagRow is what "penstock archive lag" says of a partition.
+type lagRow struct {
+	Partition      int32
+	Committed, Lag int64
+	Intent         *struct{ Start, End int64 }
+}
+
+func archiveLag(t *testing.T, config string) (rows []lagRow) {
+	t.Helper()
+	out, err := exec.Command(binary, "archive", "lag", "--config", config, "--json").Output()
+	if err != nil {
+		t.Fatalf("archive lag: %v", err)
+	}
+	for line := range bytes.Lines(out) {
+		var row lagRow
+		if err := json.Unmarshal(line, &row); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
 // verifyLake holds what "penstock archive verify --deep" says against what was produced: every
 // position covered once, and nothing else found. "archive lag" must say that nothing is left to do.
 func verifyLake(t *testing.T, config string, produced []int64, objects int) {
 	t.Helper()
-	out, err := exec.Command(binary, "archive", "verify", "--config", config, "--deep", "--strict", "--json").
-		Output()
-	var rep inspect.Report
-	if jerr := json.Unmarshal(out, &rep); jerr != nil {
-		t.Fatalf("archive verify: %v, %v: %s", err, jerr, out)
-	}
+	rep, err := archiveVerify(t, config)
 	if err != nil || !rep.OK() || len(rep.Gaps) > 0 {
 		t.Errorf("archive verify: %v: problems %+v, gaps %+v", err, rep.Problems, rep.Gaps)
 	}
@@ -297,26 +328,14 @@ func verifyLake(t *testing.T, config string, produced []int64, objects int) {
 			t.Errorf("archive verify says of partition %d: %+v; %d records were produced", p, l, n)
 		}
 	}
-	if out, err = exec.Command(binary, "archive", "lag", "--config", config, "--json").
-		Output(); err != nil {
-		t.Fatalf("archive lag: %v", err)
-	}
-	rows := 0
-	for line := range bytes.Lines(out) {
-		var row struct {
-			Partition      int32
-			Committed, Lag int64
-			Intent         *struct{}
-		}
-		if err := json.Unmarshal(line, &row); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		if rows++; row.Lag != 0 || row.Intent != nil || row.Committed != produced[row.Partition] {
-			t.Errorf("archive lag says %s", line)
+	rows := archiveLag(t, config)
+	for _, row := range rows {
+		if row.Lag != 0 || row.Intent != nil || row.Committed != produced[row.Partition] {
+			t.Errorf("archive lag says %+v", row)
 		}
 	}
-	if rows != len(produced) {
-		t.Errorf("archive lag tells of %d partitions", rows)
+	if len(rows) != len(produced) {
+		t.Errorf("archive lag tells of %d partitions", len(rows))
 	}
 }
 
