@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -29,13 +30,15 @@ type Output struct {
 	format lines.Format
 	log    *slog.Logger
 
-	mu    sync.Mutex
-	f     *os.File // nil before the first write and after a failure
-	size  int64
-	begun time.Time
-	buf   []byte
-	wg    sync.WaitGroup // compression of rotated files
-	one   sync.Mutex     // one at a time
+	mu   sync.Mutex
+	f    *os.File // nil before the first write and after a failure
+	size int64
+	// what is left of a failed write lies behind size, and could not be cut off
+	isTorn bool
+	begun  time.Time
+	buf    []byte
+	wg     sync.WaitGroup // compression of rotated files
+	one    sync.Mutex     // one at a time
 }
 
 // New returns the output. The file is opened by the first write.
@@ -59,15 +62,34 @@ func (o *Output) Write(_ context.Context, b *record.Batch) error {
 		return fmt.Errorf("file %s: %w", o.cfg.Path, err)
 	}
 	_, err = o.f.WriteAt(buf, o.size)
+	if err == nil && o.isTorn {
+		err = o.cut(o.size + int64(len(buf)))
+	}
 	if err == nil && o.cfg.Sync {
 		err = o.f.Sync()
 	}
 	if err != nil {
-		err = errors.Join(err, o.f.Truncate(o.size), o.drop())
-		return fmt.Errorf("file %s: %w", o.cfg.Path, err)
+		return fmt.Errorf("file %s: %w", o.cfg.Path, o.takeBack(err))
 	}
 	o.size += int64(len(buf))
 	return nil
+}
+
+// takeBack cuts off what is left of a write that failed. Over quota btrfs does not: it clears a
+// part of it, and may show the rest later. There it is what the next write overwrites.
+func (o *Output) takeBack(err error) error {
+	if o.isTorn || errors.Is(err, syscall.EDQUOT) {
+		o.isTorn = true
+		return err
+	}
+	return errors.Join(err, o.f.Truncate(o.size), o.drop())
+}
+
+// cut cuts off what lies behind size.
+func (o *Output) cut(size int64) error {
+	err := o.f.Truncate(size)
+	o.isTorn = err != nil
+	return err
 }
 
 // Probe implements outputs.Prober: the file can be opened.
@@ -96,6 +118,11 @@ func (o *Output) ready() error {
 	}
 	r := o.cfg.Rotate
 	if o.size > 0 && (r.Size > 0 && o.size >= r.Size || r.Age > 0 && time.Since(o.begun) >= r.Age) {
+		if o.isTorn {
+			if err := o.cut(o.size); err != nil {
+				return err
+			}
+		}
 		if err := o.rotate(); err != nil {
 			return fmt.Errorf("rotate: %w", err)
 		}
@@ -121,11 +148,14 @@ func (o *Output) open() error {
 		return errors.Join(err, f.Close())
 	}
 	o.f, o.size, o.begun = f, size, begun
+	if err := o.cut(size); err != nil && !errors.Is(err, syscall.EDQUOT) {
+		return errors.Join(err, o.drop())
+	}
 	return nil
 }
 
-// resume cuts off a torn last line. A file that was there counts as begun when it was last written:
-// its true beginning is not known.
+// resume returns where a torn last line begins, or the end of the file. A file that was there
+// counts as begun when it was last written: its true beginning is not known.
 func resume(f *os.File) (size int64, begun time.Time, err error) {
 	fi, err := f.Stat()
 	if err != nil {
@@ -150,12 +180,12 @@ func resume(f *os.File) (size int64, begun time.Time, err error) {
 		}
 		size -= n
 	}
-	return size, fi.ModTime(), f.Truncate(size)
+	return size, fi.ModTime(), nil
 }
 
 func (o *Output) drop() error {
 	f := o.f
-	o.f = nil
+	o.f, o.isTorn = nil, false
 	return f.Close()
 }
 

@@ -36,22 +36,22 @@ pipeline "p" {
 }
 `
 
-// Whoever writes to a disk that fills up says so, waits, and goes on when there is room: each line
-// is there, whole, and in order.
-func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
-	parallel(t)
+// smallWriter is an output that writes more than a small disk holds.
+type smallWriter struct {
+	name         string
+	lines        int
+	kind, output string
+	pattern      string // of the files that it writes
+}
+
+func smallWriters(t *testing.T) []smallWriter {
 	refusing := httptest.NewServer(
 		http.HandlerFunc(
 			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) },
 		),
 	)
 	t.Cleanup(refusing.Close)
-	for _, c := range []struct {
-		name         string
-		lines        int // more than a small disk holds
-		kind, output string
-		pattern      string
-	}{
+	return []smallWriter{
 		{"file", 60_000, "file", `output "file" "out" { path = "SMALL/out.log" }`, "out.log"},
 		{"dead letters", 4_000, "http", `output "http" "out" {
   url    = "` + refusing.URL + `"
@@ -67,51 +67,58 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
     idle    = "200ms"
   }
 }`, "lake/x/*"},
-	} {
+	}
+}
+
+// Whoever writes to a disk that fills up says so, waits, and goes on when there is room: each line
+// is there, whole, and in order.
+func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
+	parallel(t)
+	for _, c := range smallWriters(t) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			withSmallDisk(t, fmt.Sprint(smallDisk), func(t *testing.T, small string) {
-				r := newRig(
-					t,
-					replaceAll(
-						fullDiskEdge, "OUTPUT", replaceAll(c.output, "SMALL", small),
-						"TYPE", c.kind,
-					),
-				)
-				r.agent.start()
-				r.write(c.lines)
-				runtest.Within(t, 30*time.Second, func() bool {
-					log, _ := os.ReadFile(r.agent.logPath)
-					return bytes.Contains(log, []byte("no space left on device"))
-				}, func() string {
-					return fmt.Sprintf(
-						"nobody says that the disk is full, %d bytes are free", free(t, small),
-					)
+				c.outlasts(t, small, "no space left on device", func() error {
+					return syscall.Mount("tmpfs", small, "tmpfs", syscall.MS_REMOUNT, "size=256m")
 				})
-				if _, page, err := r.agent.get(
-					"/",
-				); err != nil ||
-					!strings.Contains(page, "no space left on device") {
-					t.Errorf("the page does not say that the disk is full (%v)", err)
-				}
-				r.agent.kill() // full or not, it starts
-				r.agent.start()
-				r.must(syscall.Mount("tmpfs", small, "tmpfs", syscall.MS_REMOUNT, "size=256m"))
-				var b demo.Balance
-				var ledger *demo.Ledger
-				runtest.Within(t, 60*time.Second, func() bool {
-					ledger = linesOf(t, filepath.Join(small, c.pattern))
-					b = ledger.Check(map[string]int64{"a": int64(c.lines)})
-					return b.Lost == 0
-				}, func() string { return fmt.Sprintf("%+v", b) })
-				if b.Disordered != 0 || ledger.Strange() != 0 ||
-					c.kind == "local" && b.Duplicated != 0 {
-					t.Errorf("%+v", b)
-				}
-				if !r.agent.running() {
-					t.Error("the agent has ended")
-				}
 			})
 		})
+	}
+}
+
+// outlasts writes to small until it is full, for the reason given, and on after makeRoom.
+func (c *smallWriter) outlasts(t *testing.T, small, reason string, makeRoom func() error) {
+	r := newRig(
+		t,
+		replaceAll(
+			fullDiskEdge, "OUTPUT", replaceAll(c.output, "SMALL", small), "TYPE", c.kind,
+		),
+	)
+	r.agent.start()
+	r.write(c.lines)
+	runtest.Within(t, 30*time.Second, func() bool {
+		log, _ := os.ReadFile(r.agent.logPath)
+		return bytes.Contains(log, []byte(reason))
+	}, func() string {
+		return fmt.Sprintf("nobody says that the disk is full, %d bytes are free", free(t, small))
+	})
+	if _, page, err := r.agent.get("/"); err != nil || !strings.Contains(page, reason) {
+		t.Errorf("the page does not say that the disk is full (%v)", err)
+	}
+	r.agent.kill() // full or not, it starts
+	r.agent.start()
+	r.must(makeRoom())
+	var b demo.Balance
+	var ledger *demo.Ledger
+	runtest.Within(t, 60*time.Second, func() bool {
+		ledger = linesOf(t, filepath.Join(small, c.pattern))
+		b = ledger.Check(map[string]int64{"a": int64(c.lines)})
+		return b.Lost == 0
+	}, func() string { return fmt.Sprintf("%+v", b) })
+	if b.Disordered != 0 || ledger.Strange() != 0 || c.kind == "local" && b.Duplicated != 0 {
+		t.Errorf("%+v", b)
+	}
+	if !r.agent.running() {
+		t.Error("the agent has ended")
 	}
 }
 
@@ -161,6 +168,42 @@ func TestSpoolOnAFullDisk(t *testing.T) {
 }
 
 func spoolOnSmallDisk(t *testing.T, small string) {
+	// Somebody else has most of the disk, and takes the rest.
+	hog := filepath.Join(small, "hog")
+	if err := os.WriteFile(hog, make([]byte, 6<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spoolInLittleRoom(t, small, 150_000, func(ag *agent, lake *lake) {
+		runtest.Within(
+			t, 40*time.Second,
+			func() bool { return free(t, small) < 1<<20 || len(lake.objects(t)) > 0 },
+			func() string { return "nothing is spooled" },
+		)
+		f, err := os.OpenFile(hog, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = f.Write(make([]byte, 64<<10))
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		pause(t.Context(), 2*time.Second)
+		if !ag.running() {
+			t.Fatal("the agent ended on a full disk")
+		}
+		if err := os.Remove(hog); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// spoolInLittleRoom has a consumer spool more than small has room for, and checks what is archived
+// once full has returned.
+func spoolInLittleRoom(
+	t *testing.T, small string, records int, full func(ag *agent, lake *lake),
+) {
 	broker, lake := consumerBroker(t), localLake(t)
 	feed := newFeed(t, broker.Addr())
 	config := replaceAll(
@@ -171,39 +214,13 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 		`idle    = "500ms"`, `idle    = "3s"`,
 	)
 	ag := newAgent(t, "lake", config)
-	// Somebody else has most of the disk, and takes the rest.
-	hog := filepath.Join(small, "hog")
-	if err := os.WriteFile(hog, make([]byte, 6<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	ag.start()
 	waitAssigned(t, []*agent{ag})
-	feed.write(t.Context(), 150_000)
+	feed.write(t.Context(), records)
 	if err := feed.cl.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	runtest.Within(
-		t, 40*time.Second,
-		func() bool { return free(t, small) < 1<<20 || len(lake.objects(t)) > 0 },
-		func() string { return "nothing is spooled" },
-	)
-	f, err := os.OpenFile(hog, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 64<<10))
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	pause(t.Context(), 2*time.Second)
-	if !ag.running() {
-		t.Fatal("the agent ended on a full disk")
-	}
-	if err := os.Remove(hog); err != nil {
-		t.Fatal(err)
-	}
+	full(ag, lake)
 	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 60*time.Second)
 	leave(t, ag)
 	if wrong := checkLake(lake.objects(t), feed.produced()); wrong != nil {
