@@ -231,7 +231,7 @@ type asyncWriter struct {
 type asyncQueue struct {
 	jobs    []asyncJob
 	running bool
-	failed  context.Context // what comes with it is behind a batch that failed
+	failed  context.Context // what comes with it is behind a batch that failed, here or in Start
 }
 
 type asyncJob struct {
@@ -246,21 +246,30 @@ func (a *asyncWriter) Start(ctx context.Context, b *record.Batch, done func(erro
 	select {
 	case a.room <- struct{}{}:
 	case <-ctx.Done():
+		a.mu.Lock()
+		a.queue(b.Origin).failed = ctx
+		a.mu.Unlock()
 		done(ctx.Err())
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	q := a.queues[b.Origin]
-	if q == nil {
-		q = &asyncQueue{}
-		a.queues[b.Origin] = q
-	}
+	q := a.queue(b.Origin)
 	q.jobs = append(q.jobs, asyncJob{ctx, b, done})
 	if !q.running {
 		q.running = true
 		a.wg.Go(func() { a.drain(q) })
 	}
+}
+
+// queue returns that of an origin. The caller holds the mutex.
+func (a *asyncWriter) queue(origin string) *asyncQueue {
+	q := a.queues[origin]
+	if q == nil {
+		q = &asyncQueue{}
+		a.queues[origin] = q
+	}
+	return q
 }
 
 // drain works on one origin until nothing of it is in flight.
@@ -274,13 +283,16 @@ func (a *asyncWriter) drain(q *asyncQueue) {
 		}
 		j := q.jobs[0]
 		q.jobs = q.jobs[1:]
+		isBehind := q.failed == j.ctx
 		a.mu.Unlock()
 		err := errBehind
-		if q.failed != j.ctx {
+		if !isBehind {
 			err = a.d.write(j.ctx, j.b)
 			var partial *outputs.PartialError
 			if err != nil && !outputs.IsPermanent(err) && !errors.As(err, &partial) {
+				a.mu.Lock()
 				q.failed = j.ctx
+				a.mu.Unlock()
 			}
 		}
 		<-a.room

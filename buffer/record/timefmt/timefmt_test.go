@@ -7,7 +7,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
-func TestTimestampsOfEachUnit(t *testing.T) {
+func TestSecor1787_TimestampsOfEachUnit(t *testing.T) {
 	berlin, _ := time.LoadLocation("Europe/Berlin")
 	near := time.Date(2026, 1, 1, 0, 30, 0, 0, time.UTC).UnixNano()
 	for _, c := range []struct{ format, text, want string }{
