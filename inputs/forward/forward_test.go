@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/penstock/penstock/network/certtest"
@@ -31,8 +31,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type logBuffer struct {
-	mu    sync.Mutex
-	b     bytes.Buffer
+	runtest.LogBuffer
 	wrote chan struct{}
 }
 
@@ -50,19 +49,12 @@ func (l *logBuffer) wait(t *testing.T, text string) {
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	n, err := l.LogBuffer.Write(p)
 	select {
 	case l.wrote <- struct{}{}:
 	default:
 	}
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	return n, err
 }
 
 // rig is a running input.
