@@ -48,7 +48,8 @@ type Controller struct {
 	lastLogged      time.Time // when the log last said what waits
 	replayNotBefore time.Time // the replayer is not started before
 
-	listed atomic.Int64 // moving.puts when the replayer last began to list
+	// moving.puts when the replayer last began to list; -1 if it left out what was not committed
+	listed atomic.Int64
 
 	// The mover never runs beside a survey, which deletes what has a void cut's name.
 	onLog, onObjects, onRecovery, onReconcile *activity
@@ -110,8 +111,11 @@ func New(c Control) *Controller {
 		Failing:     &f.failing,
 		Skip: func(key string) bool { // what is not committed as moved may yet go out of the log
 			n := f.note()
-			return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) ||
-				n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
+			if n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) {
+				f.listed.Store(-1) // it waits, however soon it is committed after this listing
+				return true
+			}
+			return n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
 		},
 		agentSide: agentSide{
 			m:             f.m,
