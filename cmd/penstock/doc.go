@@ -295,7 +295,9 @@
 //   - The order of replay: objects are replayed oldest first (outputs/overflow/replayer.go), and
 //     the log itself goes on only once none is left, but for order = "newest_first"
 //     (outputs/overflow/condition.go, desired): outputs/drain TestFailoverRoundTrip,
-//     outputs/drain TestOutageDuringReplay.
+//     outputs/drain TestOutageDuringReplay. What a listing leaves out, as it is not committed yet,
+//     counts as one that is left (outputs/overflow/controller.go):
+//     outputs/drain TestMoveCommittedAfterTheLastListing.
 //   - Positions mean something within one log alone: an object, and what is not to be replayed of
 //     it, carry the mark of theirs (outputs/overflow/note.go):
 //     outputs/overflow TestSkipsAreOfTheirLog.

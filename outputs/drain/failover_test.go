@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -246,6 +247,53 @@ func TestFailoverWithoutProbe(t *testing.T) {
 		if r.state() != overflow.StateDirect {
 			t.Fatalf("state %s", r.state())
 		}
+		r.finish()
+		r.check(true)
+	})
+}
+
+// An object that is stored, but not yet committed, when a replay lists the store for the last time
+// waits all the same, even if it is committed before that replay has ended.
+func TestMoveCommittedAfterTheLastListing(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		r.c.Failover.ObjectAge = time.Second
+		var isHeld, wasReleased atomic.Bool
+		var at atomic.Int64
+		r.log.SetCommitFault(func(pos int64, _ string) outputtest.CommitFault {
+			if isHeld.Load() && pos > at.Load() {
+				return outputtest.CommitFails
+			}
+			return outputtest.CommitWorks
+		})
+		r.store.SetDelay(func(op, key string) time.Duration {
+			isReleasing := op == "delete" && strings.Contains(key, "/lease/")
+			if !isReleasing || !isHeld.Load() || len(r.waiting()) == 0 {
+				return 0
+			}
+			isHeld.Store(false)
+			wasReleased.Store(true)
+			return 4 * time.Second // the lease is given back, and the move committed meanwhile
+		})
+		r.start()
+		r.log.SetFill(0.9)
+		r.feed(5 * time.Second)
+		time.Sleep(time.Minute) // all is moved and replayed, and as long as it fills looked for again
+		pos, _ := r.log.Committed()
+		at.Store(pos)
+		isHeld.Store(true)
+		r.g.fill(r.log, 1, 5, 5)
+		for end := time.Now().Add(time.Minute); !wasReleased.Load(); {
+			if time.Now().After(end) {
+				isHeld.Store(false)
+				r.stop()
+				t.Fatalf("no replay has ended; in the store: %v\n%s", r.waiting(), r.f.logs)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		r.log.SetFill(0)
+		r.feed(time.Minute)
 		r.finish()
 		r.check(true)
 	})
