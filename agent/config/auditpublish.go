@@ -3,9 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/network/kafkaclient"
 )
 
 // Audit is the audit block of the agent.
@@ -22,8 +23,6 @@ func (c *Audit) SetDefaults() {
 	*c = Audit{Prefix: "audit", Interval: time.Minute, Keep: 8 * 24 * time.Hour}
 }
 
-var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-
 // check reports what is wrong.
 func (c *Audit) check() []error {
 	var errs []error
@@ -38,7 +37,7 @@ func (c *Audit) check() []error {
 		errs = append(errs, errors.New(
 			"audit.topic: must be given with an output kafka, which has a topic for records",
 		))
-	case toKafka && !topicName.MatchString(c.Topic):
+	case toKafka && !kafkaclient.ValidTopic(c.Topic):
 		errs = append(errs, fmt.Errorf(
 			"audit.topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\"", c.Topic,
 		))

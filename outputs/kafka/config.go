@@ -70,14 +70,14 @@ func (c *Config) Validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Topic.IsZero() {
 		bad("topic: must not be empty")
-	} else if name, ok := c.Topic.Constant(); ok && !validTopic(name) {
+	} else if name, ok := c.Topic.Constant(); ok && !kafkaclient.ValidTopic(name) {
 		bad(
 			"topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them",
 			name,
 		)
 	}
-	if n := len(c.literals()); n > maxTopic {
-		bad("topic: its fixed parts alone have %d characters, and a topic may have %d", n, maxTopic)
+	if n := len(c.literals()); n > kafkaclient.MaxTopic {
+		bad("topic: its fixed parts alone have %d characters, and a topic may have %d", n, kafkaclient.MaxTopic)
 	}
 	if name, _ := c.Topic.Constant(); slices.Contains(internalTopics, name) {
 		bad("topic: %s is the brokers' own, and nobody else may write to it", name)
@@ -149,7 +149,8 @@ func (c *Config) Warnings() error {
 	}
 	var bad []string
 	for _, char := range c.literals() {
-		if s := string(char); (char > 0x7f || !topicByte(byte(char))) && !slices.Contains(bad, s) {
+		isLegal := char <= 0x7f && kafkaclient.TopicByte(byte(char))
+		if s := string(char); !isLegal && !slices.Contains(bad, s) {
 			bad = append(bad, s)
 		}
 	}
@@ -189,7 +190,7 @@ func (c *Config) validateTransactions() (errs []error) {
 		)
 	}
 	switch _, constant := c.Topic.Constant(); {
-	case c.PositionTopic != "" && !validTopic(c.PositionTopic):
+	case c.PositionTopic != "" && !kafkaclient.ValidTopic(c.PositionTopic):
 		bad(
 			"position_topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them",
 			c.PositionTopic,

@@ -3,40 +3,22 @@ package kafka
 import (
 	"errors"
 	"fmt"
+
+	"github.com/penstock/penstock/network/kafkaclient"
 )
-
-const maxTopic = 249
-
-func validTopic(name string) bool {
-	if name == "" || name == "." || name == ".." || len(name) > maxTopic {
-		return false
-	}
-	for i := range len(name) {
-		if !topicByte(name[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func topicByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' ||
-		c == '_' ||
-		c == '-'
-}
 
 // sanitizeTopic replaces in place what no topic may have.
 func sanitizeTopic(name []byte) error {
 	for i, c := range name {
-		if !topicByte(c) {
+		if !kafkaclient.TopicByte(c) {
 			name[i] = '_'
 		}
 	}
 	switch {
 	case len(name) == 0:
 		return errors.New("the topic is empty")
-	case len(name) > maxTopic:
-		return fmt.Errorf("the topic %.40q... is longer than %d characters", name, maxTopic)
+	case len(name) > kafkaclient.MaxTopic:
+		return fmt.Errorf("the topic %.40q... is longer than %d characters", name, kafkaclient.MaxTopic)
 	case string(name) == "." || string(name) == "..":
 		return fmt.Errorf("the topic %q is reserved", name)
 	}
