@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // syntax is how files have comments.
@@ -116,7 +117,7 @@ func (s *scanner) divide(line string) (code, remark string) {
 			s.indent = depth
 		}
 		if text == "" || s.indent > s.parent && depth >= s.indent {
-			if i := commentIn(line); s.vrl && i >= 0 {
+			if i := kit.IndexUnquoted(line, "#"); s.vrl && i >= 0 {
 				return line[:i], line[i:]
 			}
 			return line, ""
@@ -134,26 +135,6 @@ func (s *scanner) divide(line string) (code, remark string) {
 	return code, remark
 }
 
-// commentIn returns where a comment of VRL begins in a line, or -1.
-func commentIn(line string) int {
-	quoted := byte(0)
-	for i := 0; i < len(line); i++ {
-		switch c := line[i]; {
-		case quoted != 0 && c == '\\':
-			i++
-		case quoted != 0:
-			if c == quoted {
-				quoted = 0
-			}
-		case c == '"' || c == '\'':
-			quoted = c
-		case c == '#':
-			return i
-		}
-	}
-	return -1
-}
-
 func (s *scanner) walk(line string) (code, remark string) {
 	var out, said strings.Builder
 	for i := 0; i < len(line); {
@@ -169,7 +150,7 @@ func (s *scanner) walk(line string) (code, remark string) {
 			s.comment = false
 			i += end + 2
 		case s.quote != "":
-			if at := commentIn(rest); s.vrl && len(s.quote) == 3 && at >= 0 &&
+			if at := kit.IndexUnquoted(rest, "#"); s.vrl && len(s.quote) == 3 && at >= 0 &&
 				!strings.Contains(rest[:at], s.quote) {
 				return out.String() + rest[:at], rest[at:]
 			}

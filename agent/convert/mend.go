@@ -2,6 +2,7 @@ package convert
 
 import (
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -186,11 +187,11 @@ func (m *mender) attribute(spot *draft.Spot, why string) bool {
 func (m *mender) block(spot *draft.Spot, why string) bool {
 	b := spot.Block
 	top := m.draft.Top(b)
-	for attr, v := range instead {
-		kind, name := attr[:strings.LastIndexByte(attr, '.')], attr[strings.LastIndexByte(attr, '.')+1:]
-		if b == top && kind == top.Kind()+"."+top.TypeOr("") && b.Get(name) == "" &&
-			strings.Contains(why, strconv.Quote(name)) {
-			b.Set(name, v)
+	of := top.Kind() + "." + top.TypeOr("") + "."
+	for _, attr := range slices.Sorted(maps.Keys(instead)) {
+		name, isOf := strings.CutPrefix(attr, of)
+		if b == top && isOf && b.Get(name) == "" && strings.Contains(why, strconv.Quote(name)) {
+			b.Set(name, instead[attr])
 			m.lost(b, spot, string(b.Ref())+"."+name, why)
 			return true
 		}

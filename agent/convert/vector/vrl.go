@@ -304,32 +304,12 @@ func (g *program) merge(s, what, cond string) {
 	g.lost(s, "write filters for it")
 }
 
-// brace returns where the first brace outside of texts stands, or -1.
-func brace(src string) int {
-	quoted := byte(0)
-	for i := 0; i < len(src); i++ {
-		switch c := src[i]; {
-		case quoted != 0 && c == '\\':
-			i++
-		case quoted != 0:
-			if c == quoted {
-				quoted = 0
-			}
-		case c == '"' || c == '\'':
-			quoted = c
-		case c == '{' || c == '}':
-			return i
-		}
-	}
-	return -1
-}
-
 // branch adds what an if does: conditions of filters.
 func (g *program) branch(s, cond string) {
 	rest := strings.TrimPrefix(s, "if ")
 	var before []string
 	for {
-		open := brace(rest)
+		open := kit.IndexUnquoted(rest, "{}")
 		if open < 0 {
 			g.lost(s, "it has no block")
 			return
@@ -343,7 +323,7 @@ func (g *program) branch(s, cond string) {
 				body, after = rest[open+1:i], strings.TrimSpace(rest[i+1:])
 				break
 			}
-			next := brace(rest[i+1:])
+			next := kit.IndexUnquoted(rest[i+1:], "{}")
 			if next < 0 {
 				break
 			}
