@@ -173,7 +173,6 @@ func TestRotationByAge(t *testing.T) {
 	}
 }
 
-// logrotate and people move, delete and truncate files.
 // A device takes what is written, but cannot be synced: that would be tried for ever.
 func TestADeviceIsNoFile(t *testing.T) {
 	cfg := Default()
@@ -187,6 +186,7 @@ func TestADeviceIsNoFile(t *testing.T) {
 	}
 }
 
+// logrotate and people move, delete and truncate files.
 func TestFileTakenAway(t *testing.T) {
 	cfg := Default()
 	cfg.Path = filepath.Join(t.TempDir(), "f")
