@@ -98,12 +98,16 @@ func (u *inputUnit) facts() state.Input {
 	s, since, err := u.status()
 	f.Unit, f.UnitError, f.UnitSince = string(s), err, since
 	u.mu.Lock()
-	own := u.own
+	own, sink := u.own, u.sink
 	u.mu.Unlock()
+	if sink != nil {
+		f.HeldEvents = sink.held()
+	}
 	if follower, ok := own.(inputs.Follower); ok {
 		var now inputs.Following
 		now, f.OfFiles = follower.Following()
 		f.Files, f.Lag = now.Files, now.Lag
+		f.HeldEvents += now.Held
 		for _, x := range now.Unread {
 			f.Unread = append(f.Unread, state.UnreadFile(x))
 		}

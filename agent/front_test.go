@@ -63,6 +63,17 @@ func TestRecordsAreJoinedInFrontOfTheBuffer(t *testing.T) {
 	if m := get(t, r, "/metrics"); !strings.Contains(m, held) {
 		t.Errorf("not shown as held:\n%s", m)
 	}
+	for path, held := range map[string]string{
+		"/api/status": `"held_events": 2`, "/": "2 events wait for their last lines",
+	} {
+		said := get(t, r, path)
+		if !strings.Contains(said, held) {
+			t.Errorf("%s does not say %s:\n%s", path, held, said)
+		}
+		if strings.Contains(said, "null") {
+			t.Errorf("%s has a null where a list is:\n%s", path, said)
+		}
+	}
 	r.stop()
 	r.wait()
 	equal(t, "x", w.delivered("x"), "t/one\n more\n more", "t/three", "t/four", "u/other tag")

@@ -59,6 +59,7 @@ type inputUnit struct {
 	plan *inputPlan
 	reg  *registry    // of the current instance; under supervised.mu
 	own  inputs.Input // the current instance, nil if there is none; under supervised.mu
+	sink *sink        // of the current instance; under supervised.mu
 }
 
 type outputUnit struct {
@@ -165,7 +166,7 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		}
 		p.a.registries.show(reg)
 		defer p.a.registries.hide(reg)
-		u.show(reg, input)
+		u.show(reg, input, s)
 		err = input.Run(ctx, s)
 		s.closeFront(p.deliversHeld(in, ctx.Err() != nil, err))
 		if err != nil || ctx.Err() != nil {
@@ -221,10 +222,10 @@ func (p *pipeline) abandonUnresolved() {
 	}
 }
 
-func (u *inputUnit) show(reg *registry, input inputs.Input) {
+func (u *inputUnit) show(reg *registry, input inputs.Input, s *sink) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.reg, u.own = reg, input
+	u.reg, u.own, u.sink = reg, input, s
 }
 
 // show makes the metrics of a source part of the status.

@@ -97,15 +97,25 @@ func newSink(
 	}
 	held := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "penstock_input_held_events",
-		Help: "Events of several records that wait in front of the buffer for what belongs to them.",
+		Help: "Events of several lines or records that wait for what belongs to them, in the input or in front of the buffer.",
 	}, func() float64 {
-		if j := s.joiner.Load(); j != nil {
-			return float64(j.Held())
+		n := s.held()
+		if f, ok := input.(inputs.Follower); ok {
+			now, _ := f.Following()
+			n += now.Held
 		}
-		return 0
+		return float64(n)
 	})
 	reg.MustRegister(s.unrouted, s.tooLarge, held)
 	return s
+}
+
+// held returns how many events filters hold in front of the buffer.
+func (s *sink) held() int64 {
+	if j := s.joiner.Load(); j != nil {
+		return j.Held()
+	}
+	return 0
 }
 
 // Append implements inputs.Sink.

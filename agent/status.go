@@ -77,6 +77,8 @@ func (a *Agent) Status() admin.Status {
 		Started: a.started,
 		Reload:  a.reloaded,
 		Memory:  memoryInUse(),
+
+		Pipelines: []admin.Pipeline{},
 	}
 	s.Ready, s.Reasons = a.readyLocked()
 	states := a.statesLocked()
@@ -124,7 +126,10 @@ func maskStrings(v reflect.Value, secrets *Secrets) {
 }
 
 func (p *pipeline) status(stopping bool) admin.Pipeline {
-	s := admin.Pipeline{Name: p.name, State: "running", OrphanedCursors: p.orphanedCursors}
+	s := admin.Pipeline{
+		Name: p.name, State: "running", OrphanedCursors: p.orphanedCursors,
+		Inputs: []admin.Component{}, Outputs: []admin.Component{},
+	}
 	switch {
 	case p.openErr != nil:
 		s.State, s.Error = "failed", p.openErr.Error()

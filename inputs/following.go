@@ -13,6 +13,7 @@ type Follower interface {
 type Following struct {
 	Files  int
 	Lag    int64 // bytes not taken yet
+	Held   int64 // events that wait for what belongs to them
 	Unread []Unread
 }
 

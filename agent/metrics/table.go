@@ -193,7 +193,7 @@ var Table = []Metric{
 	{"penstock_input_event_age_seconds", "histogram",
 		"Time from an event, as its record's time says, until an input has read it and the pipeline has accepted it; of the newest record of each batch."},
 	{"penstock_input_held_events", "gauge",
-		"Events of several records that wait in front of the buffer for what belongs to them."},
+		"Events of several lines or records that wait for what belongs to them, in the input or in front of the buffer."},
 	{"penstock_input_records_total", "counter",
 		"Records an input has read and the pipeline has accepted."},
 	{"penstock_input_too_large_records_total", "counter",

@@ -34,6 +34,7 @@ type Input struct {
 	Files      int
 	Unread     []UnreadFile
 	Lag        int64 // bytes of files not read yet
+	HeldEvents int64 // that wait for what belongs to them
 }
 
 // UnreadFile is a file or directory that cannot be read.
@@ -46,20 +47,32 @@ type UnreadFile struct {
 
 // InputState is what an input is doing.
 type InputState struct {
-	ID     string       `json:"id"`
-	Kind   string       `json:"kind"`
-	Level  Level        `json:"level"`
-	Since  time.Time    `json:"since,omitzero"`
-	Text   string       `json:"text"`
-	Do     string       `json:"do,omitempty"`
-	Files  int          `json:"files,omitempty"`
-	Lag    int64        `json:"lag_bytes,omitempty"`
-	Unread []UnreadFile `json:"unreadable,omitempty"`
+	ID    string    `json:"id"`
+	Kind  string    `json:"kind"`
+	Level Level     `json:"level"`
+	Since time.Time `json:"since,omitzero"`
+	Text  string    `json:"text"`
+	Do    string    `json:"do,omitempty"`
+	Files int       `json:"files,omitempty"`
+	Lag   int64     `json:"lag_bytes,omitempty"`
+	// of several lines or records, that wait for what belongs to them
+	HeldEvents int64        `json:"held_events,omitempty"`
+	Unread     []UnreadFile `json:"unreadable,omitempty"`
+}
+
+// Holds says in words what waits for more; "" if nothing does.
+func (s InputState) Holds() string {
+	if s.HeldEvents == 0 {
+		return ""
+	}
+	return Count(s.HeldEvents, "event waits for its last lines", "events wait for their last lines")
 }
 
 // State tells what the input is doing.
 func (i Input) State() InputState {
-	s := InputState{ID: i.ID, Files: i.Files, Lag: i.Lag, Unread: i.Unread}
+	s := InputState{
+		ID: i.ID, Files: i.Files, Lag: i.Lag, HeldEvents: i.HeldEvents, Unread: i.Unread,
+	}
 	switch {
 	case i.Unit == "waiting":
 		s.Kind, s.Level, s.Since = Failed, Critical, i.UnitSince

@@ -109,7 +109,11 @@ type PipelineState struct {
 
 // State tells how the pipeline is.
 func (p Pipeline) State(now time.Time) PipelineState {
-	s := PipelineState{Name: p.Name, Kind: Running, Safe: true, Flows: true}
+	s := PipelineState{
+		Name: p.Name, Kind: Running, Safe: true, Flows: true,
+		// in JSON never null
+		Inputs: []InputState{}, Outputs: []OutputState{}, Problems: []Problem{},
+	}
 	switch {
 	case p.Error != "":
 		s.Kind, s.Flows = Failed, false

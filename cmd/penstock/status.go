@@ -128,7 +128,11 @@ func writeStatus(out io.Writer, s admin.Status) {
 		fmt.Fprintf(out, "\n%s\n", p.Name)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, in := range p.Now.Inputs {
-			fmt.Fprintf(w, "  %s\t%s\t%s\n", in.ID, state.Words(in.Kind), in.Text)
+			text := in.Text
+			if holds := in.Holds(); holds != "" {
+				text += "; " + holds
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", in.ID, state.Words(in.Kind), text)
 		}
 		if p.Buffer != nil {
 			text := "nothing waits"

@@ -148,12 +148,12 @@ func (f *containers) frame(b *block, r *readState, raw []byte, full, partial, fi
 		}
 	}
 	f.noteResume(b, r, before, b.base+int64(at))
-	open := f.keep(b, r)
+	holds := f.keep(b, r)
 	switch {
 	case full && at == 0:
 		return framed{needsMore: true}
-	case open:
-		return framed{pending: pendingEvent}
+	case holds > 0:
+		return framed{pending: pendingEvent, holds: holds}
 	case at < len(b.raw):
 		return framed{pending: pendingLine}
 	}
@@ -320,19 +320,21 @@ func (r *readState) first(end int64) int64 {
 	return end
 }
 
-// keep gives what is held its fingerprints, while its bytes are at hand. It reports whether
-// anything is.
-func (f *containers) keep(b *block, r *readState) (open bool) {
+// keep gives what is held its fingerprints, while its bytes are at hand. It returns of how many
+// streams something is.
+func (f *containers) keep(b *block, r *readState) (holds int) {
 	for s := range r.streams {
 		for _, h := range []*held{&r.streams[s].event, &r.streams[s].line} {
 			if h.open && h.at.off >= b.base {
 				h.at = b.fingerprintsAt(h.at.off)
 			}
-			open = open || h.open
+		}
+		if st := &r.streams[s]; st.event.open || st.line.open {
+			holds++
 		}
 	}
 	b.first, b.upto = r.first(b.base+int64(b.end)), r.upto
-	return open
+	return holds
 }
 
 // fingerprintsAt returns the fingerprints at off, which is in the block or held.

@@ -43,6 +43,7 @@ type sharedState struct {
 	size      atomic.Int64             // as last seen
 	last      atomic.Pointer[position] // as last appended; nil before
 	delivered atomic.Int64             // offset after the last appended line
+	holds     atomic.Int64             // events that wait for more lines, or parts of one
 	isOpen    atomic.Bool
 	excluded  atomic.Bool // an annotation of its pod leaves it out
 }

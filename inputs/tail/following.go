@@ -19,8 +19,9 @@ func (t *Tail) Following() (inputs.Following, bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := inputs.Following{Files: len(r.files) + int(r.pipes.Load())}
+	f := inputs.Following{Files: len(r.files) + int(r.pipes.Load()), Held: r.pipesHold.Load()}
 	for file := range r.files {
+		f.Held += file.holds.Load()
 		if file.compression == none && !file.excluded.Load() {
 			f.Lag += max(0, file.size.Load()-file.delivered.Load())
 		}

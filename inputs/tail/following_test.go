@@ -3,6 +3,9 @@ package tail
 import (
 	"os"
 	"testing"
+	"time"
+
+	"github.com/penstock/penstock/inputs/join"
 )
 
 // That nothing matches is known once it was looked for, and not before.
@@ -22,4 +25,55 @@ func TestFollowingTellsWhenNothingMatches(t *testing.T) {
 	)
 	r.wants("1")
 	r.halt()
+}
+
+// What joining holds until its lines are complete is told, of files, containers and named pipes.
+func TestFollowingTellsWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	byDigit := func(c *Config) {
+		c.Multiline = &Multiline{
+			Patterns: join.Patterns{Start: `^\d`}, Timeout: time.Hour, MaxLines: 9,
+		}
+	}
+	for name, c := range map[string]struct {
+		cfg        func(*Config)
+		isPipe     bool
+		text, last string
+		held       int64
+		want       []string
+	}{
+		"a file": {
+			cfg: byDigit, text: "0\n1\n x\n", last: "2\n", held: 1, want: []string{"0", "1\n x"},
+		},
+		"a pipe": {
+			cfg: byDigit, isPipe: true, text: "0\n1\n x\n", last: "2\n", held: 1,
+			want: []string{"0", "1\n x"},
+		},
+		"containers": {
+			cfg: func(c *Config) { byDigit(c); c.Container = true },
+			text: cri(1, "stdout", "F", "1") + cri(1, "stderr", "F", "2") +
+				cri(1, "stderr", "P", "part"),
+			last: cri(1, "stdout", "F", "3"), held: 2, want: []string{"1"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, c.cfg)
+			say := func(text string) { r.write("in.log", text) }
+			if !c.isPipe {
+				r.start()
+			} else {
+				var w *os.File
+				r, w = newPipeRig(t, c.cfg)
+				say = func(text string) { r.say(w, text) }
+			}
+			held := func() int64 { f, _ := r.tail.Following(); return f.Held }
+			say(c.text)
+			r.eventually("it is held", func() bool { return held() == c.held })
+			say(c.last)
+			r.wants(c.want...)
+			r.eventually("what came last is held", func() bool { return held() == c.held })
+			r.halt()
+		})
+	}
 }

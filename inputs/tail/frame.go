@@ -60,6 +60,7 @@ func newFramer(r *run) framer {
 // verdict of frame.
 type framed struct {
 	pending   pending
+	holds     int  // events that wait for more lines, or parts of one
 	needsMore bool // no line end within what was read: read more at once
 }
 

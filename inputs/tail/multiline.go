@@ -76,7 +76,7 @@ func (j *joiner) frame(
 	case full && event == 0:
 		return framed{needsMore: true}
 	case lines > 0:
-		return framed{pending: pendingEvent}
+		return framed{pending: pendingEvent, holds: 1}
 	case at < len(b.raw):
 		return framed{pending: pendingLine}
 	}

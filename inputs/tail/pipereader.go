@@ -50,6 +50,7 @@ func (r *run) follow(ctx, until context.Context, path string, id ident) error {
 	if err != nil {
 		return err
 	}
+	defer p.holds(0)
 	if err = p.read(until); late.Err() == nil {
 		err = errors.Join(err, p.finish())
 	}
@@ -244,6 +245,7 @@ func (p *pipeReader) deal(events, partial bool) error {
 		b := block{raw: p.held[at:], base: r.off, spans: p.spans[:0]}
 		fr := p.framer.frame(&b, r, full && at == 0, events, partial)
 		p.spans, p.pending = b.spans, fr.pending
+		p.holds(fr.holds)
 		if fr.needsMore {
 			p.grow(p.run.tail.bufferSize())
 		}
@@ -262,6 +264,11 @@ func (p *pipeReader) deal(events, partial bool) error {
 	p.held = p.held[:copy(p.held, p.held[at:])]
 	p.probed = int(r.charset.unprobed(0, p.held))
 	return p.stored(p.out.Flush())
+}
+
+// holds notes how many events wait for more lines.
+func (p *pipeReader) holds(n int) {
+	p.run.pipesHold.Add(int64(n) - p.file.holds.Swap(int64(n)))
 }
 
 // add hands on what b holds.

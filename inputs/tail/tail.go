@@ -132,7 +132,9 @@ type run struct {
 
 	unread map[string]inputs.Unread // by path; guarded by mu
 	pipes  atomic.Int64             // named pipes that are followed
-	looked bool                     // what matches is known; guarded by mu
+	// events of named pipes that wait for more lines
+	pipesHold atomic.Int64
+	looked    bool // what matches is known; guarded by mu
 }
 
 var errStopped = errors.New("stopped")

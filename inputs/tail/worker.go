@@ -376,6 +376,7 @@ func (w *worker) readFrom(
 		m, err = src.ReadAt(w.buf[n:], r.off+int64(n))
 		n += m
 	}
+	f.holds.Store(int64(fr.holds))
 	w.watchCR(f, b.raw)
 	if fr.pending == pendingLine && w.framer.multiline == nil && w.framer.box == nil &&
 		b.end == 0 && !open {
