@@ -132,12 +132,12 @@ func (a *audited) start() {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	v := newView(&view{
+	v := &view{
 		Log:     &meddler{Cursor: c, meddle: a.beforeView},
 		name:    "output.test.a",
 		chain:   a.chain,
 		matches: func(tag string) bool { return tag == "app" },
-	})
+	}
 	ctx, cancel := context.WithCancel(a.t.Context())
 	errc := make(chan error, 1)
 	go func() { errc <- d.Drain(ctx, &meddler{Cursor: c, view: v, meddle: a.pastView}) }()

@@ -293,7 +293,7 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 	v := o.view(cursor, logName(p.name, o.id))
 	v.tap = &u.tap
 	v.onCommit = func(n int64) { u.out.Add(float64(n), time.Now()) }
-	return o.output.Drain(ctx, newView(v))
+	return o.output.Drain(ctx, v)
 }
 
 // retire stops the pipeline, keeping what is in its buffer, and closes gone when that is done.

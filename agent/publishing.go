@@ -206,7 +206,7 @@ func (p *pipeline) countLog(
 		return func() *ledger.LogCounter { return nil }, func() {}
 	}
 	var end func() int64
-	if e, ok := log.(record.Ender); ok {
+	if e, ok := record.As[record.Ender](log); ok {
 		end = e.End
 	}
 	var current *ledger.LogCounter

@@ -77,7 +77,7 @@ func TestABatchWaitsForItsBurial(t *testing.T) {
 	}
 	fails, kept, seen := 2, 0, 0
 	full := errors.New("no room")
-	v := newView(&view{
+	v := &view{
 		Log:    newMemLog(testBatch(0, "t", `{"a":1}`, "bad"), testBatch(2, "t", `{"b":1}`)),
 		name:   "n",
 		chain:  filter.Chain{f},
@@ -89,7 +89,7 @@ func TestABatchWaitsForItsBurial(t *testing.T) {
 			kept += b.Len()
 			return nil
 		},
-	})
+	}
 	for range 2 {
 		if _, err := v.Next(t.Context()); !errors.Is(err, full) {
 			t.Fatal(err)

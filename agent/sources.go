@@ -56,7 +56,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 			v := u.plan.view(log, log.Name())
 			v.counter = count()
 			v.end, v.onRead, v.tap = p.end, seen, &u.tap
-			return newView(v)
+			return v
 		}
 		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error {
 			if p.end.Err() != nil {

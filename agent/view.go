@@ -50,107 +50,18 @@ type view struct {
 	eof      bool
 }
 
-// newView returns v with the abilities of its log.
-func newView(v *view) record.Log {
-	filler, isFiller := v.Log.(record.Filler)
-	ender, isEnder := v.Log.(record.Ender)
-	refresher, isRefresher := v.Log.(record.Refresher)
-	partitioned, isPartitioned := v.Log.(record.Partitioned)
-	noter, isNoter := v.Log.(record.Noter)
-	preparer, isPreparer := v.Log.(record.Preparer)
-	switch {
-	case isEnder && isRefresher && isPartitioned && isNoter:
-		return struct {
-			*view
-			record.Ender
-			record.Refresher
-			record.Partitioned
-			record.Noter
-		}{v, ender, refresher, partitioned, noter}
-	case isRefresher && isPartitioned && isNoter:
-		return struct {
-			*view
-			record.Refresher
-			record.Partitioned
-			record.Noter
-		}{v, refresher, partitioned, noter}
-	case isFiller && isEnder && isRefresher && isPreparer:
-		return struct {
-			*view
-			record.Filler
-			record.Ender
-			record.Refresher
-			record.Preparer
-		}{v, filler, ender, refresher, preparer}
-	case isFiller && isEnder && isRefresher:
-		return struct {
-			*view
-			record.Filler
-			record.Ender
-			record.Refresher
-		}{v, filler, ender, refresher}
-	case isFiller && isEnder:
-		return struct {
-			*view
-			record.Filler
-			record.Ender
-		}{v, filler, ender}
-	case isEnder:
-		return struct {
-			*view
-			record.Ender
-		}{v, ender}
-	}
-	return v
-}
+// Unwrap gives record.As the abilities of the log that a view leaves as they are.
+func (v *view) Unwrap() record.Log { return v.Log }
 
 // Name implements record.Log.
 func (v *view) Name() string { return v.name }
 
 // Fingerprint implements record.Fingerprinter.
 func (v *view) Fingerprint() string {
-	if f, ok := v.Log.(record.Fingerprinter); ok && f.Fingerprint() != "" {
+	if f, ok := record.As[record.Fingerprinter](v.Log); ok && f.Fingerprint() != "" {
 		return v.fingerprint + "\n" + f.Fingerprint()
 	}
 	return v.fingerprint
-}
-
-// Start implements record.Starter.
-func (v *view) Start(ctx context.Context) (int64, error) {
-	if s, ok := v.Log.(record.Starter); ok {
-		return s.Start(ctx)
-	}
-	return 0, errors.ErrUnsupported
-}
-
-// Advance implements record.Advancer.
-func (v *view) Advance(pos int64) bool {
-	a, ok := v.Log.(record.Advancer)
-	return ok && a.Advance(pos)
-}
-
-// FindEnd implements record.EndFinder.
-func (v *view) FindEnd(ctx context.Context) (int64, error) {
-	if f, ok := v.Log.(record.EndFinder); ok {
-		return f.FindEnd(ctx)
-	}
-	return 0, errors.ErrUnsupported
-}
-
-// Life implements record.Mortal.
-func (v *view) Life() string {
-	if m, ok := v.Log.(record.Mortal); ok {
-		return m.Life()
-	}
-	return ""
-}
-
-// Former implements record.Mortal.
-func (v *view) Former() (life, note string) {
-	if m, ok := v.Log.(record.Mortal); ok {
-		return m.Former()
-	}
-	return "", ""
 }
 
 // Commit implements record.Log.
@@ -284,7 +195,7 @@ func (v *view) note(b *record.Batch, s tally.Stage, n, bytes int) {
 
 // Note implements tally.Keeper.
 func (v *view) Note(entries ...tally.Entry) {
-	if k, ok := v.Log.(tally.Keeper); ok {
+	if k, ok := record.As[tally.Keeper](v.Log); ok {
 		k.Note(entries...)
 	} else if v.counter != nil {
 		v.counter.Note(entries...)
@@ -294,7 +205,7 @@ func (v *view) Note(entries ...tally.Entry) {
 // Confirm implements tally.Keeper.
 func (v *view) Confirm(ctx context.Context, pos int64) error {
 	v.gap, v.pending, v.eof = nil, nil, false
-	if k, ok := v.Log.(tally.Keeper); ok {
+	if k, ok := record.As[tally.Keeper](v.Log); ok {
 		return k.Confirm(ctx, pos)
 	}
 	if v.counter != nil {

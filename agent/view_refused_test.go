@@ -32,7 +32,7 @@ func TestViewKeepsABatchUntilWhatIsRefusedIsADeadLetter(t *testing.T) {
 		refused = append(refused, describe(t, b))
 		return nil
 	}
-	v := newView(&view{Log: log, name: "n", chain: filter.Chain{parse}, deadLetter: keep})
+	v := &view{Log: log, name: "n", chain: filter.Chain{parse}, deadLetter: keep}
 	for range 2 {
 		if b, err := v.Next(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("%v %v", b, err)

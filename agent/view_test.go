@@ -104,14 +104,12 @@ func TestViewLeavesOutButKeepsPositions(t *testing.T) {
 		testBatch(4, "a", "drop", "drop"), testBatch(6, "a", "keep"), testBatch(7, "b", "keep"),
 	)
 	close(log.batches)
-	v := newView(
-		&view{
-			Log:     log,
-			name:    "n",
-			chain:   grep(t, "drop"),
-			matches: func(tag string) bool { return tag == "a" },
-		},
-	)
+	v := &view{
+		Log:     log,
+		name:    "n",
+		chain:   grep(t, "drop"),
+		matches: func(tag string) bool { return tag == "a" },
+	}
 	var got []string
 	for {
 		b, err := v.Next(t.Context())
@@ -140,7 +138,7 @@ func TestViewKeepsWhatAFilterHasSeen(t *testing.T) {
 		body := []byte{14, 0, 0, 0, 1, 2, 'x', 0} // one record, "x"
 		given := false
 		lent := record.Over("a", "o", body, 0, 0, 1, func() { given = true })
-		v := newView(&view{Log: newMemLog(lent), chain: chain})
+		v := &view{Log: newMemLog(lent), chain: chain}
 		if _, err := v.Next(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +152,7 @@ func TestViewTellsOfGapsOnAnIdleLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemLog(testBatch(0, "b", "x"), testBatch(1, "b", "y"))
-		v := newView(&view{Log: log, matches: func(string) bool { return false }})
+		v := &view{Log: log, matches: func(string) bool { return false }}
 		start := time.Now()
 		b, err := v.Next(t.Context())
 		if err != nil || describe(t, b) != "[0,2) " {
@@ -176,7 +174,7 @@ func TestViewEndsWhereItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemLog(testBatch(0, "a", "x"))
 		end, stop := context.WithCancel(t.Context())
-		v := newView(&view{Log: log, end: end})
+		v := &view{Log: log, end: end}
 		if b, err := v.Next(t.Context()); err != nil || b.End != 1 {
 			t.Fatal(b, err)
 		}
@@ -189,7 +187,7 @@ func TestViewEndsWhereItIsTold(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		v = newView(&view{Log: log, end: t.Context()})
+		v = &view{Log: log, end: t.Context()}
 		if _, err := v.Next(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
@@ -198,30 +196,30 @@ func TestViewEndsWhereItIsTold(t *testing.T) {
 
 func TestViewHasTheAbilitiesOfItsLog(t *testing.T) {
 	t.Parallel()
-	plain := newView(&view{Log: newMemLog()})
-	if _, ok := plain.(record.Filler); ok {
+	plain := &view{Log: newMemLog()}
+	if _, ok := record.As[record.Filler](plain); ok {
 		t.Error("a log without bounds has a fill")
 	}
-	full := newView(&view{Log: &fullLog{}})
-	if f, ok := full.(record.Filler); !ok || f.Fill() != 0.5 {
+	full := &view{Log: &fullLog{}}
+	if f, ok := record.As[record.Filler](full); !ok || f.Fill() != 0.5 {
 		t.Error("no fill")
 	}
-	if e, ok := full.(record.Ender); !ok || e.End() != 7 {
+	if e, ok := record.As[record.Ender](full); !ok || e.End() != 7 {
 		t.Error("no end")
 	}
-	part := newView(&view{Log: &partitionLog{}, fingerprint: "p"})
-	if f, ok := part.(record.Fingerprinter); !ok || f.Fingerprint() != "p" {
+	part := &view{Log: &partitionLog{}, fingerprint: "p"}
+	if f, ok := record.As[record.Fingerprinter](part); !ok || f.Fingerprint() != "p" {
 		t.Error("no fingerprint")
 	}
-	if p, ok := part.(record.Partitioned); !ok {
+	if p, ok := record.As[record.Partitioned](part); !ok {
 		t.Error("no partition")
 	} else if topic, n := p.Partition(); topic != "t" || n != 3 {
 		t.Error(topic, n)
 	}
-	if _, ok := part.(record.Refresher); !ok {
+	if _, ok := record.As[record.Refresher](part); !ok {
 		t.Error("no refresh")
 	}
-	if _, ok := part.(record.Noter); !ok {
+	if _, ok := record.As[record.Noter](part); !ok {
 		t.Error("no notes")
 	}
 }

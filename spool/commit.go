@@ -66,7 +66,8 @@ func (d *drain) do(ctx context.Context, s protocol.Step) error {
 		})
 	case protocol.Refresh:
 		d.spawn(ctx, s.Again, func() func() protocol.Step {
-			pos, note, err := d.log.(record.Refresher).Refresh(ctx)
+			r, _ := record.As[record.Refresher](d.log) // the machine knows whether it can
+			pos, note, err := r.Refresh(ctx)
 			d.onCommit(ctx, err)
 			return func() protocol.Step { return d.m.Refreshed(pos, note, err) }
 		})

@@ -108,7 +108,7 @@ func (c *completer) frontier(
 	ctx context.Context, own protocol.Progress, now time.Time,
 ) (from, limit int64, ok bool, err error) {
 	notes := map[int32]protocol.Progress{}
-	if noter, siblings := c.log.(record.Noter); siblings {
+	if noter, siblings := record.As[record.Noter](c.log); siblings {
 		raw, err := noter.Notes(ctx)
 		if err != nil {
 			return 0, 0, false, fmt.Errorf("read the notes of all partitions: %w", err)

@@ -99,14 +99,14 @@ func (d *drain) complete(ctx context.Context, now time.Time) error {
 
 // atEnd reports whether everything appended to the log was read, as far as the log knows its end.
 func (d *drain) atEnd() bool {
-	e, ok := d.log.(record.Ender)
+	e, ok := record.As[record.Ender](d.log)
 	return !ok || e.End() <= d.pos
 }
 
 // endsAt asks a log that can be asked whether it really ends at pos: one whose broker is away gives
 // nothing either.
 func (d *drain) endsAt(ctx context.Context, pos int64) bool {
-	f, ok := d.log.(record.EndFinder)
+	f, ok := record.As[record.EndFinder](d.log)
 	if !ok {
 		return true
 	}

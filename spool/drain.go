@@ -65,7 +65,7 @@ const (
 func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	id := identify(log, a.env.Agent)
 	fingerprint := ""
-	if f, ok := log.(record.Fingerprinter); ok {
+	if f, ok := record.As[record.Fingerprinter](log); ok {
 		fingerprint = f.Fingerprint()
 	}
 	agent := a.env.Agent
@@ -81,7 +81,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	}
 	id.config = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
 	pos, note := log.Committed()
-	_, canReread := log.(record.Refresher)
+	_, canReread := record.As[record.Refresher](log)
 	if err := former(log); err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 // former refuses a log whose former life left a cut half stored: nobody can finish it, and only a
 // person can tell what becomes of it.
 func former(log record.Log) error {
-	m, ok := log.(record.Mortal)
+	m, ok := record.As[record.Mortal](log)
 	if !ok {
 		return nil
 	}
@@ -348,7 +348,7 @@ const hungAfter = 10
 // overdue says, at each tick, that a redo cannot end because the log is shorter than it was: it was
 // made anew, or lost its tail.
 func (d *drain) overdue(now time.Time) {
-	e, ok := d.log.(record.Ender)
+	e, ok := record.As[record.Ender](d.log)
 	if !ok || d.redo == 0 || now.Sub(d.lastRead) < redoPatience {
 		return
 	}

@@ -22,7 +22,7 @@ func (d *drain) explain(ctx context.Context, c *cut) {
 		return
 	}
 	c.losses.explained = true
-	if s, ok := d.log.(record.Starter); ok {
+	if s, ok := record.As[record.Starter](d.log); ok {
 		if start, err := s.Start(ctx); err == nil && start <= c.start {
 			c.losses.compacted = c.losses.missing
 			d.a.metrics.compacted.Add(float64(c.losses.missing))

@@ -27,10 +27,10 @@ type identity struct {
 }
 
 func identify(log record.Log, agent string) identity {
-	if p, ok := log.(record.Partitioned); ok {
+	if p, ok := record.As[record.Partitioned](log); ok {
 		topic, partition := p.Partition()
 		id := identity{topic: topic, partition: partition, slug: PartitionSlug(topic, partition)}
-		if m, ok := log.(record.Mortal); ok {
+		if m, ok := record.As[record.Mortal](log); ok {
 			id.topicID = m.Life()
 		}
 		return id

@@ -72,7 +72,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 // note counts a batch, once its end is committed, as archived but for what is a dead letter or was
 // left out.
 func (d *drain) note(b *record.Batch, dead, skipped int) {
-	k, ok := d.log.(tally.Keeper)
+	k, ok := record.As[tally.Keeper](d.log)
 	if !ok || b.Len() == 0 {
 		return
 	}

@@ -45,6 +45,22 @@ type Log interface {
 	Commit(ctx context.Context, pos int64, note string) error
 }
 
+// As returns the ability T of a log: one of the interfaces below, or another. A log that wraps
+// another has what it implements itself and, if it has a method Unwrap() Log, what that one can.
+// It takes the place of a type assertion, which would miss the latter.
+func As[T any](log any) (able T, ok bool) {
+	for {
+		if able, ok = log.(T); ok {
+			return able, true
+		}
+		wrapper, wraps := log.(interface{ Unwrap() Log })
+		if !wraps {
+			return able, false
+		}
+		log = wrapper.Unwrap()
+	}
+}
+
 // MaxNote bounds a commit's note, in bytes: brokers refuse metadata of more than 4,096 characters
 // by default.
 const MaxNote = 4000

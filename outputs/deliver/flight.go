@@ -179,7 +179,7 @@ func (f *Flight) Run(ctx context.Context) error {
 // read reads the source, by one batch ahead, until ctx ends. Nothing follows an error.
 func (f *Flight) read(ctx context.Context) (incoming <-chan read, ended <-chan struct{}) {
 	in, over := make(chan read), make(chan struct{})
-	log, ends := f.Source.(record.Ender)
+	log, ends := record.As[record.Ender](f.Source)
 	go func() {
 		defer close(over)
 		for {

@@ -137,7 +137,7 @@ func (l *Ledger) Fails() bool {
 
 // pass has the log store pos in passing, if it can. It does not wait.
 func (l *Ledger) pass(pos int64) bool {
-	a, ok := l.log.(record.Advancer)
+	a, ok := record.As[record.Advancer](l.log)
 	if !ok || !a.Advance(pos) {
 		return false
 	}
@@ -207,7 +207,7 @@ type committer struct {
 
 func newCommitter(l *Ledger) *committer {
 	c := &committer{ledger: l, wake: make(chan struct{}, 1)}
-	if _, ok := l.log.(record.Partitioned); ok {
+	if _, ok := record.As[record.Partitioned](l.log); ok {
 		c.every = commitEvery
 	}
 	return c

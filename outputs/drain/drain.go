@@ -196,7 +196,7 @@ func (r *drain) AddStraggler(done chan struct{}) {
 
 // note returns where flights note what has become of records of the log; nil if it keeps no counts.
 func (r *drain) note() func(...tally.Entry) {
-	if k, ok := r.log.(tally.Keeper); ok {
+	if k, ok := record.As[tally.Keeper](r.log); ok {
 		return k.Note
 	}
 	return nil

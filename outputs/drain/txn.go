@@ -33,7 +33,7 @@ type txnLog struct {
 func sessionName(agent, log string) string { return "penstock." + agent + "." + log }
 
 func newTxnLog(r *drain) (*txnLog, error) {
-	if _, ok := r.log.(record.Partitioned); ok {
+	if _, ok := record.As[record.Partitioned](r.log); ok {
 		return nil, errors.New(
 			`delivery = "exactly_once" needs a buffer between input and output: a log that is a partition of a topic cannot be its source`,
 		)
@@ -90,7 +90,7 @@ func (x *txnLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) er
 				return outputs.Position{At: at, Log: id}
 			},
 		}
-		if p, ok := x.r.log.(record.Preparer); ok {
+		if p, ok := record.As[record.Preparer](x.r.log); ok {
 			e.BeforeCommit = p.Prepare
 		}
 		return x.Fly(ctx, e)
@@ -148,7 +148,7 @@ func (x *txnLog) IsClean() bool { return x.AllCommitted.Load() }
 
 // hasWaiting reports whether the log holds something to deliver.
 func (x *txnLog) hasWaiting() bool {
-	e, ok := x.r.log.(record.Ender)
+	e, ok := record.As[record.Ender](x.r.log)
 	pos, _ := x.r.ledger.State()
 	return !ok || e.End() > pos
 }
@@ -214,7 +214,7 @@ func (x *txnLog) resolve(ctx context.Context, quit <-chan struct{}) (int64, erro
 func (x *txnLog) reportLostPosition(at int64) {
 	x.r.out.to.Lost.Inc()
 	doubt := at
-	if log, ok := x.r.log.(record.Preparer); ok {
+	if log, ok := record.As[record.Preparer](x.r.log); ok {
 		for _, pos := range log.Unresolved() {
 			doubt = max(doubt, pos)
 		}
@@ -246,18 +246,18 @@ func (x *txnLog) laterPosition(ctx context.Context, p outputs.Position, found bo
 	if !found && n.Held {
 		x.reportLostPosition(at)
 	}
-	if k, ok := x.r.log.(tally.Keeper); ok && at > was {
+	if k, ok := record.As[tally.Keeper](x.r.log); ok && at > was {
 		if err := k.Confirm(ctx, at); err != nil {
 			return 0, fmt.Errorf("count what Kafka has of %s: %w", x.r.log.Name(), err)
 		}
 	}
-	if log, ok := x.r.log.(record.Preparer); ok && !x.resolved {
+	if log, ok := record.As[record.Preparer](x.r.log); ok && !x.resolved {
 		if err := log.Resolve(ctx, at); err != nil {
 			return 0, fmt.Errorf("resolve %s at %d: %w", x.r.log.Name(), at, err)
 		}
 	}
 	x.resolved = true
-	if e, ok := x.r.log.(record.Ender); ok && at > e.End() {
+	if e, ok := record.As[record.Ender](x.r.log); ok && at > e.End() {
 		x.slog.Error(
 			"Kafka has more of this buffer than the buffer itself: the data directory is an older copy. All that it holds is delivered already; what is read from here on may be there too",
 			"buffer_ends", e.End(), "committed_in_kafka", at,
@@ -308,7 +308,7 @@ func (x *txnLog) awaitEnd(ctx context.Context, err error) error {
 		"do", "run one of them only: stop the other and restart this one, or, if the data directory was copied, give this agent a name and an empty data_dir of its own",
 	)
 	x.Send.Failing.Ended(err)
-	if e, ok := x.r.log.(record.Ender); ok && x.r.log.SeekTo(e.End()) == nil {
+	if e, ok := record.As[record.Ender](x.r.log); ok && x.r.log.SeekTo(e.End()) == nil {
 		for {
 			if _, err := x.r.log.Next(ctx); err != nil {
 				if errors.Is(err, io.EOF) {

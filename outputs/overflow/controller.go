@@ -142,7 +142,7 @@ func New(c Control) *Controller {
 func (f *Controller) counted(
 	ctx context.Context, logMark string, origins map[string]*recordline.OriginCount,
 ) {
-	k, ok := f.Log.(tally.Keeper)
+	k, ok := record.As[tally.Keeper](f.Log)
 	if !ok || logMark == "" || logMark != mark(f.note().Log) {
 		return // it is of another log
 	}
@@ -152,7 +152,7 @@ func (f *Controller) counted(
 			Count: tally.Count{Records: n.Records, Bytes: n.Bytes},
 		})
 	}
-	if r, ok := f.Log.(record.Refresher); ok {
+	if r, ok := record.As[record.Refresher](f.Log); ok {
 		_, _, _ = r.Refresh(ctx) // it fails when the log is lost, and the count with it
 	}
 }
@@ -230,7 +230,7 @@ func (f *Controller) objects() bool { return f.moving != nil && f.note().Objects
 // observe looks at the destination and the buffer.
 func (f *Controller) observe() {
 	f.stalled(f.Health.Stalled(), f.Health.Taken)
-	if l, ok := f.Log.(record.Filler); ok && f.Config.AtFill > 0 && f.moving != nil {
+	if l, ok := record.As[record.Filler](f.Log); ok && f.Config.AtFill > 0 && f.moving != nil {
 		f.fill(l.Fill())
 	}
 }

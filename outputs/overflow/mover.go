@@ -198,7 +198,7 @@ func (v *mover) add(b *record.Batch) error {
 	if err := v.w.Add(b, v.router); err != nil {
 		return err
 	}
-	k, ok := v.log.(tally.Keeper)
+	k, ok := record.As[tally.Keeper](v.log)
 	if n := v.w.Records - before; ok {
 		if _, err := b.Records(); err != nil {
 			n = int64(b.Len()) // in one line
