@@ -18,7 +18,7 @@ const (
 	confluentFrame = "confluent"        // a zero byte, the schema's id in four bytes
 	apicurioFrame  = "apicurio"         // the same, with the id of a content
 	globalFrame    = "apicurio_global"  // a zero byte, a global id in eight bytes
-	headersFrame   = "apicurio_headers" // an id in eight bytes, in a header
+	headersFrame   = "apicurio_headers" // an id in eight bytes, in a header: Apicurio 2's preset
 )
 
 var frames = []string{noFrame, confluentFrame, apicurioFrame, globalFrame, headersFrame}
@@ -27,6 +27,7 @@ const (
 	headerGlobalID  = "apicurio.value.globalId"
 	headerContentID = "apicurio.value.contentId"
 	headerEncoding  = "apicurio.value.encoding"
+	headerMessage   = "apicurio.protobuf.type" // in place of the name before a message
 )
 
 // schemaID is what a registry knows a schema by.

@@ -33,8 +33,13 @@ func (b *protoBody) block() error {
 func (b *protoBody) element() error {
 	nested := b.oneof < 0
 	switch {
-	case b.tok == ";", b.tok == "option", nested && (b.tok == "reserved" || b.tok == "extensions" ||
+	case b.tok == ";", nested && (b.tok == "reserved" || b.tok == "extensions" ||
 		b.tok == "extend"): // fields of extensions are unknown ones
+		return b.skip()
+	case b.take("option"):
+		if nested && b.take("map_entry") && b.take("=") { // as Apicurio's serializers write a map
+			b.m.mapEntry = b.tok == "true"
+		}
 		return b.skip()
 	case nested && b.take("message"):
 		n, err := b.message(b.m.name+".", b.depth+1)

@@ -76,7 +76,7 @@ func (d *protobufDecoder) AppendJSON(dst, value []byte, headers []record.Header)
 			return dst, err
 		}
 	}
-	m, body, err := d.messageOf(pool, body)
+	m, body, err := d.messageOf(pool, body, headers)
 	if err != nil {
 		return dst, fmt.Errorf("protobuf: %w", err)
 	}
@@ -96,7 +96,9 @@ func (d *protobufDecoder) AppendJSON(dst, value []byte, headers []record.Header)
 }
 
 // messageOf returns the message of a value, and the value without what tells it.
-func (d *protobufDecoder) messageOf(pool *protoPool, body []byte) (*protoMessage, []byte, error) {
+func (d *protobufDecoder) messageOf(
+	pool *protoPool, body []byte, headers []record.Header,
+) (*protoMessage, []byte, error) {
 	var m *protoMessage
 	var err error
 	switch d.frame {
@@ -105,7 +107,10 @@ func (d *protobufDecoder) messageOf(pool *protoPool, body []byte) (*protoMessage
 	case confluentFrame:
 		m, body, err = pool.byIndex(body)
 	default:
-		m, body, err = pool.byRef(body)
+		var name string
+		if name, body, err = messageName(d.frame, body, headers); err == nil {
+			m, err = pool.ofFile(name)
+		}
 	}
 	switch {
 	case body == nil && err != nil, d.name == "":
@@ -175,17 +180,30 @@ func (o *protoPool) at(path []int64) (m *protoMessage, err error) {
 	return m, nil
 }
 
-// byRef reads the name of a message: a message of its own, with its length before it.
-func (o *protoPool) byRef(body []byte) (*protoMessage, []byte, error) {
-	name, rest, err := messageRef(body)
-	if err != nil {
-		return nil, nil, err
+// ofFile returns the message of a name without its package: of the file that was added last, as
+// Apicurio's deserializers find it, or of another.
+func (o *protoPool) ofFile(name string) (*protoMessage, error) {
+	for _, m := range o.last {
+		pkg, ok := strings.CutSuffix(m.name, name)
+		if ok && (pkg == "" || strings.HasSuffix(pkg, ".")) {
+			return m, nil
+		}
 	}
-	m, err := o.find(name)
-	return m, rest, err
+	return o.find(name)
 }
 
-func messageRef(body []byte) (name string, rest []byte, err error) {
+// messageName returns the name of a message in one of Apicurio's frames, and what is behind it. It
+// is in a header, or before the message: a message of its own, with its length before that.
+func messageName(
+	frame string, body []byte, headers []record.Header,
+) (name string, rest []byte, err error) {
+	if frame == headersFrame {
+		for _, h := range headers {
+			if h.Key == headerMessage {
+				return string(h.Value), body, nil
+			}
+		}
+	}
 	ref, n := protowire.ConsumeBytes(body)
 	if n < 0 {
 		return "", nil, errors.New("no name of a message before it")

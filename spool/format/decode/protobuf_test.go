@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/penstock/penstock/buffer/record"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -219,6 +220,45 @@ func TestProtobufOfDescriptorsInFrames(t *testing.T) {
 	} {
 		if _, err := New(c); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// With the id in a header Apicurio's serializers write the name there, too, and nothing before the
+// message.
+func TestProtobufNamedInAHeader(t *testing.T) {
+	id := record.Header{Key: headerContentID, Value: []byte("\x00\x00\x00\x00\x00\x00\x00\x07")}
+	name := record.Header{Key: "apicurio.protobuf.type", Value: []byte("Other")}
+	d := mustDecoder(t, descriptors("", "apicurio_headers"))
+	for value, headers := range map[string][]record.Header{
+		"\x0a\x01x": {id, name}, "\x07\x0a\x05Other\x0a\x01x": {id},
+	} {
+		if got, err := d.AppendJSON(nil, []byte(value), headers); err != nil || string(got) != `{"x":"x"}` {
+			t.Errorf("%q: %s, %v", value, got, err)
+		}
+		key, err := d.(Schemas).AppendSchemaKey(nil, []byte(value), headers)
+		if err != nil || string(key) != "0 Other" {
+			t.Errorf("%q: schema %s, %v", value, key, err)
+		}
+		if shape, err := d.(Schemas).Shape(string(key)); err != nil || len(shape.Fields) != 1 {
+			t.Errorf("%v, %v", shape, err)
+		}
+	}
+}
+
+// The name has no package: a message of the schema's own file is meant, not one that it imports.
+func TestProtobufOfTheSameNameInAnImport(t *testing.T) {
+	p := newPool()
+	err := errors.Join(
+		p.addText("a.proto", `package a; message M {}`),
+		p.addText("", `package b; import "a.proto"; message N { message M {} } message M {}`),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"M": "b.M", "a.M": "a.M", "N.M": "b.N.M"} {
+		if m, err := p.ofFile(name); err != nil || m.name != want {
+			t.Errorf("%s: %v, %v", name, m, err)
 		}
 	}
 }

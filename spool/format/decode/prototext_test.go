@@ -152,6 +152,25 @@ func TestProtoTextOfEditions(t *testing.T) {
 	}
 }
 
+// Wire, with which Apicurio's serializers write the text of a schema, writes a map as its entries.
+func TestProtoTextOfWire(t *testing.T) {
+	ofText := func(fields string) *protoPool {
+		p := mustPool(t, func(p *protoPool) error {
+			return p.addText("w.proto", `syntax = "proto3"; package w; message M { `+fields+` }`)
+		})
+		if err := p.link(); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := ofText(`repeated .w.M.CountsEntry counts = 1; message CountsEntry {
+		option map_entry = true; string key = 1; int64 value = 2; }`)
+	samePools(t, p, ofText(`map<string, int64> counts = 1;`), "w.")
+	if f := p.messages["w.M"].fields[0]; !f.isMap() {
+		t.Error("it is no map")
+	}
+}
+
 func TestProtoTextThatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
 		`message M { N n = 1; }`:                                      `no type N`,

@@ -27,7 +27,7 @@ func (d *protobufDecoder) AppendSchemaKey(
 	case d.name != "" || d.frame == noFrame:
 		return dst, nil
 	case d.frame != confluentFrame:
-		name, _, err := messageRef(body)
+		name, _, err := messageName(d.frame, body, headers)
 		return append(append(dst, ' '), name...), err
 	}
 	path, _, err := messageIndexes(body)
@@ -55,7 +55,7 @@ func (d *protobufDecoder) Shape(key string) (*Shape, error) {
 	m := d.message
 	switch name, named := strings.CutPrefix(rest, " "); {
 	case named:
-		m, err = pool.find(name)
+		m, err = pool.ofFile(name)
 	case rest != "":
 		var path []int64
 		for _, text := range strings.Split(rest[1:], "x") {
