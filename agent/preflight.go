@@ -21,6 +21,7 @@ import (
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/inputs/listen"
+	kafkaout "github.com/penstock/penstock/outputs/kafka"
 )
 
 // Looked is what was found where one component looks: what a preflight says of it.
@@ -39,6 +40,13 @@ func Preflight(ctx context.Context, cfg *config.Config, write bool) []Looked {
 	p := &preflights{cfg: cfg, reports: map[string]*preflight.Report{}}
 	p.look(ctx, "agent", p.agent)
 	pipelines, holds := reached(cfg)
+	env := func(id string) preflight.Env {
+		return preflight.Env{
+			Name: id, Agent: cfg.Agent.Name, Pipelines: pipelines[id], Holds: holds[id],
+			Log: slog.New(slog.DiscardHandler), Metrics: newRegistry(id), Write: write,
+		}
+	}
+	p.audit(ctx, env)
 	for _, inst := range cfg.Components {
 		id := inst.ID()
 		if pipelines[id] == nil && !holds[id] {
@@ -53,17 +61,15 @@ func Preflight(ctx context.Context, cfg *config.Config, write bool) []Looked {
 		if !ok {
 			continue
 		}
-		env := preflight.Env{
-			Name: id, Agent: cfg.Agent.Name, Pipelines: pipelines[id], Holds: holds[id],
-			Log: slog.New(slog.DiscardHandler), Metrics: newRegistry(id), Write: write,
-		}
-		p.look(ctx, id, func(ctx context.Context, r *preflight.Report) { c.Preflight(ctx, env, r) })
+		p.look(ctx, id, func(ctx context.Context, r *preflight.Report) {
+			c.Preflight(ctx, env(id), r)
+		})
 	}
 	return p.wait(ctx)
 }
 
 // reached returns the pipelines that name each component, and which are held by others: for their
-// overflow or dead letters.
+// overflow or dead letters, or the counts of the audit.
 func reached(cfg *config.Config) (pipelines map[string][]string, holds map[string]bool) {
 	pipelines, holds = map[string][]string{}, map[string]bool{}
 	var hold func(id string)
@@ -76,6 +82,10 @@ func reached(cfg *config.Config) (pipelines map[string][]string, holds map[strin
 				}
 			}
 		}
+	}
+	if a := cfg.Agent.Audit; a != nil && a.Topic == "" {
+		holds[a.To] = true
+		hold(a.To)
 	}
 	for _, p := range cfg.Pipelines {
 		for _, id := range slices.Concat(p.From, p.Filter, p.Outputs()) {
@@ -160,6 +170,24 @@ func (p *preflights) agent(ctx context.Context, r *preflight.Report) {
 			addr = "tcp://" + addr
 		}
 		p.ports(ctx, []string{addr}, r)
+	}
+}
+
+// audit looks at the topic that takes the counts of the audit, of an output that need not be in a
+// pipeline.
+func (p *preflights) audit(ctx context.Context, env func(id string) preflight.Env) {
+	a := p.cfg.Agent.Audit
+	if a == nil || a.Topic == "" {
+		return
+	}
+	inst := p.cfg.Find(a.To)
+	if inst == nil {
+		return
+	}
+	if c, ok := inst.Config.(*kafkaout.Config); ok {
+		p.look(ctx, "agent.audit", func(ctx context.Context, r *preflight.Report) {
+			c.PreflightAudit(ctx, env(a.To), a.Topic, a.Keep, r)
+		})
 	}
 }
 

@@ -85,6 +85,41 @@ pipeline "p" {
 	}
 }
 
+// What takes the counts of the audit need not be in a pipeline.
+func TestPreflightOfTheAudit(t *testing.T) {
+	t.Parallel()
+	const rest = `
+input "stdin" "in" {}
+output "stdout" "out" {}
+output "local" "counts" { directory = "DIR/counts" }
+output "kafka" "k" {
+  brokers = ["127.0.0.1:1"]
+  topic   = "x"
+}
+pipeline "p" {
+  from = [input.stdin.in]
+  to   = [output.stdout.out]
+}
+`
+	for audit, want := range map[string]string{
+		"to = output.local.counts":               "ok output.local.counts DIR/counts: may be made in DIR",
+		"to = output.kafka.k\ntopic = \"audit\"": "failed agent.audit broker 127.0.0.1:1: ",
+	} {
+		got := preflightOf(t, 10*time.Second, `
+agent {
+  data_dir = "DIR/data"
+  admin { listen = "" }
+  audit {
+    `+audit+`
+  }
+}
+`+rest)
+		if !strings.Contains(got, want) {
+			t.Errorf("not told: %s\n%s", want, got)
+		}
+	}
+}
+
 // Who connects and gets no answer is done when the time is over, and the others are told.
 func TestPreflightEndsInTime(t *testing.T) {
 	t.Parallel()

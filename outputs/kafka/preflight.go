@@ -41,31 +41,12 @@ func (c *Config) checkTopic(
 	ctx context.Context, cl *kgo.Client, name string, op kmsg.ACLOperation, r *preflight.Report,
 ) {
 	target := "topic " + name
-	topics, err := kafkaclient.Topics(ctx, cl, []string{name})
-	if err != nil || len(topics) != 1 {
-		r.Unreachable(target, errors.Join(err, ctx.Err()))
+	t := usableTopic(ctx, cl, name, op, c.AllowAutoTopicCreation, r)
+	if t == nil {
 		return
 	}
-	t := &topics[0]
-	err = kerr.ErrorForCode(t.ErrorCode)
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition) && c.AllowAutoTopicCreation:
-		r.Warn(
-			target, "create it with the partitions and replicas it should have",
-			"there is no such topic; the brokers will be asked to create it",
-		)
-		return
-	case err != nil:
-		r.Fail(target, advice(err), "%s", kerr.ErrorForCode(t.ErrorCode).(*kerr.Error).Message)
-		return
-	case !kafkaclient.Allowed(t.AuthorizedOperations, op):
-		r.Fail(
-			target, fmt.Sprintf("give this user %v on the topic", opName(op)),
-			"this user may not %s it", strings.ToLower(opName(op)),
-		)
-		return
-	case c.Delivery == ExactlyOnce && name == c.positionTopic() &&
-		!kafkaclient.Allowed(t.AuthorizedOperations, kmsg.ACLOperationRead):
+	if c.Delivery == ExactlyOnce && name == c.positionTopic() &&
+		!kafkaclient.Allowed(t.AuthorizedOperations, kmsg.ACLOperationRead) {
 		r.Fail(
 			target, "give this user Read on the topic",
 			"with exactly_once positions are stored for it, and this user may not read it",
@@ -73,18 +54,59 @@ func (c *Config) checkTopic(
 		return
 	}
 	before := len(r.Findings())
-	c.checkPartitions(t, target, r)
-	c.checkSettings(topicSettings(ctx, cl, name), t, target, r)
+	set := topicSettings(ctx, cl, name)
+	checkPartitions(t, target, r)
+	checkReplicas(set, t, target, r)
+	c.checkSettings(set, target, r)
 	if len(r.Findings()) == before {
 		verb := "be written to"
 		if op == kmsg.ACLOperationRead {
 			verb = "hold positions"
 		}
-		r.OK(
-			target, "may %s, %s, %s", verb, kafkaclient.Count(len(t.Partitions), "partition"),
-			kafkaclient.Count(replicas(t), "replica"),
-		)
+		isUsable(target, verb, t, r)
 	}
+}
+
+// isUsable says that nothing was found to be wrong with a topic.
+func isUsable(target, verb string, t *kmsg.MetadataResponseTopic, r *preflight.Report) {
+	r.OK(
+		target, "may %s, %s, %s", verb, kafkaclient.Count(len(t.Partitions), "partition"),
+		kafkaclient.Count(replicas(t), "replica"),
+	)
+}
+
+// usableTopic returns a topic that is there and that this user may do op on; nil after it has
+// reported why not.
+func usableTopic(
+	ctx context.Context, cl *kgo.Client, name string, op kmsg.ACLOperation, mayBeMade bool,
+	r *preflight.Report,
+) *kmsg.MetadataResponseTopic {
+	target := "topic " + name
+	topics, err := kafkaclient.Topics(ctx, cl, []string{name})
+	if err != nil || len(topics) != 1 {
+		r.Unreachable(target, errors.Join(err, ctx.Err()))
+		return nil
+	}
+	t := &topics[0]
+	err = kerr.ErrorForCode(t.ErrorCode)
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition) && mayBeMade:
+		r.Warn(
+			target, "create it with the partitions and replicas it should have",
+			"there is no such topic; the brokers will be asked to create it",
+		)
+		return nil
+	case err != nil:
+		r.Fail(target, advice(err), "%s", kerr.ErrorForCode(t.ErrorCode).(*kerr.Error).Message)
+		return nil
+	case !kafkaclient.Allowed(t.AuthorizedOperations, op):
+		r.Fail(
+			target, fmt.Sprintf("give this user %v on the topic", opName(op)),
+			"this user may not %s it", strings.ToLower(opName(op)),
+		)
+		return nil
+	}
+	return t
 }
 
 func opName(op kmsg.ACLOperation) string {
@@ -104,9 +126,7 @@ func replicas(t *kmsg.MetadataResponseTopic) int {
 	return n
 }
 
-func (c *Config) checkPartitions(
-	t *kmsg.MetadataResponseTopic, target string, r *preflight.Report,
-) {
+func checkPartitions(t *kmsg.MetadataResponseTopic, target string, r *preflight.Report) {
 	var headless []string
 	for i := range t.Partitions {
 		if t.Partitions[i].Leader < 0 {
@@ -146,8 +166,8 @@ func settings(
 	return out
 }
 
-// checkSettings compares what is promised with what the topic keeps.
-func (c *Config) checkSettings(
+// checkReplicas reports what is lost, or not taken, when brokers fail.
+func checkReplicas(
 	set map[string]string, t *kmsg.MetadataResponseTopic, target string, r *preflight.Report,
 ) {
 	n := replicas(t)
@@ -185,6 +205,10 @@ func (c *Config) checkSettings(
 			break
 		}
 	}
+}
+
+// checkSettings compares what is sent with what the topic takes.
+func (c *Config) checkSettings(set map[string]string, target string, r *preflight.Report) {
 	if most, err := strconv.ParseInt(set["max.message.bytes"], 10, 64); err == nil &&
 		most < c.BatchMaxBytes {
 		r.Warn(

@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/buffer/record/template"
@@ -12,19 +14,29 @@ import (
 	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// look returns what a preflight finds, one line each.
+// look looks for what a preflight is to find, one line each.
 func look(t *testing.T, c Config, want ...string) {
+	t.Helper()
+	lookWith(t, c.Preflight, want...)
+}
+
+func lookWith(
+	t *testing.T, preflights func(context.Context, preflight.Env, *preflight.Report),
+	want ...string,
+) {
 	t.Helper()
 	env := preflight.Env{
 		Name: "output.kafka.events", Agent: "edge-1", Pipelines: []string{"app"},
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}
 	var r preflight.Report
-	c.Preflight(t.Context(), env, &r)
+	preflights(t.Context(), env, &r)
 	var lines []string
 	for _, f := range r.Findings() {
 		lines = append(lines, f.Level.String()+" "+f.Target+": "+f.Text+" -> "+f.Do)
@@ -140,4 +152,53 @@ func TestPreflightOfTLS(t *testing.T) {
 	look(t, cfg, "failed broker ...server_name = ")
 	cfg.TLS = nil
 	look(t, cfg, "failed broker ...")
+}
+
+// What would keep the counts of the audit from being published, or from being there when they are
+// compared, is told.
+func TestPreflightOfTheAuditsTopic(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, nil, kfake.NumBrokers(3), kfake.SeedTopics(2, "audit"))
+	cfg := testConfig(cluster)
+	looks := func(topic string, settings map[string]string, want ...string) {
+		t.Helper()
+		alter(t, cluster, topic, settings)
+		lookWith(t, func(ctx context.Context, env preflight.Env, r *preflight.Report) {
+			cfg.PreflightAudit(ctx, env, topic, 8*24*time.Hour, r)
+		}, want...)
+	}
+	looks("none", nil, "failed topic none: ...create the topic")
+	looks("audit", nil, "warning topic audit: cleanup.policy is delete: ",
+		"warning topic audit: it keeps counts for 168h0m0s, and audit.keep is 192h0m0s -> set retention.ms on the topic to 691200000")
+	looks("audit", map[string]string{
+		"cleanup.policy": "compact,delete", "max.message.bytes": "500000",
+	}, "failed topic audit: max.message.bytes is 500000")
+	looks("audit", map[string]string{
+		"cleanup.policy": "compact,delete", "retention.ms": "691200000",
+		"min.insync.replicas": "2", "max.message.bytes": "1048588",
+	}, "ok topic audit: may be written to, 2 partitions, 3 replicas")
+}
+
+// alter sets settings of a topic.
+func alter(t *testing.T, cluster *kfake.Cluster, topic string, settings map[string]string) {
+	t.Helper()
+	if len(settings) == 0 {
+		return
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var altered []kadm.AlterConfig
+	for name, value := range settings {
+		altered = append(altered, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value})
+	}
+	resp, err := kadm.NewClient(cl).AlterTopicConfigs(t.Context(), altered, topic)
+	if err == nil {
+		_, err = resp.On(topic, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -39,18 +39,26 @@ func TestOnlineTellsTheRightsOfApacheKafka(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ topic, password, want string }{
-		{"writable", servers.ClusterPassword, `(ok|warning) +output.kafka.k  topic writable: `},
-		{"readable", servers.ClusterPassword, `failed +output.kafka.k  topic readable: this user may not write it`},
-		{"hidden", servers.ClusterPassword, `failed +output.kafka.k  topic hidden: `},
-		{"writable", "another", `failed +output.kafka.k  broker .*: `},
+	const audit = "audit {\n to = output.kafka.k\n topic = %q\n }"
+	for _, c := range []struct{ topic, password, audit, want string }{
+		{"writable", servers.ClusterPassword, "", `(ok|warning) +output.kafka.k  topic writable: `},
+		{"readable", servers.ClusterPassword, "", `failed +output.kafka.k  topic readable: this user may not write it`},
+		{"hidden", servers.ClusterPassword, "", `failed +output.kafka.k  topic hidden: `},
+		{"writable", servers.ClusterPassword, "writable", `(ok|warning) +agent.audit +topic writable: `},
+		{"writable", servers.ClusterPassword, "readable", `failed +agent.audit +topic readable: this user may not write it`},
+		{"writable", servers.ClusterPassword, "hidden", `failed +agent.audit +topic hidden: `},
+		{"writable", "another", "", `failed +output.kafka.k  broker .*: `},
 	} {
-		dir := t.TempDir()
+		dir, published := t.TempDir(), ""
+		if c.audit != "" {
+			published = fmt.Sprintf(audit, c.audit)
+		}
 		file := filepath.Join(dir, "penstock.hcl")
 		text := fmt.Sprintf(`
 agent {
   data_dir = "%s/data"
   admin { listen = "" }
+  %s
 }
 input "stdin" "in" {}
 output "kafka" "k" {
@@ -66,7 +74,7 @@ pipeline "p" {
   from = [input.stdin.in]
   to   = [output.kafka.k]
 }
-`, dir, strings.Join(w.c.SecuredAddrs(), `", "`), c.topic, servers.ClusterUser, c.password)
+`, dir, published, strings.Join(w.c.SecuredAddrs(), `", "`), c.topic, servers.ClusterUser, c.password)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
