@@ -103,6 +103,10 @@ func (h *harness) run(ctx context.Context) error {
 		fmt.Printf("%d lines, %d MB, %.1f to 1 with snappy, ", h.lines, h.size/1e6, ratio)
 	}
 	fmt.Printf("%d cores, %s\n\n", runtime.NumCPU(), runtime.Version())
+	if err := os.RemoveAll(h.lakesDir()); err != nil {
+		return err
+	}
+	defer os.RemoveAll(h.lakesDir())
 	defer h.stopLake()
 	for round := range h.rounds {
 		for _, w := range workloads {
