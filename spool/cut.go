@@ -39,7 +39,7 @@ type cut struct {
 	members *store // compressed members, in the order they were made
 	chunks  *store // uncompressed beginnings of members, written when memory ran short
 	jobs    sync.WaitGroup
-	buffers int64 // bytes of the files' buffers
+	buffers int64 // memory that the files' rows take
 
 	deadChunkBytes int64 // bytes of chunks that have become members
 
@@ -47,7 +47,7 @@ type cut struct {
 }
 
 // file is what one partition path holds of a cut, by and by: members, chunks of the next member,
-// and a buffer.
+// and rows in memory.
 type file struct {
 	path      string
 	schema    string // what its records' schema is known by; "" where files are not parted by it
@@ -57,7 +57,7 @@ type file struct {
 	first     int64
 	last      int64
 	hash      uint64
-	buf       []byte
+	rows      rows
 	chunks    []extent
 	chunksLen int
 	members   []*extent
@@ -143,20 +143,32 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 	f.hash ^= xxhash.Sum64(r.Value) ^ uint64(r.Offset)*0x9e3779b97f4a7c15
 	f.hash *= 0xff51afd7ed558ccd
 	f.hash ^= f.hash >> 32
-	if had := cap(f.buf); had-len(f.buf) < len(row) {
-		f.buf = c.a.buffers.grow(f.buf, len(row))
-		c.buffers += int64(cap(f.buf) - had)
-		c.acct.take(int64(cap(f.buf)-had), 0)
+	rows := &f.rows
+	if cap(rows.buf)-len(rows.buf) < len(row) {
+		c.makeRoom(f, len(row))
 	}
-	if n := len(f.buf); len(row) > 0 && &f.buf[:n+1][n] == &row[0] {
-		f.buf = f.buf[:n+len(row)]
+	if n := len(rows.buf); len(row) > 0 && &rows.buf[:n+1][n] == &row[0] {
+		rows.buf = rows.buf[:n+len(row)]
 	} else {
-		f.buf = append(f.buf, row...)
+		rows.buf = append(rows.buf, row...)
 	}
-	if f.chunksLen+len(f.buf) >= chunkSize {
+	if f.chunksLen+rows.size() >= chunkSize {
 		return c.flush(f)
 	}
 	return nil
+}
+
+// makeRoom makes room for n bytes more of f's rows.
+func (c *cut) makeRoom(f *file, n int) {
+	least := 0
+	if i := len(f.chunks) - 1; i >= 0 && f.chunks[i].n >= blockSize { // as it will be again
+		least = blockSize
+	}
+	had := f.rows.held()
+	f.rows.makeRoom(c.a.buffers, n, least)
+	more := int64(f.rows.held() - had)
+	c.buffers += more
+	c.acct.take(more, 0)
 }
 
 // flush hands the rows since the last member to a worker.
@@ -165,17 +177,17 @@ func (c *cut) flush(f *file) error {
 		return err
 	}
 	m := &extent{}
-	j := job{c: c, f: f, m: m, buf: f.buf, chunks: f.chunks, chunksLen: f.chunksLen}
+	j := job{c: c, f: f, m: m, rows: f.rows, chunks: f.chunks, chunksLen: f.chunksLen}
 	f.members = append(f.members, m)
-	c.buffers -= int64(cap(f.buf))
+	c.buffers -= int64(f.rows.held())
 	c.deadChunkBytes += int64(f.chunksLen)
-	f.buf, f.chunks, f.chunksLen = nil, nil, 0
+	f.rows, f.chunks, f.chunksLen = rows{}, nil, 0
 	c.jobs.Add(1)
 	c.a.workers.do(j)
 	return nil
 }
 
-// spill moves the buffers to disk, as they are. When the disk refuses, they stay.
+// spill moves the rows to disk, as they are. When the disk refuses, they stay.
 func (c *cut) spill() error {
 	if err := c.compact(); err != nil {
 		return err
@@ -193,28 +205,31 @@ func (c *cut) spill() error {
 			c.a.diskRefused(err)
 			return err
 		}
+		freed := int64(0)
 		for _, f := range moved {
-			f.chunks = append(f.chunks, extent{off: off, n: len(f.buf)})
-			off += int64(len(f.buf))
-			f.chunksLen += len(f.buf)
-			c.buffers -= int64(cap(f.buf))
-			c.acct.take(-int64(cap(f.buf)), 0)
-			c.a.buffers.put(f.buf)
-			f.buf = nil
+			n := f.rows.size()
+			f.chunks = append(f.chunks, extent{off: off, n: n})
+			off += int64(n)
+			f.chunksLen += n
+			freed += int64(f.rows.held())
+			f.rows.giveBack(c.a.buffers)
 		}
+		c.buffers -= freed
+		c.acct.take(-freed, 0)
 		batch, moved = batch[:0], moved[:0]
 		return nil
 	}
 	for _, f := range c.byPath {
-		if len(f.buf) == 0 {
+		n := f.rows.size()
+		if n == 0 {
 			continue
 		}
-		if len(batch)+len(f.buf) > cap(batch) {
+		if len(batch)+n > cap(batch) {
 			if err := write(); err != nil {
 				return err
 			}
 		}
-		batch = append(batch, f.buf...)
+		batch = f.rows.appendTo(batch)
 		moved = append(moved, f)
 	}
 	return write()
@@ -264,10 +279,9 @@ func (c *cut) digest(files []*file) string {
 func (c *cut) release() {
 	c.jobs.Wait()
 	for _, f := range c.byPath {
-		if f.buf != nil {
-			c.acct.take(-int64(cap(f.buf)), 0)
-			c.a.buffers.put(f.buf)
-			f.buf = nil
+		if held := f.rows.held(); held > 0 {
+			c.acct.take(-int64(held), 0)
+			f.rows.giveBack(c.a.buffers)
 		}
 	}
 	c.acct.take(-c.made.heldBytes(), 0)

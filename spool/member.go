@@ -62,7 +62,7 @@ type job struct {
 	c         *cut
 	f         *file
 	m         *extent
-	buf       []byte
+	rows      rows
 	chunks    []extent
 	chunksLen int
 }
@@ -70,9 +70,9 @@ type job struct {
 func (j *job) run(scratch []byte) []byte {
 	c := j.c
 	defer c.jobs.Done()
-	out, err := c.compress(scratch[:0], j.f.format, j.chunks, j.chunksLen, j.buf)
-	c.a.buffers.put(j.buf)
-	c.acct.take(-int64(cap(j.buf)), 0)
+	out, err := c.compress(scratch[:0], j.f.format, j.chunks, j.chunksLen, &j.rows)
+	c.acct.take(-int64(j.rows.held()), 0)
+	j.rows.giveBack(c.a.buffers)
 	if err == nil {
 		j.m.n = len(out)
 		c.storeMember(j.m, out)
@@ -113,22 +113,22 @@ func (c *cut) writeHeld() bool {
 	return true
 }
 
-// compress makes one member of chunks and buf.
+// compress makes one member of chunks and the rows behind them.
 func (c *cut) compress(
-	dst []byte, ff format.Format, chunks []extent, chunksLen int, buf []byte,
+	dst []byte, ff format.Format, chunks []extent, chunksLen int, rows *rows,
 ) ([]byte, error) {
-	rows := buf
-	if len(chunks) > 0 {
-		rows = c.a.buffers.get(chunksLen + len(buf))
-		defer func() { c.a.buffers.put(rows) }()
+	all := rows.buf
+	if len(chunks)+len(rows.blocks) > 0 {
+		all = c.a.buffers.get(chunksLen + rows.size())
+		defer func() { c.a.buffers.put(all) }()
 		for _, p := range chunks {
-			n := len(rows)
-			rows = rows[:n+p.n]
-			if err := c.readAt(c.chunks, rows[n:], p.off); err != nil {
+			n := len(all)
+			all = all[:n+p.n]
+			if err := c.readAt(c.chunks, all[n:], p.off); err != nil {
 				return nil, err
 			}
 		}
-		rows = append(rows, buf...)
+		all = rows.appendTo(all)
 	}
-	return ff.AppendMember(dst, rows)
+	return ff.AppendMember(dst, all)
 }

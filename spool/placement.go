@@ -72,9 +72,9 @@ func (p *placement) add(c *cut, r *record.Record) error {
 	// The row comes before the file: a file that would be empty is never made. One that goes where
 	// the last one went is made where it will lie, if there is room for what rows usually are.
 	into, there := p.row[:0], false
-	if f := p.last; f != nil && cap(f.buf)-len(f.buf) > len(r.Value)+len(r.Value)/4+64 {
+	if f := p.last; f != nil && cap(f.rows.buf)-len(f.rows.buf) > len(r.Value)+len(r.Value)/4+64 {
 		if there = f.class != partition.DeadLetter && bytes.Equal(p.key, p.lastKey); there {
-			into = f.buf
+			into = f.rows.buf
 		}
 	}
 	var row []byte

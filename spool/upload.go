@@ -315,9 +315,9 @@ func (c *cut) object(f *file) (*object, error) {
 	for _, m := range f.members {
 		o.add(*m)
 	}
-	if f.chunksLen+len(f.buf) > 0 {
-		buf := c.a.buffers.get((f.chunksLen + len(f.buf)) / 2)
-		tail, err := c.compress(buf, f.format, f.chunks, f.chunksLen, f.buf)
+	if n := f.chunksLen + f.rows.size(); n > 0 {
+		buf := c.a.buffers.get(n / 2)
+		tail, err := c.compress(buf, f.format, f.chunks, f.chunksLen, &f.rows)
 		if o.tail = buf; err != nil {
 			o.close()
 			return nil, err
