@@ -195,10 +195,7 @@ pipeline "app" {
 // The alert rules, evaluated by Prometheus's own promtool on what agents said in outages: the alert
 // of the outage is there within a minute, goes within a minute, and there is no other.
 func TestAlertsOfAnOutage(t *testing.T) {
-	promtool := os.Getenv("PENSTOCK_PROMTOOL")
-	if promtool == "" {
-		t.Skip("PENSTOCK_PROMTOOL names no promtool")
-	}
+	promtool := findPromtool(t)
 	for name, failover := range map[string]string{
 		"waits": "",
 		"overflows": `failover {
@@ -217,10 +214,30 @@ func TestAlertsOfAnOutage(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			out, err := exec.Command(promtool, "test", "rules", path).CombinedOutput()
-			if err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
+			testRules(t, promtool, path)
 		})
+	}
+}
+
+// A loss, and counts that cannot be published, have alerts; one failure among successes has none.
+func TestAlertsOfTheAudit(t *testing.T) {
+	path := filepath.Join(examplesDir, "monitoring", "recorded", "audit.yml")
+	testRules(t, findPromtool(t), path)
+}
+
+func findPromtool(t *testing.T) string {
+	t.Helper()
+	promtool := os.Getenv("PENSTOCK_PROMTOOL")
+	if promtool == "" {
+		t.Skip("PENSTOCK_PROMTOOL names no promtool")
+	}
+	return promtool
+}
+
+func testRules(t *testing.T, promtool, path string) {
+	t.Helper()
+	out, err := exec.Command(promtool, "test", "rules", path).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
