@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ type directory struct {
 	segmentSize, minFree int64
 
 	badger   badgerLog
-	unmapped sync.Once // told that syncs cost more than they need to
+	unmapped sync.Once // told that Badger writes through its maps
 }
 
 func newDirectory(path string, opt *Options) *directory {
@@ -97,23 +98,15 @@ func (d *directory) create(n int, reserve int64) (*head, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errNoSegment, err)
 	}
-	if h.mapped.missing() {
+	if h.memory.missing() && runtime.GOOS == "linux" {
 		d.unmapped.Do(func() {
 			d.log.Info(
-				"Badger's memory map is not to be found in /proc/self/maps: syncs of the buffer will take more of the processor than they need to",
+				"Badger's memory maps are not to be found in /proc/self/maps: they are written to as they are, and a quota that is used up may end the process",
 				"dir", d.path,
 			)
 		})
 	}
 	return h, nil
-}
-
-// roomToClose reports whether there are room on the disk and descriptors for what closing a
-// database writes.
-func (d *directory) roomToClose() bool {
-	free, total, err := diskSpace(d.path)
-	return (err != nil || free >= min(closeHeadroom, max(total/4, headFootprint))) &&
-		needDescriptors(d.path, openDescriptors) == nil
 }
 
 const (

@@ -22,6 +22,7 @@ const (
 	stepSync    step = "sync file"
 	stepSyncDir step = "sync directory"
 	stepWrite   step = "write group"
+	stepStore   step = "write file"
 	stepFlush   step = "close database"
 	stepClose   step = "close file"
 	stepSeal    step = "write seal"
@@ -54,6 +55,18 @@ func (d disk) open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR, 0)
 }
 
+// create makes an empty file.
+func (d disk) create(path string) error {
+	if err := d.try(stepOpen, path); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 func (d disk) openToRead(path string) (*os.File, error) {
 	if err := d.try(stepRead, path); err != nil {
 		return nil, err
@@ -73,6 +86,15 @@ func (d disk) reserve(f *os.File, from, to int64) (ok bool, err error) {
 		return true, err
 	}
 	return reserve(f, from, to)
+}
+
+// store writes the n bytes at from of m to f at off.
+func (d disk) store(f *os.File, m shadow, from, n, off int64) error {
+	if err := d.try(stepStore, f.Name()); err != nil {
+		_ = m.store(f, from, n/2, off) // a write that fails may have done a part
+		return err
+	}
+	return m.store(f, from, n, off)
 }
 
 func (d disk) sync(f *os.File) error {
@@ -133,6 +155,17 @@ func needDescriptors(dir string, n int) (err error) {
 		return &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	return nil
+}
+
+// needRoom fails unless n bytes can be written in dir now, whatever the file system says is free.
+// Where Badger finds no room while it opens a database, what it has begun by then is never ended.
+func needRoom(dir string, n int) error {
+	f, err := os.CreateTemp(dir, trashPrefix)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, n))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
 // isFull reports whether err says that there is no room on the disk, or none for this user.

@@ -3,8 +3,10 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,8 +53,19 @@ func (f *faulty) fault(s step, _ string) error {
 	return f.err
 }
 
-// openIn returns what this process has open below dir.
+// openIn returns what this process has open below dir, but for what garbage collection closes.
 func openIn(t *testing.T, dir string) (open []string) {
+	t.Helper()
+	for range 50 {
+		if open = openNow(t, dir); open == nil {
+			return nil
+		}
+		runtime.GC()
+	}
+	return open
+}
+
+func openNow(t *testing.T, dir string) (open []string) {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -80,7 +93,7 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 		errnos, most = append(errnos, syscall.ENOSPC, syscall.EIO, syscall.EROFS), 3
 	}
 	for _, s := range []step{
-		stepSpace, stepCreate, stepOpen, stepReserve, stepSync, stepSyncDir, stepWrite, stepFlush, stepClose, stepSeal, stepRename, stepRemove,
+		stepSpace, stepCreate, stepOpen, stepReserve, stepSync, stepSyncDir, stepWrite, stepStore, stepFlush, stepClose, stepSeal, stepRename, stepRemove,
 	} {
 		for _, errno := range errnos {
 			t.Run(fmt.Sprintf("%s %d", s, int(errno)), func(t *testing.T) {
@@ -227,4 +240,71 @@ func TestASegmentThatCannotBeOpenedIsNotDamaged(t *testing.T) {
 	if v := metricValue(t, reg, "penstock_buffer_damaged_segments_total"); v != 0 {
 		t.Errorf("%v segments are damaged", v)
 	}
+}
+
+// What the disk did not take does not count: what is written next takes its place, whatever parts
+// of it are there. So it is found by a start after a kill at any moment.
+func TestWhatTheDiskRefusedIsWrittenOver(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(runtest.Seed(t), 1))
+	f, dir := &faulty{}, filepath.Join(t.TempDir(), "b")
+	opt := small(t)
+	opt.disk, opt.retry = f.disk(), time.Millisecond
+	b := open(t, dir, opt)
+	cursor(t, b, "out").Close()
+	n, kills := 0, 4
+	if runtest.Long() {
+		kills = 20
+	}
+	for kill := range kills {
+		var acked sync.WaitGroup
+		for range 1 + rng.IntN(12) {
+			f.arm(stepStore, syscall.EDQUOT, rng.IntN(3), rng.IntN(4))
+			for range 1 + rng.IntN(6) {
+				size := 1 + rng.IntN(40)
+				acked.Add(1)
+				if err := b.Append(t.Context(), "in", batchOf(n, size, rng.IntN(3000)), nil, func(err error) {
+					if err != nil {
+						t.Errorf("an append was refused: %v", err)
+					}
+					acked.Done()
+				}); err != nil {
+					t.Fatal(err)
+				}
+				n += size
+			}
+			if rng.IntN(2) == 0 {
+				acked.Wait()
+			}
+		}
+		acked.Wait()
+		if kill%2 == 0 { // while something is refused
+			f.arm(stepStore, syscall.EDQUOT, 0, -1)
+			if err := b.Append(t.Context(), "in", batchOf(n, 20, 500), nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			runtest.Until(t, "it is refused", func() bool { return f.hits.Load() > 0 })
+		}
+		var left string
+		runtest.Until(t, "it is copied", func() bool { // segments come and go
+			left = filepath.Join(t.TempDir(), "left")
+			return os.CopyFS(left, os.DirFS(dir)) == nil
+		})
+		f.arm("", nil, 0, 0)
+		if kill%2 == 0 {
+			n += 20
+		}
+		after, reg, got := readAll(t, left)
+		if len(got) != n && (kill%2 != 0 || len(got) != n-20) {
+			t.Fatalf("%d records after a kill, want %d", len(got), n)
+		}
+		wantRun(t, got, 0, len(got))
+		if v := metricValue(t, reg, "penstock_buffer_damaged_segments_total"); v != 0 {
+			t.Fatalf("%v damaged segments", v)
+		}
+		if err := after.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantRun(t, readTo(t, cursor(t, b, "out"), int64(n)), 0, n)
 }

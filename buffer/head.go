@@ -25,6 +25,14 @@ const (
 
 	walStep = 1 << 20
 
+	// vlogSpare is what a value log may be longer than a segment: by its last groups, and by what
+	// Badger has written and the disk did not take.
+	vlogSpare = 16 << 20
+
+	// forgetBytes and forgetGroups are how much of its memory a head keeps that was stored.
+	forgetBytes  = 1 << 20
+	forgetGroups = 1 << 10
+
 	// stateReserve is disk that only changes of state may use: cursors must move while the disk is
 	// full.
 	stateReserve = 256 << 10
@@ -32,13 +40,11 @@ const (
 	// headFootprint is the disk that Badger's own files of a segment may take.
 	headFootprint = 3 << 20
 
-	// closeHeadroom is the free disk at which a segment's database is closed, or a quarter of a
-	// small file system. Closing writes a table through a memory map that nobody can allocate
-	// ahead, so what other processes may take in those milliseconds must still be there after.
-	closeHeadroom = 64 << 20
-
 	// openDescriptors are what opening a segment takes, and some to spare.
 	openDescriptors = 16
+
+	// openRoom is what Badger writes through its maps meanwhile, and much to spare.
+	openRoom = 256 << 10
 
 	// maxRetiring bounds the databases that wait for that.
 	maxRetiring = 8
@@ -54,20 +60,27 @@ var (
 
 // head is the Badger database of a segment that is being written. One goroutine uses it.
 //
-// Badger writes through memory maps of sparse files, and where the disk is full such a write is not
-// an error but a SIGBUS. So every byte is allocated before it is touched.
+// Badger writes through memory maps of its files, and where the disk does not take such a write it
+// is not an error but a SIGBUS. So it writes to memory in the place of the maps, and write stores
+// what it wrote. Where that cannot be had every byte is allocated before it is touched, which is
+// not enough with a quota or copy-on-write.
 type head struct {
 	dir       string
 	disk      disk
 	db        *badger.DB
 	vlog, wal *os.File
-	mapped    mapping // of the value log
+	memory    shadow // in the place of the value log's map
+	walMemory shadow // what is written there nobody needs
+
+	at, kept int64 // where Badger writes next in the value log's map, and what memory holds since
+	limit    int64 // of at
 
 	written, reserved       int64 // of the value log
-	synced                  int64
+	smeared                 int64 // what writes that failed may have left behind written ends here
 	walWritten, walReserved int64
-	groups                  int
-	cannotReserve           bool // the file system does not allocate ahead: only the floor protects
+	groups, keptGroups      int
+	released                bool
+	cannotReserve           bool // the file system does not allocate ahead
 }
 
 func badgerOptions(dir string, segmentSize int64, logger badger.Logger) badger.Options {
@@ -87,7 +100,7 @@ func badgerOptions(dir string, segmentSize int64, logger badger.Logger) badger.O
 	// shorter and must not.
 	opt.ValueThreshold = 48
 	// never reached: Badger must not begin a second file
-	opt.ValueLogFileSize = segmentSize + 16<<20
+	opt.ValueLogFileSize = segmentSize + vlogSpare
 	return opt
 }
 
@@ -98,14 +111,20 @@ func openHead(d disk, dir string, segmentSize, reserve int64, logger badger.Logg
 	if err == nil {
 		err = needDescriptors(filepath.Dir(dir), openDescriptors)
 	}
+	if err == nil {
+		err = needRoom(filepath.Dir(dir), openRoom)
+	}
 	var db *badger.DB
 	if err == nil {
-		db, err = openBadger(badgerOptions(dir, segmentSize, logger))
+		db, err = openBadger(badgerOptions(dir, segmentSize, headLog{logger}))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create database: %w", err), os.RemoveAll(dir))
 	}
-	h := &head{dir: dir, disk: d, db: db, written: vlogHeaderSize}
+	h := &head{
+		dir: dir, disk: d, db: db, written: vlogHeaderSize,
+		at: vlogHeaderSize, kept: vlogHeaderSize, limit: segmentSize + vlogSpare,
+	}
 	if err := h.setUp(reserve); err != nil {
 		return nil, errors.Join(err, h.discard())
 	}
@@ -117,8 +136,12 @@ func (h *head) setUp(reserve int64) (err error) {
 	if h.vlog, err = h.disk.open(filepath.Join(h.dir, vlogName)); err != nil {
 		return err
 	}
-	h.mapped = findMapping(h.vlog)
+	h.memory = takeMap(h.vlog)
 	if h.wal, err = h.disk.open(filepath.Join(h.dir, walName)); err != nil {
+		return err
+	}
+	h.walMemory = takeMap(h.wal)
+	if err := h.disk.create(filepath.Join(h.dir, tableName)); err != nil {
 		return err
 	}
 	if err := h.reserveTo(reserve, 1); err != nil {
@@ -145,30 +168,24 @@ func openBadger(opt badger.Options) (db *badger.DB, err error) {
 // reserveTo allocates the value log as far as offset to, and the write-ahead log for that many
 // groups more.
 func (h *head) reserveTo(to int64, groups int) error {
+	if h.at+to-h.written > h.limit {
+		return fmt.Errorf("%w: too much was refused since the disk is full", errNoSpace)
+	}
 	if h.cannotReserve {
 		return nil
 	}
 	if to > h.reserved {
-		from := h.reserved
 		if err := h.allocate(h.vlog, &h.reserved, to); err != nil {
 			return err
 		}
-		h.populate(from, to)
+	}
+	if !h.walMemory.missing() {
+		return nil
 	}
 	if need := h.walWritten + int64(groups)*walGroupSize + 4096; need > h.walReserved {
 		return h.allocate(h.wal, &h.walReserved, need+walStep)
 	}
 	return nil
-}
-
-// populate has the page cache hold what was allocated, as single pages: through a map, a write
-// makes all of a large folio dirty, and each sync would write what is in it once more. Nothing is
-// read, since nothing was written there.
-func (h *head) populate(from, to int64) {
-	const step = 128 << 10 // the least that kernels take at a time
-	for off := from; off < to; off += step {
-		readAhead(h.vlog, off, min(step, to-off))
-	}
 }
 
 func (h *head) allocate(f *os.File, reserved *int64, to int64) error {
@@ -188,14 +205,20 @@ func (h *head) allocate(f *os.File, reserved *int64, to int64) error {
 
 // write stores the groups, whose space is reserved. Each is a transaction of its own, since Badger
 // writes those of one transaction in any order; a group is whole in itself, and later ones do not
-// count when one before did not survive.
+// count when one before did not survive. Errors that wrap errNoSpace leave everything as it was.
 func (h *head) write(groups [][]byte) error {
+	from := h.at
 	for _, g := range groups {
 		if err := h.writeGroup(g); err != nil {
 			return err
 		}
 	}
-	return nil
+	err := h.store(from)
+	h.forget()
+	if isFull(err) {
+		return fmt.Errorf("%w: %w", errNoSpace, err)
+	}
+	return err
 }
 
 func (h *head) writeGroup(g []byte) error {
@@ -211,33 +234,74 @@ func (h *head) writeGroup(g []byte) error {
 	if err := txn.Commit(); err != nil {
 		return fmt.Errorf("commit group: %w", err)
 	}
-	h.written += vlogEntrySize(int64(len(g)))
+	h.at += vlogEntrySize(int64(len(g)))
 	h.walWritten += walGroupSize
 	h.groups++
 	return nil
+}
+
+// store brings what Badger has written since from into the file. What could not be stored does not
+// count: the next write takes its place.
+func (h *head) store(from int64) error {
+	n := h.at - from
+	if !h.memory.missing() {
+		size := n
+		if end := h.written + n; h.smeared > end {
+			size += min(h.smeared-end, vlogPeekSize) // zeros, so that the log ends there
+		}
+		if err := h.disk.store(h.vlog, h.memory, from, size, h.written); err != nil {
+			h.smeared = max(h.smeared, h.written+n)
+			return err
+		}
+	}
+	if h.written == vlogHeaderSize && !h.walMemory.missing() {
+		// tells that something was written, should the value log not read back (wasUsed)
+		if _, err := h.wal.WriteAt([]byte{1}, vlogHeaderSize); err != nil {
+			return err
+		}
+	}
+	h.written += n
+	return nil
+}
+
+// forget gives the memory of what was stored back, once it is worth the call.
+func (h *head) forget() {
+	if h.at-h.kept < forgetBytes && h.groups-h.keptGroups < forgetGroups {
+		return
+	}
+	h.memory.forget(h.kept, h.at)
+	h.kept = h.at
+	h.walMemory.forget(0, 2*memTableSize)
+	h.keptGroups = h.groups
 }
 
 // sync makes what was written durable. The value log is all that recovery reads, so it is all that
 // is synced. That is one wait for the disk where Badger's SyncWrites takes two, and Badger logs a
 // failed sync of the value log but reports success.
 func (h *head) sync() error {
-	to := h.written
-	h.mapped.drop(h.synced, to)
-	err := h.disk.sync(h.vlog)
-	if err == nil {
-		h.synced = to
-	}
-	return err
+	return h.disk.sync(h.vlog)
 }
 
 // full reports whether size more bytes belong into the next segment.
 func (h *head) full(size, segmentSize int64, groups int) bool {
-	return h.groups > 1 && (h.written+size > segmentSize || h.groups+groups > maxGroups)
+	return h.groups > 1 && (h.written+size > segmentSize || h.groups+groups > maxGroups ||
+		h.at-h.written > vlogSpare/2)
 }
 
-// close flushes and closes the database; what was reserved and not used goes back to the disk.
+// close closes the database; what was reserved and not used goes back to the disk, and what was
+// written is durable.
 func (h *head) close() error {
-	return errors.Join(h.closeDatabase(), h.closeFiles())
+	err := h.closeDatabase()
+	if err == nil && !h.memory.missing() && !h.released {
+		// Badger has synced memory, and knows nothing of what was refused.
+		if err = h.vlog.Truncate(h.written); err == nil {
+			err = h.disk.sync(h.vlog)
+		}
+	}
+	if err == nil && h.groups > 0 && !h.walMemory.missing() {
+		err = h.wal.Truncate(vlogHeaderSize + 1)
+	}
+	return errors.Join(err, h.closeFiles())
 }
 
 // closePatience is how long a database may take to be closed. It takes milliseconds.
@@ -245,17 +309,19 @@ const closePatience = 10 * time.Second
 
 var errStuck = errors.New("the database could not be closed: its disk takes nothing")
 
-// closeDatabase closes the database. Where the disk takes nothing, because it is broken or
-// read-only, Badger tries for ever to flush what it has in memory. Nothing depends on that: the
-// value log is all that recovery reads. So after a while the database is left to itself, which it
-// may be until the process ends.
+// closeDatabase closes the database. Where the disk takes nothing it is left to itself after a
+// while, which it may be until the process ends: the value log is all that recovery reads.
 func (h *head) closeDatabase() error {
-	closed := make(chan error, 1)
-	go func() { closed <- errors.Join(h.disk.try(stepFlush, h.dir), h.db.Close()) }()
+	closed, db := make(chan error, 1), h.db
+	h.db = nil // it holds memory, and the write-ahead log's descriptor
+	go func() { closed <- errors.Join(h.disk.try(stepFlush, h.dir), db.Close()) }()
 	timer := time.NewTimer(cmp.Or(h.disk.patience, closePatience))
 	defer timer.Stop()
 	select {
 	case err := <-closed:
+		if h.groups > 0 {
+			h.walMemory.unmap() // headLog leaves it
+		}
 		return err
 	case <-timer.C:
 		return errStuck
@@ -272,7 +338,10 @@ func (h *head) closeFiles() (err error) {
 }
 
 // release gives the disk of the value log back, which nobody reads from here on.
-func (h *head) release() { _ = h.vlog.Truncate(vlogHeaderSize) }
+func (h *head) release() {
+	h.released = true
+	_ = h.vlog.Truncate(vlogHeaderSize)
+}
 
 // discard closes the segment and deletes it.
 func (h *head) discard() error {

@@ -238,8 +238,8 @@ func (f *found) wasUsed() bool {
 			return true
 		}
 	}
-	tables, _ := filepath.Glob(filepath.Join(f.dir, "*.sst"))
-	return len(tables) > 0
+	table, err := os.Stat(filepath.Join(f.dir, tableName)) // of a release that wrote it
+	return err == nil && table.Size() > 0
 }
 
 // replay brings st up to this segment's end and returns the number of the last group. full reports

@@ -22,48 +22,52 @@ func (c *chain) abandon(h *head) {
 }
 
 // retire closes the database of a segment that is no longer written. It waits until there is room
-// for that.
+// for what is to be said of it.
 func (c *chain) retire(s *segment, h *head) {
 	defer close(s.closed)
-	for released := false; ; {
+	var err error
+	for closed, released := false, false; ; {
 		gone := s.removed.Load() && !s.damaged.Load()
 		if gone && !released {
 			h.release()
 			released = true
 		}
-		if !c.dir.roomToClose() {
-			select {
-			case <-c.quit:
-				return // stays as after a kill, which loses nothing
-			case <-time.After(pollSpace):
+		if !closed && needDescriptors(c.dir.path, openDescriptors) == nil {
+			closed = true
+			if err = h.close(); err != nil {
+				break
 			}
-			continue
 		}
-		var err error
-		if gone {
-			err = h.discard()
-		} else {
-			err = c.closeSegment(s, h)
+		if closed {
+			if gone {
+				err = c.dir.disk.removeAll(h.dir)
+			} else {
+				err = c.seal(s, h)
+			}
+			if !isFull(err) {
+				break
+			}
 		}
-		if err != nil {
-			c.dir.log.Warn(
-				"buffer: segment did not close cleanly; it will be read as after a crash",
-				"error", err, "segment", h.dir, "do", adviceFor(err),
-			)
+		select {
+		case <-c.quit:
+			return // stays as after a kill, which loses nothing
+		case <-time.After(pollSpace):
 		}
-		c.mu.Lock()
-		s.live = nil
-		c.retiring--
-		c.mu.Unlock()
-		return
 	}
+	if err != nil {
+		c.dir.log.Warn(
+			"buffer: segment did not close cleanly; it will be read as after a crash", "error", err,
+			"segment", h.dir, "do", adviceFor(err),
+		)
+	}
+	c.mu.Lock()
+	s.live = nil
+	c.retiring--
+	c.mu.Unlock()
 }
 
-// closeSegment closes the database, seals the directory and gives it its lasting name.
-func (c *chain) closeSegment(s *segment, h *head) error {
-	if err := h.close(); err != nil {
-		return err
-	}
+// seal says in the directory of a closed segment what is in it, and gives it its lasting name.
+func (c *chain) seal(s *segment, h *head) error {
 	c.mu.Lock()
 	copied := segment{first: s.first, end: s.end, records: s.records, appended: s.appended}
 	c.mu.Unlock()

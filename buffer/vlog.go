@@ -24,6 +24,9 @@ const (
 	vlogHeaderSize = 20
 	vlogKeySize    = 16 + 8
 	vlogCRCSize    = 4
+
+	// vlogPeekSize is what is looked at to tell whether there is an entry.
+	vlogPeekSize = 2 + 3*binary.MaxVarintLen64 + vlogKeySize + groupHeaderSize
 )
 
 // vlogEntrySize is the size of the entry that holds a value of n bytes.
@@ -43,7 +46,7 @@ var errVlogEnd = errors.New("end of value log")
 
 // readEntryAt parses the entry that begins at off, and returns it and where the next one begins.
 func readEntryAt(f io.ReaderAt, off int64) (e entry, next int64, err error) {
-	var buf [2 + 3*binary.MaxVarintLen64 + vlogKeySize + groupHeaderSize]byte
+	var buf [vlogPeekSize]byte
 	n, err := f.ReadAt(buf[:], off)
 	if err != nil && err != io.EOF {
 		return e, 0, fmt.Errorf("%w: %w", ErrCorrupt, err)
