@@ -208,6 +208,25 @@ func TestWatchGoesOn(t *testing.T) {
 	}
 }
 
+// What has changed while the server was away is listed as soon as it is back, however long the next
+// attempt would be waited for.
+func TestExpiredWatchListsAtOnce(t *testing.T) {
+	r := newRig(t, nil)
+	r.w.client.watchFor = time.Second
+	r.server.Put(pod(1, "a"))
+	if err := r.w.follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.server.Expire()
+	r.server.Put(pod(2, "b"))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.w.follow(ctx) }()
+	r.label("uid-2", "b")
+	cancel()
+	<-ended
+}
+
 // Bookmarks keep a quiet watch from expiring.
 func TestBookmarksAreFollowed(t *testing.T) {
 	r := newRig(t, nil)

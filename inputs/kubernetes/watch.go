@@ -31,6 +31,7 @@ type Watcher struct {
 	version string // that the watch goes on from; "" after it has expired
 	known   bool   // version is that of what is in the table
 	failing bool
+	since   time.Time // when the watch was answered; zero while none is
 }
 
 // New returns a watcher that has asked nothing yet. tell is called from Run when the API server
@@ -73,15 +74,18 @@ func (w *Watcher) Run(ctx context.Context) {
 	defer w.connected.Set(0)
 	backoff := fault.Backoff{Min: w.retry, Max: 60 * w.retry}
 	for ctx.Err() == nil {
-		begun := w.now()
+		w.since = time.Time{}
 		err := w.follow(ctx)
 		if ctx.Err() != nil {
 			return
 		}
+		lasted := !w.since.IsZero() && w.now().Sub(w.since) > 2*w.retry
+		if lasted {
+			backoff.Failures = 0
+		}
 		if err != nil {
 			w.failed(err)
-		} else if w.now().Sub(begun) > 2*w.retry {
-			backoff = fault.Backoff{Min: w.retry, Max: 60 * w.retry}
+		} else if lasted {
 			continue
 		}
 		if backoff.Wait(ctx) != nil {
@@ -92,6 +96,7 @@ func (w *Watcher) Run(ctx context.Context) {
 
 // follow lists the pods if need be, and watches them until the watch ends.
 func (w *Watcher) follow(ctx context.Context) error {
+	resumed := w.known
 	if !w.known {
 		uids := map[string]bool{}
 		version, err := w.client.list(ctx, w.version, func(o *object) {
@@ -124,7 +129,10 @@ func (w *Watcher) follow(ctx context.Context) error {
 		if expired(err) {
 			w.version = ""
 			w.errors.WithLabelValues("expired").Inc()
-			return nil // which happens: what is there now is listed
+			if resumed { // which happens, as after a restart of the server: pods wait to be listed
+				return w.follow(ctx)
+			}
+			return nil
 		}
 	}
 	return err
@@ -132,6 +140,7 @@ func (w *Watcher) follow(ctx context.Context) error {
 
 // works notes that the API server answers.
 func (w *Watcher) works() {
+	w.since = w.now()
 	w.connected.Set(1)
 	if w.failing {
 		w.failing = false
