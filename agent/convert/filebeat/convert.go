@@ -36,13 +36,6 @@ func Convert(paths []string) (*draft.Draft, error) {
 	return c.D, nil
 }
 
-// parsing passes what a filter does anyway, and has no setting for.
-func parsing(json *kit.Node) {
-	for _, name := range []string{"overwrite_keys", "add_error_key", "expand_keys"} {
-		json.Take(name)
-	}
-}
-
 type converter struct {
 	*kit.Conv
 	p      *kit.Pipeline
@@ -88,11 +81,10 @@ func (c *converter) root(root *kit.Node) {
 		if n == nil {
 			continue
 		}
-		if e := n.Find("enabled"); e != nil && e.Value == "false" {
+		if e := n.Take("enabled"); e != nil && e.Value == "false" {
 			c.Left(c.Agent, n, "it is not enabled")
 			continue
 		}
-		n.Text("enabled")
 		if b := c.output(kind, n); b != nil {
 			c.p.Send("", b)
 			c.Rest(b, n, harmless)
@@ -108,10 +100,12 @@ func (c *converter) root(root *kit.Node) {
 		c.Carry(level)
 	}
 	if root.On("http.enabled") {
-		c.Agent.In("admin").Set("listen", draft.Text("127.0.0.1:5066"))
+		port := root.Text("http.port")
+		if port == "" {
+			port = "5066"
+		}
+		c.Agent.In("admin").Set("listen", kit.Text("127.0.0.1:"+port))
 		c.D.Changed(c.Agent.In("admin"), root.Find("http.enabled").At, "http.enabled", "the status page and /metrics")
-		root.Text("http.host")
-		root.Text("http.port")
 	}
 	c.Rest(c.Agent, root, harmless)
 	c.p.Finish()
@@ -157,6 +151,12 @@ var harmless = map[string]string{
 	"setup.kibana.host":                      "dashboards are set up by others",
 	"pretty":                                 "records stand on a line each",
 	"symlinks":                               "symbolic links are followed",
+	"http.host":                              "the status page is on loopback: see agent.admin.listen",
+	"overwrite_keys":                         "what is parsed takes the place of fields of its names",
+	"add_error_key":                          "what cannot be parsed passes as it is: see on_failure",
+	"expand_keys":                            "names with dots stay as they are",
+	"key_passphrase":                         "the file of a key is read without a passphrase",
+	"container.format":                       "the formats of cri and docker are told apart",
 	"prospector.scanner.symlinks":            "symbolic links are followed",
 	"filebeat.registry.path":                 "positions are kept below data_dir",
 	"path.data":                              "see agent.data_dir",
@@ -183,11 +183,10 @@ func (c *converter) nameOf(n *kit.Node, i int) string {
 
 func (c *converter) input(n *kit.Node, i int) {
 	name := c.nameOf(n, i)
-	if e := n.Find("enabled"); e != nil && e.Value == "false" {
+	if e := n.Take("enabled"); e != nil && e.Value == "false" {
 		c.Left(c.Agent, n, "it is not enabled")
 		return
 	}
-	n.Text("enabled")
 	typ := n.Text("type")
 	var b *draft.Block
 	add := func(kind string) { b = c.Add("input", kind, name, n) }
@@ -270,22 +269,19 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 	}
 	format := ""
 	into := ""
+	stream := n.Take("stream")
 	if json := n.Find("json"); json != nil {
 		format = "json"
 		if !json.On("keys_under_root") {
 			into = "json"
 		}
-		parsing(json)
 	}
 	for _, p := range n.List("parsers") {
 		if x := p.Find("ndjson"); x != nil {
 			format, into = "json", x.Text("target")
-			parsing(x)
 		}
 		if x := p.Find("container"); x != nil {
-			typ = "container"
-			x.Take("stream")
-			x.Take("format")
+			typ, stream = "container", x.Take("stream")
 		}
 	}
 	if typ == "container" || typ == "docker" {
@@ -293,10 +289,10 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 		b.Set("formats", draft.Texts("cri", "docker"))
 		b.Set("time", draft.Bool(true))
 		c.D.Changed(b, n.At, n.Name, "fields are called as penstock calls them: see penstock help filter.parse")
-		if x := n.Take("stream"); x != nil && x.Value != "all" {
+		if stream != nil && stream.Value != "all" {
 			c.p.Filter("where", name, cond).
-				Set("condition", draft.Text("field.stream == "+kit.Quote(x.Value)))
-			c.Carry(x)
+				Set("condition", draft.Text("field.stream == "+kit.Quote(stream.Value)))
+			c.Carry(stream)
 		}
 		if format == "" {
 			return
@@ -435,7 +431,9 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 func (c *converter) multiline(b *draft.Block, m *kit.Node) {
 	in := b.In("multiline")
 	pattern, negate, match := m.Text("pattern"), m.On("negate"), m.Text("match")
-	m.Text("type")
+	if typ := m.Take("type"); typ != nil && typ.Value != "pattern" {
+		c.Lost(in, typ, "patterns tell what belongs together: write start, continue or end")
+	}
 	if _, err := regexp.Compile(pattern); err != nil {
 		pattern = "^[^ \t]"
 		c.D.Lost(in, m.At, m.Name+".pattern", "RE2 has it not: "+err.Error())
@@ -501,10 +499,9 @@ func (c *converter) format(b *draft.Block, at *kit.Node, value string) []draft.P
 // protected carries over how an input that listens is protected. What asked for a certificate or a
 // password does not stand open unsaid.
 func (c *converter) protected(b *draft.Block, n *kit.Node) {
-	if user := n.Take("username"); user != nil && b.Get("listen") != "" {
-		n.On("basic_auth")
+	if user := n.Find("username"); user != nil && b.Get("listen") != "" && n.On("basic_auth") {
 		c.Set(b.Add("auth").Add("user", user.Value), "password", n, "password")
-		c.Carry(user)
+		c.Carry(n.Take("username"))
 	}
 	ssl := n.Find("ssl")
 	if ssl == nil || b.Get("listen") == "" || ssl.Text("enabled") == "false" {

@@ -165,6 +165,10 @@ func (c *converter) ssl(b *draft.Block, n *kit.Node) {
 	if s == nil {
 		return
 	}
+	if s.Text("enabled") == "false" {
+		c.Left(b, s, "it is not enabled")
+		return
+	}
 	t := b.In("tls")
 	if ca := s.Texts("certificate_authorities"); ca != nil {
 		t.Set("ca_file", kit.Text(ca[0]))
@@ -178,8 +182,6 @@ func (c *converter) ssl(b *draft.Block, n *kit.Node) {
 	if s.Text("verification_mode") == "none" {
 		t.Set("insecure_skip_verify", draft.Bool(true))
 	}
-	s.Text("enabled")
-	s.Text("key_passphrase")
 }
 
 // messageAlone reports whether a format is that of lines that stay as they are.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 func (c *converter) processors(list *kit.Node, cond string) {
@@ -133,8 +134,18 @@ func (c *converter) processor(x *kit.Node, cond string) {
 	case "timestamp":
 		b := add("time")
 		b.Set("field", draft.Text(x.Text("field")))
-		if layouts := x.Find("layouts"); layouts != nil {
-			c.Changed(b, layouts, "they are tried as auto does; write formats for others")
+		var formats []string
+		for _, layout := range x.List("layouts") {
+			format, err := timepattern.ReadGo(layout.Value)
+			if err != nil {
+				c.Left(b, layout, err.Error())
+				continue
+			}
+			formats = append(formats, format)
+			c.Carry(layout)
+		}
+		if formats != nil {
+			b.Set("formats", draft.Texts(formats...))
 		}
 		c.Set(b, "zone", x, "timezone")
 	case "convert":

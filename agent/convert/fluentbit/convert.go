@@ -191,6 +191,16 @@ var harmless = map[string]string{
 	"upload_timeout":                "see roll.age",
 	"use_put_object":                "see part_size",
 	"store_dir":                     "the spool lies below data_dir",
+	"http_listen":                   "the status page is on loopback: see agent.admin.listen",
+	"http_port":                     "see agent.admin.listen",
+	"tls.verify":                    "see client_ca_file of inputs, insecure_skip_verify of outputs",
+	"mkdir":                         "directories are made",
+	"buffer":                        "what is held has bounds, and lies on disk",
+	"emitter_name":                  "what is held has bounds, and lies on disk",
+	"emitter_storage.type":          "what is held has bounds, and lies on disk",
+	"emitter_mem_buf_limit":         "what is held has bounds, and lies on disk",
+	"dynamic_topic":                 "a template of topic may make any name",
+	"timestamp_format":              "the time is that of the Kafka record",
 }
 
 func (c *converter) rest(b *draft.Block, s *section) {
@@ -243,7 +253,6 @@ func (c *converter) service(s *section) {
 			c.agent.In("admin"), p.at, shown(p),
 			"the status page and /metrics, on loopback unless written otherwise",
 		)
-		s.get("http_listen")
 	}
 	c.duration(c.agent, "shutdown_timeout", s, time.Second, "grace")
 	c.rest(c.agent, s)
@@ -480,7 +489,6 @@ func (c *converter) tls(b *draft.Block, s *section) {
 		return
 	}
 	c.set(t, "client_ca_file", s, "tls.ca_file")
-	s.get("tls.verify")
 }
 
 // logField makes {"log": line} of lines, as fluent-bit does.

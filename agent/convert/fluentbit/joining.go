@@ -43,11 +43,6 @@ func (c *converter) joinRecords(s *section, m flow.Match, label string) bool {
 	if c.duration(b, "timeout", s, time.Millisecond, "flush_ms"); b.Get("timeout") == "" {
 		b.Set("timeout", draft.Duration(2*time.Second))
 	}
-	for _, key := range []string{"buffer", "emitter_name", "emitter_storage.type", "emitter_mem_buf_limit"} {
-		if p := s.get(key); p != nil {
-			c.carry(p) // what is held has bounds here, and lies on disk
-		}
-	}
 	return true
 }
 

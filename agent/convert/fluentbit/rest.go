@@ -63,8 +63,6 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 				)
 			}
 		}
-		s.get("preserve_key")
-		s.get("reserve_data")
 	case "nest":
 		c.nest(s, m, label)
 	case "kubernetes":
@@ -309,7 +307,9 @@ func (c *converter) output(s *section) {
 			b.Set("tag_field", draft.Text(tag))
 			c.carry(p)
 		}
-		s.get("type")
+		if p := s.get("type"); p != nil {
+			c.d.Left(b, p.at, shown(p), "Elasticsearch has no types any more")
+		}
 		c.tlsClient(b, s)
 	case "http":
 		add("http", "http")
@@ -351,7 +351,9 @@ func (c *converter) output(s *section) {
 	case "stdout":
 		add("stdout", "stdout")
 		b.Set("format", draft.Text("full"))
-		s.get("format")
+		if p := s.get("format"); p != nil {
+			c.d.Changed(b, p.at, shown(p), "lines are JSON, with time and tag")
+		}
 	case "file":
 		add("file", "file")
 		dir, file := s.value("path"), s.value("file")
@@ -372,12 +374,13 @@ func (c *converter) output(s *section) {
 					c.parts(file)...)...),
 		)
 		b.Set("format", draft.Text("ndjson"))
+		at, what := s.at, title+" format"
+		if p := s.get("format"); p != nil {
+			at, what = p.at, shown(p)
+		}
 		c.d.Changed(
-			b, s.at, title+" format",
-			"lines are the JSON of the record, without tag and time before it",
+			b, at, what, "lines are the JSON of the record, without tag and time before it",
 		)
-		s.get("format")
-		s.get("mkdir")
 	case "null":
 		c.d.Carried(s.at, title)
 		return
@@ -414,7 +417,9 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 			b, key.at, shown(key),
 			"records without the field go to the dead letter, not to the first of topics",
 		)
-		s.get("dynamic_topic")
+		if topics != nil {
+			c.d.Left(b, topics.at, shown(topics), "topic_key says where records go")
+		}
 	case topics != nil:
 		first, _, more := strings.Cut(topics.value, ",")
 		b.Set("topic", draft.Join(c.parts(strings.TrimSpace(first))...))
@@ -447,13 +452,15 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 				"the time is that of the Kafka record; for a field write filter \"add_fields\" with ${time}",
 			)
 		}
-		s.get("timestamp_format")
 	case p.value == "raw":
+		at, what := p.at, shown(p)
+		if key := s.get("raw_log_key"); key != nil {
+			at, what = key.at, shown(key)
+		}
 		c.d.Changed(
-			b, p.at, shown(p),
+			b, at, what,
 			"values are the records' JSON: take the field out with filter \"parse\", or leave the parse filter out so that lines stay lines",
 		)
-		s.get("raw_log_key")
 	default:
 		c.d.Changed(b, p.at, shown(p), "values are JSON")
 	}
@@ -526,7 +533,9 @@ func (c *converter) s3(b *draft.Block, s *section) {
 	}
 	b.Set("compression", draft.Text(compression))
 	b.Add("format", "ndjson")
-	s.get("s3_key_format_tag_delimiters")
+	if p := s.get("s3_key_format_tag_delimiters"); p != nil && p.value != "." {
+		c.d.Lost(b, p.at, shown(p), "tags are divided at dots")
+	}
 }
 
 // keyFormat turns $TAG, $TAG[1] and %Y into a template, without the object's name.

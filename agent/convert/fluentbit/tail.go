@@ -42,7 +42,9 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 			b, s.at, s.title()+" tag "+tag,
 			"write path_pattern for tag_regex, and ${group.NAME} in tag",
 		)
-		s.get("tag_regex")
+		if p := s.get("tag_regex"); p != nil {
+			c.d.Lost(b, p.at, shown(p), "write it as path_pattern")
+		}
 	case strings.Contains(tag, "*"):
 		before, after, _ := strings.Cut(tag, "*")
 		b.Set(

@@ -15,7 +15,6 @@ func (c *converter) concat(f *flow.Flow, e *element, m flow.Match, further, name
 		return
 	}
 	e.typ()
-	e.get("@id")
 	b := f.Filter("multiline", name, m, further)
 	if p := e.get("key"); p != nil {
 		b.Set("field", draft.Text(accessor(p.value)))

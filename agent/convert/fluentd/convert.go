@@ -218,7 +218,7 @@ func (c *converter) size(b *draft.Block, attr string, e *element, keys ...string
 // unused tells of the parameters that nobody has asked for.
 func (c *converter) unused(b *draft.Block, e *element) {
 	for _, p := range e.params {
-		if p.used || p.key == "@log_level" || p.key == "log_level" {
+		if p.used {
 			continue
 		}
 		p.used = true
@@ -317,6 +317,22 @@ var harmless = map[string]string{
 	"skip_refresh_on_startup":          "files are looked for in the background",
 	"ignore_repeated_permission_error": "it is told once",
 	"emit_unmatched_lines":             "a line that does not match stays what it is",
+	"@log_level":                       "see agent.log",
+	"log_level":                        "see agent.log",
+	"enable_ruby":                      "no Ruby is evaluated",
+	"timekey":                          ownPace,
+	"timekey_use_utc":                  ownPace,
+	"timekey_zone":                     ownPace,
+	"time_slice_format":                ownPace,
+	"time_slice_wait":                  "a cut waits for nothing; late records go where their own time says",
+	"basename":                         "objects are named by what is in them",
+	"project":                          "a bucket's name is enough",
+	"ssl_version":                      "it is TLS 1.2 or later",
+	"logstash_prefix":                  "it counts with logstash_format alone",
+	"logstash_dateformat":              "it counts with logstash_format alone",
+	"logstash_prefix_separator":        "it counts with logstash_format alone",
+	"type_name":                        "Elasticsearch has no types any more",
+	"suppress_type_name":               "Elasticsearch has no types any more",
 }
 
 // unreached tells of labels that no source and no match leads to.

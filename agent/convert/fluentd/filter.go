@@ -159,10 +159,6 @@ func accessor(key string) string {
 
 func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, name string) {
 	e.typ()
-	e.get("@id")
-	if p := e.get("enable_ruby"); p != nil {
-		c.carry(p)
-	}
 	if p := e.get("auto_typecast"); p != nil {
 		c.carry(p)
 	}
@@ -210,9 +206,7 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 		b.Set("fields", draft.Texts(keep...))
 		c.carry(renew)
 	} else if keepKeys != nil {
-		b := f.Filter("keep_fields", name, m, further)
-		b.Set("fields", draft.Texts(append(slices.Clone(names), list(keepKeys.value)...)...))
-		c.carry(keepKeys)
+		c.d.Left(f.Notes(), keepKeys.at, shown(keepKeys), "it counts with renew_record alone")
 	}
 	if p := e.get("remove_keys"); p != nil {
 		b := f.Filter("remove_fields", name, m, further)
@@ -228,7 +222,6 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 
 func (c *converter) grep(f *flow.Flow, e *element, m flow.Match, further, name string) {
 	e.typ()
-	e.get("@id")
 	add := func(field, attr, re string, at draft.Place) {
 		out, err := flow.RE2(re, false)
 		if err != nil {
@@ -305,7 +298,6 @@ func expressionField(name string) string {
 
 func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further, name string) {
 	e.typ()
-	e.get("@id")
 	field := accessor(e.value("key_name"))
 	spec := e.sub("parse")
 	if spec == nil {
@@ -347,6 +339,5 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 			"what cannot be parsed passes as it is, and is counted; see on_failure",
 		)
 	}
-	e.get("inject_key_prefix")
 	c.unused(b, e)
 }

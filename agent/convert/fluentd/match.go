@@ -295,9 +295,6 @@ func (c *converter) buffer(f *flow.Flow, b *draft.Block, e *element) {
 	} else if b.Find("retry").Empty() {
 		b.RemoveBlock("retry")
 	}
-	for _, k := range []string{"timekey", "timekey_use_utc", "timekey_zone", "time_slice_format", "time_slice_wait"} {
-		s.get(k)
-	}
 	if s != e {
 		c.unused(b, s)
 	}
@@ -330,7 +327,6 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 			c.d.Lost(to, s.at, describe(s), "Ruby is not evaluated; write directory")
 		}
 		to.Set("directory", draft.Join(v...))
-		s.get("basename")
 	case "s3":
 		to = c.d.Add("output", "s3", c.d.Name("output", "s3", b.Label()+"_overflow"))
 		c.s3(to, s)

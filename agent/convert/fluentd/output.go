@@ -302,8 +302,8 @@ func (c *converter) forward(b *draft.Block, e *element) {
 		}
 		c.carry(p)
 	}
-	if p := e.get("keepalive"); p != nil {
-		c.carry(p)
+	if p := e.get("keepalive"); p != nil && !truth(p.value) {
+		c.d.Changed(b, p.at, shown(p), "connections are kept")
 	}
 	if p := e.get("transport"); p != nil && p.value == "tls" {
 		tls := b.In("tls")
@@ -414,8 +414,15 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 			utc = true
 		}
 	}
+	slice := "%Y%m%d%H"
 	if p := e.get("time_slice_format"); p != nil {
-		c.carry(p)
+		format, err := timepattern.Write(p.value)
+		if err != nil {
+			c.d.Lost(b, p.at, shown(p), err.Error()+"; write path")
+		} else {
+			slice = format
+			c.carry(p)
+		}
 		utc = utc || e.get("utc") != nil
 	}
 	if !utc {
@@ -424,7 +431,7 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 		)
 	}
 	if !dated {
-		dirs = append(dirs, draft.Lit("/"), draft.Tmpl(`strftime("%Y%m%d%H")`))
+		dirs = append(dirs, draft.Lit("/"), draft.Tmpl("strftime("+string(draft.Text(slice))+")"))
 	}
 	b.Set("path", draft.Join(trimSlashes(dirs)...))
 	if p := e.get(keyFormat); p != nil {
@@ -528,7 +535,6 @@ func (c *converter) gcs(b *draft.Block, e *element) {
 		c.d.Lost(b, e.at, describe(e), "it names no bucket")
 	}
 	c.set(b, "credentials_file", e, "keyfile", "credentials_json")
-	e.get("project")
 	c.archive(b, e, "object_key_format")
 }
 
@@ -582,7 +588,11 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 			b.Set("index", draft.Text("fluentd"))
 		}
 		b.Set("operation", draft.Text("index"))
-		b.Set("timestamp_field", draft.Text(""))
+		if p := e.get("include_timestamp"); p != nil && truth(p.value) {
+			c.carry(p)
+		} else {
+			b.Set("timestamp_field", draft.Text(""))
+		}
 	}
 	c.set(b, "user", e, "user")
 	c.set(b, "password", e, "password")
@@ -597,15 +607,14 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 			"an id is taken from a header: filter \"set\" { headers = { id = \"field."+p.value+"\" } } and id_header = \"id\"",
 		)
 	}
-	for _, k := range []string{"type_name", "suppress_type_name", "remove_keys", "time_key", "write_operation"} {
+	for _, k := range []string{"remove_keys", "time_key", "write_operation"} {
 		if p := e.get(
 			k,
 		); p != nil && k == "write_operation" &&
 			(p.value == "create" || p.value == "index") {
 			b.Set("operation", draft.Text(p.value))
 			c.carry(p)
-		} else if p != nil && k != "type_name" &&
-			k != "suppress_type_name" {
+		} else if p != nil {
 			c.d.Unknown(b, p.at, p.key, shown(p))
 		}
 	}
@@ -624,9 +633,6 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 		if tls.Empty() {
 			b.RemoveBlock("tls")
 		}
-	}
-	for _, k := range []string{"ssl_version", "logstash_prefix", "include_timestamp"} {
-		e.get(k)
 	}
 }
 

@@ -127,9 +127,11 @@ func (c *converter) parser(
 			b, p.at, shown(p),
 			"fields are called as penstock calls them: see penstock help filter.parse",
 		)
-		spec.get("time_format")
-		spec.get("with_priority")
-		spec.get("message_format")
+		for _, k := range []string{"time_format", "with_priority", "message_format"} {
+			if p := spec.get(k); p != nil {
+				c.d.Left(b, p.at, shown(p), "RFC 3164 and RFC 5424 are told apart, with their times")
+			}
+		}
 		return b
 	case "csv", "tsv":
 		b = add(typ)
@@ -137,7 +139,8 @@ func (c *converter) parser(
 			b.Set("columns", draft.Texts(list(k.value)...))
 			c.carry(k)
 		}
-		if d := spec.get("delimiter"); d != nil && typ == "csv" {
+		if d := spec.get("delimiter"); d != nil && (typ == "csv" || d.value != `"\t"` && d.value != "\t") {
+			b.Set("format", draft.Text("csv"))
 			b.Set("delimiter", draft.Text(d.value))
 			c.carry(d)
 		}

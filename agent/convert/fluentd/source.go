@@ -147,7 +147,6 @@ func (c *converter) input(f *flow.Flow, typ, want string, e *element) *draft.Blo
 }
 
 func (c *converter) done(b *draft.Block, e *element) {
-	e.get("@label")
 	c.d.Carried(e.at, e.title()+" "+e.typ())
 	c.unused(b, e)
 }
@@ -282,8 +281,9 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 	c.duration(b, "rotate_wait", e, "rotate_wait")
 	c.duration(b, "ignore_older", e, "limit_recently_modified")
 	c.size(b, "max_line_size", e, "max_line_size")
-	if e.get("from_encoding") != nil {
-		e.get("encoding")
+	if p := e.get("encoding"); p != nil && e.get("from_encoding") != nil &&
+		!strings.EqualFold(p.value, "utf-8") {
+		c.d.Left(b, p.at, shown(p), "what goes on is UTF-8")
 	}
 	if p := e.get("from_encoding", "encoding"); p != nil {
 		switch enc := strings.ToLower(p.value); enc {

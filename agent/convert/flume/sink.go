@@ -128,9 +128,7 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 		if x := proc.Take("maxpenalty"); x != nil {
 			c.Left(out, x, "see recover_wait")
 		}
-		if x := proc.Take("selector", "backoff", "selector.maxTimeOut"); x != nil {
-			proc.Done()
-		}
+		c.Rest(out, proc, harmless)
 		c.D.Carried(n.At, n.Name)
 		return out
 	}
@@ -180,7 +178,7 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 		}
 		c.Lost(first, x, why)
 	}
-	proc.Done()
+	c.Rest(first, proc, harmless)
 	return first
 }
 
@@ -198,10 +196,7 @@ func (c *converter) servers(name string, members []string, standby map[string]bo
 		if c := n.Text("compression-type"); strings.EqualFold(c, "deflate") {
 			b.Set("compression", draft.Text("gzip"))
 		}
-		for _, x := range []string{"batch-size", "connect-timeout", "request-timeout", "reset-connection-interval", "maxIoWorkers", "compression-level"} {
-			n.Take(x)
-		}
-		n.Text("channel")
+		c.Rest(b, n, harmless)
 	}
 	first := c.a.Find("sinks." + members[0])
 	c.D.Lost(
@@ -237,7 +232,6 @@ func (c *converter) sinkOf(name string, ch *channel) *draft.Block {
 	case "logger", "loggersink":
 		b := c.Add("output", "stdout", name, n)
 		c.D.Changed(b, n.At, n.Name, "lines go to standard output whole, and not to the log")
-		n.Text("maxBytesToLog")
 		return b
 	case "file_roll", "rollingfilesink":
 		return c.fileRoll(n, name)
@@ -257,12 +251,6 @@ func (c *converter) sinkOf(name string, ch *channel) *draft.Block {
 			c.Carry(x)
 		}
 		c.D.Changed(b, n.At, n.Name, "a request holds a batch of lines, not one event")
-		for _, code := range []string{"backoff", "rollback", "incrementMetrics"} {
-			n.Find(code).Done()
-		}
-		for _, key := range []string{"defaultBackoff", "defaultRollback", "defaultIncrementMetrics", "acceptHeader", "connectTimeout", "requestTimeout"} {
-			n.Take(key)
-		}
 		return b
 	case "null", "nullsink":
 		c.D.Carried(n.At, n.Name)
@@ -359,20 +347,15 @@ func (c *converter) kafkaSecurity(b *draft.Block, n *kit.Node, prefix string) {
 		t := b.In("tls")
 		for _, key := range []string{"truststore", "keystore"} {
 			x := n.Take(prefix+"ssl."+key+".location", prefix+"ssl."+key+".path")
-			for _, y := range []string{"password", "type"} {
-				n.Take(prefix + "ssl." + key + "." + y)
-			}
 			if x != nil {
 				c.Lost(t, x, "a Java "+key+": write ca_file, or cert_file and key_file, as PEM")
 			}
 		}
-		n.Take(prefix + "ssl.key.password")
 	}
 	if !strings.HasPrefix(strings.ToUpper(protocol.Value), "SASL") {
 		return
 	}
 	mechanism := n.Text(prefix + "sasl.mechanism")
-	n.Take(prefix + "sasl.kerberos.service.name")
 	config := n.Take(prefix + "sasl.jaas.config")
 	user, password := "", ""
 	if config != nil {
@@ -418,7 +401,6 @@ func (c *converter) fileRoll(n *kit.Node, name string) *draft.Block {
 		n.Name,
 		"files appear whole when they roll, in a directory by topic, which is the tag",
 	)
-	n.Find("sink").Done()
 	return b
 }
 
@@ -449,9 +431,6 @@ func (c *converter) elastic(n *kit.Node, name string) *draft.Block {
 		n.Name,
 		"the HTTP port, 9200, and not the transport's; records are the documents",
 	)
-	for _, key := range []string{"indexType", "clusterName", "ttl", "serializer", "client"} {
-		n.Take(key)
-	}
 	return b
 }
 
@@ -660,8 +639,7 @@ func (c *converter) rolls(b *draft.Block, n *kit.Node) {
 	zero := func(name string) bool {
 		x := n.Find(name)
 		if x != nil && x.Value == "0" {
-			n.Take(name)
-			c.Carry(x)
+			c.Carry(n.Take(name))
 			return true
 		}
 		return x == nil

@@ -44,8 +44,9 @@ func (c *converter) source(name string) {
 			n.Name,
 			"bodies are lines or JSON records, not Flume's list of headers and body; X-Header fields of requests may become headers: see penstock help input.http",
 		)
-		n.Text("handler")
-		n.Find("handler").Done()
+		if x := n.Take("handler"); x != nil && !strings.HasSuffix(x.Value, "JSONHandler") {
+			c.Lost(b, x, "bodies are read by their content type, by no code of one's own")
+		}
 	case "netcat", "netcatsource", "netcatudp", "netcatudpsource":
 		kind := "tcp"
 		if strings.Contains(strings.ToLower(short), "udp") {
@@ -98,11 +99,12 @@ func (c *converter) tls(b *draft.Block, n *kit.Node) {
 	if !n.On("ssl", "enableSSL") {
 		return
 	}
-	for _, name := range []string{"keystore", "keystore-password", "keystore-type", "keystorePassword", "exclude-protocols", "keyManagerType"} {
-		n.Take(name)
+	at, what := n.At, n.Name+".keystore"
+	if x := n.Take("keystore"); x != nil {
+		at, what = x.At, x.Shown()
 	}
 	c.D.Lost(
-		b, n.At, n.Name+".keystore",
+		b, at, what,
 		"a Java keystore: write tls { }, with cert_file and key_file as PEM files: it listens without now",
 	)
 }
@@ -166,7 +168,6 @@ func (c *converter) fileHeaders(b *draft.Block, n *kit.Node) {
 		b.Set("offset_header", draft.Text("byteoffset"))
 		c.Carry(x)
 	}
-	n.Text("fileHeaderKey")
 }
 
 var rest = regexp.MustCompile(`\.[*+]|\\d[*+]?|\\w[*+]?|\[[^\]]*\][*+]`)
@@ -247,9 +248,12 @@ func (c *converter) spooldir(n *kit.Node, add func(string) *draft.Block) {
 	}
 	if n.On("basenameHeader") {
 		c.D.Changed(b, n.At, n.Name+".basenameHeader", "path_header holds the whole path")
-		b.Set("path_header", draft.Text("file"))
+		key := n.Text("basenameHeaderKey")
+		if key == "" {
+			key = "basename"
+		}
+		b.Set("path_header", draft.Text(key))
 	}
-	n.Text("basenameHeaderKey")
 	c.fileHeaders(b, n)
 }
 
@@ -328,8 +332,6 @@ func (c *converter) syslog(n *kit.Node, udp bool, add func(string) *draft.Block)
 		)
 	}
 	c.Size(b, "max_message_size", n, "eventSize")
-	n.Text("portHeader")
-	n.Text("charset.default")
 	c.tls(b, n)
 }
 
@@ -340,7 +342,6 @@ func (c *converter) kafkaSource(n *kit.Node, b *draft.Block) {
 		c.Carry(hosts)
 	} else {
 		c.Brokers(b, n, nil)
-		n.Take("zookeeperConnect")
 	}
 	if !c.Set(b, "group", n, "kafka.consumer.group.id", "groupId") {
 		b.Set("group", draft.Text("flume"))
@@ -348,7 +349,9 @@ func (c *converter) kafkaSource(n *kit.Node, b *draft.Block) {
 	if x := n.Take("kafka.topics.regex"); x != nil {
 		b.Set("topics_regex", draft.Texts("^("+x.Value+")$"))
 		c.Carry(x)
-		n.Take("kafka.topics")
+		if x := n.Take("kafka.topics"); x != nil {
+			c.Left(b, x, "topics_regex says which")
+		}
 	} else {
 		var topics []string
 		for _, name := range []string{"kafka.topics", "topic"} {
@@ -433,7 +436,9 @@ func (c *converter) interceptor(p *kit.Pipeline, x *kit.Node, name, cond string)
 		c.Left(p.Notes, x, "records have their time; paths of archives are made of it")
 	case "host", "hostinterceptor":
 		header(orElse(x.Text("hostHeader"), "host"), "agent")
-		x.Text("useIP")
+		if ip := x.Text("useIP"); ip != "false" {
+			c.D.Changed(p.Notes, x.At, x.Name+".useIP", "it is the host's name, not its address")
+		}
 	case "static", "staticinterceptor":
 		header(orElse(x.Text("key"), "key"), kit.Quote(orElse(x.Text("value"), "value")))
 	case "regex_filter", "regexfilteringinterceptor":
@@ -464,7 +469,6 @@ func (c *converter) interceptor(p *kit.Pipeline, x *kit.Node, name, cond string)
 		b.From(x.At)
 		b.Set("pattern", draft.Text(pattern))
 		b.Set("with", draft.Text(x.Text("replaceString")))
-		x.Text("charset")
 		c.D.Carried(x.At, x.Name)
 	case "regex_extractor", "regexextractorinterceptor":
 		c.Lost(

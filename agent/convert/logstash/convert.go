@@ -9,6 +9,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/javatime"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/inputs/tail"
 )
 
 // Convert reads the files of one pipeline, which count as one, and writes an agent.
@@ -106,32 +107,34 @@ func (c *converter) body(kind string, body []statement, cond string) {
 }
 
 var harmless = map[string]string{
-	"sincedb_path":           "positions are kept below data_dir: see penstock import-positions",
-	"sincedb_write_interval": "positions are stored with what was read",
-	"stat_interval":          "files are watched",
-	"discover_interval":      "see rescan_interval",
-	"ignore_older":           "old files are read, too; see start_at",
-	"close_older":            "see close_inactive",
-	"max_open_files":         "see max_open_files",
-	"id":                     "components have names of their own",
-	"codec":                  "records go out as they are",
-	"acks":                   "a record counts as delivered when all in-sync replicas have it, always",
-	"retries":                "attempts never end",
-	"workers":                "see window.lanes",
-	"manage_template":        "templates are set up by others",
-	"template":               "templates are set up by others",
-	"template_name":          "templates are set up by others",
-	"template_overwrite":     "templates are set up by others",
-	"ilm_enabled":            "life cycles are set up by others",
-	"data_stream":            "see operation and index",
-	"document_type":          "Elasticsearch has no types any more",
-	"consumer_threads":       "a member reads all of its partitions at once",
-	"decorate_events":        "topic, partition and offset are known to templates and archives",
-	"temporary_directory":    "the spool lies below data_dir",
-	"rotation_strategy":      "see roll",
-	"flush_interval":         "outputs read the buffer all the time",
-	"batch_size":             "see batch_max_bytes",
-	"linger_ms":              "see linger",
+	"sincedb_path":            "positions are kept below data_dir: see penstock import-positions",
+	"sincedb_write_interval":  "positions are stored with what was read",
+	"stat_interval":           "files are watched",
+	"discover_interval":       "see rescan_interval",
+	"ignore_older":            "old files are read, too; see start_at",
+	"close_older":             "see close_inactive",
+	"max_open_files":          "see max_open_files",
+	"id":                      "components have names of their own",
+	"codec":                   "records go out as they are",
+	"acks":                    "a record counts as delivered when all in-sync replicas have it, always",
+	"retries":                 "attempts never end",
+	"workers":                 "see window.lanes",
+	"manage_template":         "templates are set up by others",
+	"template":                "templates are set up by others",
+	"template_name":           "templates are set up by others",
+	"template_overwrite":      "templates are set up by others",
+	"ilm_enabled":             "life cycles are set up by others",
+	"data_stream":             "see operation and index",
+	"document_type":           "Elasticsearch has no types any more",
+	"consumer_threads":        "a member reads all of its partitions at once",
+	"decorate_events":         "topic, partition and offset are known to templates and archives",
+	"temporary_directory":     "the spool lies below data_dir",
+	"rotation_strategy":       "see roll",
+	"flush_interval":          "outputs read the buffer all the time",
+	"batch_size":              "see batch_max_bytes",
+	"linger_ms":               "see linger",
+	"ssl_truststore_password": "PEM files have none",
+	"ssl_keystore_password":   "PEM files have none",
 }
 
 func field(name string) string {
@@ -316,7 +319,6 @@ func (c *converter) input(n *kit.Node) {
 		if codec != nil && strings.HasPrefix(codec.Value, "json") {
 			f.Set("formats", draft.List(draft.Text("json"), draft.Text("regex")))
 			f.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
-			c.Carry(codec)
 		} else {
 			f.Set("format", draft.Text("regex"))
 			f.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
@@ -326,8 +328,33 @@ func (c *converter) input(n *kit.Node) {
 		c.p.Filter("add_fields", tag, cond).Set("fields", draft.Map("type", draft.Text(typ)))
 	}
 	c.common(n, tag, cond)
-	codec.Done()
+	if codec != nil {
+		c.inputCodec(b, codec)
+	}
 	c.Rest(b, n, harmless)
+}
+
+// inputCodec tells what becomes of lines that were decoded.
+func (c *converter) inputCodec(b *draft.Block, codec *kit.Node) {
+	switch codec.Value {
+	case "plain", "line", "json", "json_lines":
+		c.Carry(codec)
+	case "multiline":
+		if b.Find("multiline") == nil {
+			c.Lost(b, codec, "write multiline { }, or filter \"multiline\"")
+		}
+	default:
+		c.Lost(b, codec, "write filter \"parse\" for what it decodes")
+	}
+	if x := codec.Take("charset"); x != nil && !strings.EqualFold(x.Value, "utf-8") {
+		if b.Type() == "tail" && tail.KnownEncoding(strings.ToLower(x.Value)) {
+			b.Set("encoding", draft.Text(strings.ToLower(x.Value)))
+			c.Carry(x)
+		} else {
+			c.Left(b, x, "what comes in is UTF-8")
+		}
+	}
+	c.Rest(b, codec, harmless)
 }
 
 func (c *converter) multiline(b *draft.Block, m *kit.Node) {

@@ -48,8 +48,6 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		if s := n.Take("separator"); s != nil {
 			b.Set("delimiter", draft.Text(strings.ReplaceAll(s.Value, `\t`, "\t")))
 		}
-		n.Take("autodetect_column_names")
-		n.Take("skip_header")
 		if conv := n.Find("convert"); conv != nil {
 			c.types(conv, cond)
 		}
@@ -94,8 +92,11 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		}
 		b.Set("fields", draft.Texts(src...))
 		b.Set("into", draft.Text(target))
-		c.D.Changed(b, n.At, n.Name, "the hash is another; see algorithm")
-		n.Take("method")
+		method := n
+		if x := n.Take("method"); x != nil {
+			method = x
+		}
+		c.D.Changed(b, method.At, method.Shown(), "the hash is another; see algorithm")
 	case "uuid":
 		b := add("uuid")
 		if target := field(n.Text("target")); target != "" {
@@ -123,12 +124,14 @@ func (c *converter) filter(n *kit.Node, cond string) {
 	c.failures = append(c.failures, n.Texts("tag_on_failure")...)
 	c.common(n, n.Key, cond)
 	c.Rest(c.p.Notes, n, map[string]string{
-		"skip_on_invalid_json": "what cannot be parsed passes: see on_failure",
-		"lru_cache_size":       "nothing is cached",
-		"break_on_match":       "the first pattern that fits is taken",
-		"named_captures_only":  "named parts become fields",
-		"locale":               "names of months and days are English",
-		"id":                   "components have names of their own",
+		"skip_on_invalid_json":    "what cannot be parsed passes: see on_failure",
+		"lru_cache_size":          "nothing is cached",
+		"break_on_match":          "the first pattern that fits is taken",
+		"named_captures_only":     "named parts become fields",
+		"locale":                  "names of months and days are English",
+		"id":                      "components have names of their own",
+		"autodetect_column_names": "the first line of a file names the columns, or columns does",
+		"skip_header":             "see header",
 	})
 }
 

@@ -20,8 +20,6 @@ func (c *converter) security(b *draft.Block, n *kit.Node) {
 				c.Lost(t, x, "a Java keystore: write ca_file, or cert_file and key_file, as PEM")
 			}
 		}
-		n.Take("ssl_truststore_password")
-		n.Take("ssl_keystore_password")
 	}
 	if strings.HasPrefix(protocol.Value, "SASL") {
 		user, password := kit.JAAS(n.Text("sasl_jaas_config"))
@@ -39,11 +37,6 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 	var b *draft.Block
 	add := func(typ string) { b = c.Add("output", typ, n.Key, n) }
 	codec := n.Take("codec")
-	defer codec.Done()
-	line := ""
-	if codec != nil {
-		line = codec.Text("format")
-	}
 	switch n.Key {
 	case "elasticsearch", "opensearch":
 		add("elasticsearch")
@@ -114,7 +107,7 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 		}
 		c.Set(b, "compression", n, "compression_type")
 		c.Set(b, "client_id", n, "client_id")
-		if codec == nil || codec.Value == "plain" {
+		if codec == nil {
 			c.D.Changed(b, n.At, n.Name+".codec", "values are the events as JSON")
 		}
 		c.security(b, n)
@@ -171,18 +164,22 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 			b.Set("path", kit.Text(path))
 			b.Set("format", draft.Text("ndjson"))
 		}
-		if line != "" {
-			c.D.Changed(b, n.At, n.Name+".codec = line "+line, "lines are the events as JSON")
+		if n.On("gzip") {
+			b.Set("compression", draft.Text("gzip"))
+			if b.Type() == "file" {
+				b.Unset("compression")
+				c.Left(b, n.Find("gzip"), "see rotate.compress")
+			}
 		}
-		n.Text("gzip")
 	case "stdout":
 		add("stdout")
 		b.Set("format", draft.Text("ndjson"))
 	case "http":
 		add("http")
 		b.Set("url", kit.Text(n.Text("url")))
-		if m := strings.ToUpper(n.Text("http_method")); m == "PUT" {
-			b.Set("method", draft.Text("PUT"))
+		if m := n.Take("http_method"); m != nil {
+			b.Set("method", draft.Text(strings.ToUpper(m.Value)))
+			c.Carry(m)
 		}
 		switch f := n.Take("format"); {
 		case f == nil || f.Value == "json":
@@ -206,5 +203,29 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 	default:
 		c.Lost(c.p.Notes, n, "there is no such output; see penstock help for those there are")
 	}
+	if b != nil {
+		c.outputCodec(b, codec)
+	}
 	return b
+}
+
+// outputCodec tells what becomes of events that were not written as JSON.
+func (c *converter) outputCodec(b *draft.Block, codec *kit.Node) {
+	if codec == nil {
+		return
+	}
+	why := "records go out as JSON"
+	switch codec.Value {
+	case "json", "json_lines":
+		c.Carry(codec)
+	case "plain", "line", "rubydebug", "dots":
+		if format := codec.Take("format"); format != nil {
+			c.Changed(b, format, why)
+		} else {
+			c.Changed(b, codec, why)
+		}
+	default:
+		c.Lost(b, codec, why)
+	}
+	c.Rest(b, codec, harmless)
 }

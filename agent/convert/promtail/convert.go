@@ -119,7 +119,7 @@ func (c *converter) job(n *kit.Node, i int) {
 				exclude = append(exclude, p)
 			}
 			if several && len(labels) > 0 {
-				c.D.Changed(b, s.At, s.Name+".labels", "all files of the job have the labels of the first one")
+				c.D.Lost(b, s.At, s.Name+".labels", "all files of the job have the labels of the first one")
 				l.Done()
 				continue
 			}
@@ -166,8 +166,6 @@ func (c *converter) job(n *kit.Node, i int) {
 		take(s.Find("labels"))
 		c.Duration(b, "idle_timeout", s, time.Second, "idle_timeout")
 		c.serverTLS(b, s.Find("tls_config"))
-		s.Text("label_structured_data")
-		s.Text("use_incoming_timestamp")
 	default:
 		c.Lost(c.Agent, n, "penstock finds its files by globs: write an input")
 		return
@@ -206,12 +204,6 @@ func (c *converter) stages(list *kit.Node, in *draft.Block, name, cond string) {
 		}
 	}
 }
-
-var layouts = strings.NewReplacer(
-	"2006", "%Y", "January", "%B", "Jan", "%b", "Monday", "%A", "Mon", "%a", "01", "%m", "02", "%d", "_2", "%e",
-	"15", "%H", "03", "%I", "04", "%M", "05", "%S", ".000000000", ".%f", ".000000", ".%f", ".000", ".%L",
-	"PM", "%p", "-0700", "%z", "Z07:00", "%z", "-07:00", "%z", "MST", "%Z",
-)
 
 func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	add := func(typ string) *draft.Block {
@@ -281,7 +273,7 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 		b.Set("field", draft.Text(x.Text("source")))
 		var formats []string
 		for _, f := range append([]string{x.Text("format")}, x.Texts("fallback_formats")...) {
-			format, err := timeFormat(f)
+			format, err := timepattern.ReadGo(f)
 			if err != nil {
 				c.D.Lost(b, x.At, x.Name+" "+f, err.Error())
 				continue
@@ -378,7 +370,6 @@ func (c *converter) drop(x *kit.Node, name, cond string) {
 			return
 		}
 	}
-	x.Text("drop_counter_reason")
 	if len(tests) == 0 {
 		c.Lost(c.p.Notes, x, "it says nothing that is known")
 		return
@@ -397,8 +388,6 @@ var (
 
 func (c *converter) match(x *kit.Node, in *draft.Block, name, cond string) {
 	e, ok := selected(x.Text("selector"))
-	x.Text("pipeline_name")
-	x.Text("drop_counter_reason")
 	if !ok {
 		c.Lost(c.p.Notes, x, "this selector is not known: write filters with if")
 		return
@@ -456,28 +445,6 @@ func selected(src string) (string, bool) {
 		rest = rest[len(l[0]):]
 	}
 	return kit.And(parts...), len(parts) > 0
-}
-
-// timeFormat returns what penstock calls a format of times.
-func timeFormat(name string) (string, error) {
-	known := map[string]string{
-		"RFC3339": "iso8601", "RFC3339Nano": "iso8601", "RFC1123": "rfc1123", "RFC1123Z": "rfc1123",
-		"Unix": "epoch_s", "UnixMs": "epoch_ms", "UnixUs": "epoch_us", "UnixNs": "epoch_ns",
-	}
-	if format := known[name]; format != "" {
-		return format, nil
-	}
-	if layout := named[name]; layout != "" {
-		name = layout
-	}
-	return timepattern.Read(layouts.Replace(name))
-}
-
-// named are layouts of Go that have a name.
-var named = map[string]string{
-	"ANSIC": time.ANSIC, "UnixDate": time.UnixDate, "RubyDate": time.RubyDate, "RFC822": time.RFC822,
-	"RFC822Z": time.RFC822Z, "RFC850": time.RFC850, "Stamp": time.Stamp,
-	"StampMilli": time.StampMilli, "StampMicro": time.StampMicro, "StampNano": time.StampNano,
 }
 
 // serverTLS carries over the certificate that a server shows, and asks for.

@@ -106,6 +106,9 @@ type legacy struct {
 }
 
 var harmless = map[string]string{
+	"bulkmode":                "requests hold many records",
+	"searchtype":              "Elasticsearch has no types any more",
+	"reopenontruncate":        "files are watched, truncated ones too",
 	"load":                    "inputs and outputs need no modules",
 	"mode":                    "files are watched",
 	"pollinginterval":         "files are watched; see poll_interval",
@@ -215,17 +218,18 @@ func (c *converter) input(n *kit.Node) {
 				ml.Set("timeout", timeout)
 				b.Unset("partial_line_timeout")
 			}
-			if e := n.Take("escapelf"); e == nil || e.Value != "off" {
+			switch e := n.Take("escapelf"); {
+			case e == nil:
 				c.D.Changed(
 					ml, n.At, "the lines of an event", `newlines join them, not \n as text`,
 				)
+			case e.Value != "off":
+				c.Changed(ml, e, `newlines join the lines of an event, not \n as text`)
 			}
 		}
 		if n.On("freshstarttail") {
 			b.Set("start_at", draft.Text("end"))
 		}
-		n.Take("escapelf")
-		n.Take("reopenontruncate")
 	case "imudp", "imtcp", "imptcp", "imrelp":
 		if typ == "imrelp" {
 			c.Lost(c.Agent, n, "penstock does not speak RELP: have it sent by syslog over TCP")
@@ -282,7 +286,7 @@ func (c *converter) body(body []statement, cond string) {
 				c.action(s.node, cond)
 			case "template":
 				for _, name := range []string{"name", "type", "string", "option.json"} {
-					s.node.Take(name)
+					s.node.Find(name).Done() // it is told where the template is used
 				}
 			default:
 				c.Lost(c.p.Notes, s.node, "this is not known here")
@@ -509,8 +513,6 @@ func (c *converter) action(n *kit.Node, cond string) {
 		b.Set("operation", draft.Text("index"))
 		c.Set(b, "user", n, "uid")
 		c.Set(b, "password", n, "pwd")
-		n.Take("bulkmode")
-		n.Take("searchtype")
 	case "omstdout":
 		b = c.Add("output", "stdout", "stdout", n)
 	case "mmjsonparse":
@@ -579,7 +581,6 @@ func (c *converter) confParam(b *draft.Block, n *kit.Node) {
 		}
 		c.D.Carried(x.At, key)
 	}
-	n.Take("confparam")
 	if tls {
 		b.In("tls")
 	}

@@ -60,6 +60,7 @@ type component struct {
 	inputs        []string
 	streams       []stream // what comes out of it
 	object        bool     // of a source: its lines become objects
+	json          bool     // its lines are objects
 }
 
 // stream is what a source has brought, as far as conditions let it pass.
@@ -95,11 +96,12 @@ func (c *converter) file(root *kit.Node) {
 		case "sources", "transforms", "sinks":
 		case "api":
 			if n.On("enabled") {
-				c.Agent.In("admin").Set("listen", draft.Text("127.0.0.1:8686"))
-				c.D.Changed(
-					c.Agent.In("admin"), n.At, n.Name, "the status page and /metrics, on loopback",
-				)
-				n.Take("address")
+				address := n.Text("address")
+				if address == "" {
+					address = "127.0.0.1:8686"
+				}
+				c.Agent.In("admin").Set("listen", kit.Text(address))
+				c.D.Changed(c.Agent.In("admin"), n.At, n.Name, "the status page and /metrics")
 			}
 			c.Rest(c.Agent, n, harmless)
 		default:
@@ -370,11 +372,17 @@ func (c *converter) objects(sources []*component) {
 	if plain {
 		return
 	}
-	var tags []string
+	var tags, json []string
 	for _, x := range sources {
-		if x.object {
+		switch {
+		case x.json:
+			json = append(json, x.id)
+		case x.object:
 			tags = append(tags, x.id)
 		}
+	}
+	if json != nil {
+		c.p.Filter("parse", "json", c.tagged(json)).Set("format", draft.Text("json"))
 	}
 	if tags == nil {
 		return
@@ -451,7 +459,10 @@ func (c *converter) transform(x *component) {
 		if n.On("drop_on_error") {
 			c.D.Changed(notes, n.At, n.Name+".drop_on_error", "what fails passes as it is: see on_failure")
 		}
-		n.Text("drop_on_abort")
+		if a := n.Take("drop_on_abort"); a != nil && a.Value == "false" &&
+			strings.Contains(src.Value, "abort") {
+			c.Lost(notes, a, "an event that is aborted is dropped; there it passed as it came in")
+		}
 		if strings.Contains(src.Value, "!(") && !n.On("drop_on_error") {
 			c.D.Changed(
 				notes, n.At, n.Name,
@@ -542,6 +553,9 @@ var harmless = map[string]string{
 	"batch.timeout_secs":                    "outputs read the buffer all the time",
 	"encoding.codec":                        "records go out as they are",
 	"encoding.timestamp_format":             "times in fields stay as they are",
+	"encoding":                              "bodies are read by their content type",
+	"decoding.codec":                        "bytes are lines, or what the content type says",
+	"print_interval_secs":                   "see /metrics",
 	"framing.method":                        "lines",
 	"tls.enabled":                           "a tls block turns it on",
 	"mode":                                  "see the output's reference",

@@ -88,7 +88,7 @@ func (c *converter) sink(x *component) *draft.Block {
 		}
 		c.Set(b, "user", n, "auth.user")
 		c.Set(b, "password", n, "auth.password")
-		n.Text("auth.strategy")
+		c.strategy(b, n)
 		c.Set(b, "pipeline", n, "pipeline")
 		if id := n.Take("id_key"); id != nil {
 			c.Changed(b, id, "write id_header, and filter \"set\" for that header")
@@ -108,7 +108,7 @@ func (c *converter) sink(x *component) *draft.Block {
 		c.Set(b, "user", n, "auth.user")
 		c.Set(b, "password", n, "auth.password")
 		c.Set(b, "token", n, "auth.token")
-		n.Text("auth.strategy")
+		c.strategy(b, n)
 		if m := n.Text("method"); strings.EqualFold(m, "put") {
 			b.Set("method", draft.Text("PUT"))
 		}
@@ -153,10 +153,11 @@ func (c *converter) sink(x *component) *draft.Block {
 		if codec := n.Text("encoding.codec"); codec == "json" {
 			b.Set("format", draft.Text("ndjson"))
 		}
-		n.Text("target")
+		if x := n.Take("target"); x != nil && x.Value != "stdout" {
+			c.Changed(b, x, "records go to standard output")
+		}
 	case "blackhole":
 		c.D.Carried(n.At, n.Name)
-		n.Take("print_interval_secs")
 		return nil
 	case "prometheus_exporter", "prometheus_remote_write", "statsd", "influxdb_metrics":
 		c.Left(c.Agent, n, "penstock takes logs; see /metrics for its own")
@@ -222,5 +223,18 @@ func (c *converter) format(b *draft.Block, n *kit.Node) {
 	default:
 		b.Add("format", "ndjson")
 	}
-	n.Text("framing.method")
+	if x := n.Take("framing.method"); x != nil && x.Value != "newline_delimited" {
+		c.Lost(b, x, "an object is made of lines")
+	}
+}
+
+// strategy tells of a way to say who sends that is not user and password, or a token.
+func (c *converter) strategy(b *draft.Block, n *kit.Node) {
+	switch x := n.Take("auth.strategy"); {
+	case x == nil:
+	case x.Value == "basic" || x.Value == "bearer":
+		c.Carry(x)
+	default:
+		c.Lost(b, x, "it is said who sends by user and password, or by token")
+	}
 }

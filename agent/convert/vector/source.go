@@ -57,15 +57,12 @@ func (c *converter) source(x *component) *draft.Block {
 		add("http")
 		b.Set("listen", address("0.0.0.0:80"))
 		if user := n.Take("auth.username"); user != nil {
-			n.Text("auth.strategy")
+			c.strategy(b, n)
 			c.Set(b.Add("auth").Add("user", user.Value), "password", n, "auth.password")
 			c.Carry(user)
 		} else if a := n.Find("auth"); a != nil {
 			c.Lost(b, a, "write auth { }: it asks nobody who sends now")
 		}
-		n.Text("encoding")
-		n.Text("decoding.codec")
-		n.Text("framing.method")
 	case "syslog", "socket":
 		mode := n.Text("mode")
 		c.socket(b, x, mode, add, &b)
@@ -112,6 +109,7 @@ func (c *converter) source(x *component) *draft.Block {
 	if t := n.Find("tls"); t != nil {
 		c.tls(b, t)
 	}
+	c.decoding(b, x)
 	c.D.Changed(
 		b, n.At, n.Name,
 		"what Vector adds (timestamp, source_type, host, file ...) is no field: write filter \"add_fields\"",
@@ -120,8 +118,25 @@ func (c *converter) source(x *component) *draft.Block {
 	return b
 }
 
+// decoding notes what lines are decoded as.
+func (c *converter) decoding(b *draft.Block, x *component) {
+	codec := x.node.Take("decoding.codec")
+	switch {
+	case codec == nil:
+	case codec.Value == "bytes":
+		c.Carry(codec)
+	case codec.Value == "json" && x.object:
+		x.json = true
+		c.Carry(codec)
+	case codec.Value == "json":
+		c.Carry(codec)
+	default:
+		c.Lost(b, codec, "write filter \"parse\" for what it decodes")
+	}
+}
+
 func (c *converter) tls(b *draft.Block, t *kit.Node) {
-	if e := t.Find("enabled"); e != nil && e.Value == "false" {
+	if e := t.Take("enabled"); e != nil && e.Value == "false" {
 		t.Done()
 		return
 	}
@@ -134,11 +149,9 @@ func (c *converter) tls(b *draft.Block, t *kit.Node) {
 			in.Set("client_ca_file", ca)
 			in.Unset("ca_file")
 		}
-	} else if v := t.Find("verify_certificate"); v != nil && v.Value == "false" {
+	} else if v := t.Take("verify_certificate"); v != nil && v.Value == "false" {
 		in.Set("insecure_skip_verify", draft.Bool(true))
 	}
-	t.Text("enabled")
-	t.Text("verify_certificate")
 }
 
 func (c *converter) socket(
@@ -168,7 +181,6 @@ func (c *converter) socket(
 		(*b).Set("listen", kit.Text("unix://"+n.Text("path")))
 		c.D.Lost(*b, n.At, n.Name+".mode = "+mode, "write where it listens")
 	}
-	n.Text("decoding.codec")
 	c.Size(*b, map[bool]string{true: "max_message_size", false: "max_line_size"}[x.typ == "syslog"], n, "max_length")
 }
 
@@ -239,6 +251,9 @@ func (c *converter) tail(b *draft.Block, x *component) {
 	switch mode {
 	case "halt_before":
 		in.Set("start", draft.Text(cond))
+		if start != "" && start != cond {
+			c.Changed(in, m.Find("start_pattern"), "an event begins where condition_pattern matches")
+		}
 		c.D.Carried(m.At, m.Name)
 	case "continue_through":
 		in.Set("continue", draft.Text(cond))

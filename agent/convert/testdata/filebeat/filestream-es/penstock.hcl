@@ -16,6 +16,8 @@ input "tail" "app" {
   # Changed: filebeat.inputs filestream: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"
   # Left out: filebeat.inputs.id = app: the input has a name
+  # Left out: filebeat.inputs.parsers.ndjson.add_error_key = true: what cannot be parsed passes as
+  # it is: see on_failure
 }
 
 filter "parse" "app" {

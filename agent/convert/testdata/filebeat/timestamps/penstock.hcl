@@ -9,6 +9,8 @@ input "tail" "log_1" {
   tag         = "log_1"
   # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
   # filter "add_fields"
+  # Left out: filebeat.inputs.json.overwrite_keys = true: what is parsed takes the place of fields
+  # of its names
 }
 
 filter "parse" "log_1" {
@@ -16,9 +18,9 @@ filter "parse" "log_1" {
 }
 
 filter "time" "timestamp" {
-  field = "ts"
-  # Changed: processors.timestamp.layouts: they are tried as auto does; write formats for others
-  zone = "Europe/Berlin"
+  field   = "ts"
+  formats = ["%Y-%m-%d %H:%M:%S"]
+  zone    = "Europe/Berlin"
 }
 
 filter "replace" "replace" {

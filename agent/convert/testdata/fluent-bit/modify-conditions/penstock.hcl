@@ -52,6 +52,7 @@ filter "add_fields" "modify_4" {
 
 output "stdout" "stdout" {
   format = "full"
+  # Changed: format json_lines: lines are JSON, with time and tag
   # Left out: json_date_key false: penstock has nothing of this name here
 }
 

@@ -31,5 +31,6 @@ output "stdout" "stdout" {
 pipeline "main" {
   from   = [input.forward.forward]
   filter = [filter.multiline.multiline, filter.multiline.multiline_2]
-  to     = [output.stdout.stdout]
+  # Left out: buffer On: what is held has bounds, and lies on disk
+  to = [output.stdout.stdout]
 }

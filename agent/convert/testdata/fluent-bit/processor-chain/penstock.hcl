@@ -78,6 +78,7 @@ filter "keep_fields" "sql" {
 
 output "stdout" "stdout" {
   format = "full"
+  # Changed: format json_lines: lines are JSON, with time and tag
   # Left out: json_date_key false: penstock has nothing of this name here
 }
 

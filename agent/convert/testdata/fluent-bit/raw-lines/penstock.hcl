@@ -23,15 +23,17 @@ output "kafka" "kafka" {
   topic   = "${field["topic"]}"
   # Changed: topic_key topic: records without the field go to the dead letter, not to the first of
   # topics
+  # Left out: topics a,b: topic_key says where records go
   # Changed: OUTPUT kafka timestamp_key @timestamp: the time is that of the Kafka record; for a
   # field write filter "add_fields" with ${time}
+  # Left out: dynamic_topic On: a template of topic may make any name
 }
 
 output "kafka" "kafka_2" {
   brokers = ["kafka:9092"]
   topic   = "lines"
-  # Changed: format raw: values are the records' JSON: take the field out with filter "parse", or
-  # leave the parse filter out so that lines stay lines
+  # Changed: raw_log_key log: values are the records' JSON: take the field out with filter "parse",
+  # or leave the parse filter out so that lines stay lines
 }
 
 pipeline "main" {

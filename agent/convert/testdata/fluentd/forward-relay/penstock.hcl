@@ -46,6 +46,7 @@ output "forward" "forward" {
     to = output.local.forward_overflow
     # Changed: <secondary> secondary_file: it is used once the destination has taken nothing for
     # after, and what went there is sent on by itself when the destination is back
+    # Left out: basename dump.${chunk_id}: objects are named by what is in them
   }
 }
 

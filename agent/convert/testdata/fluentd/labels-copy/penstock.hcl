@@ -59,6 +59,7 @@ output "file" "file" {
     compress = true
     age      = "1d"
   }
+  # Left out: timekey_use_utc true: outputs read the buffer all the time, at their own pace
 }
 
 # <match nginx.debug.**> null

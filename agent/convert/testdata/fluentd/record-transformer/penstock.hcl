@@ -61,5 +61,6 @@ pipeline "main" {
     filter.keep_fields.record_transformer,
     filter.set.kafka_topic,
   ]
+  # Left out: enable_ruby true: no Ruby is evaluated
   to = [output.kafka.kafka]
 }

@@ -6,6 +6,7 @@ agent {
 input "syslog" "r1" {
   listen = ["tcp://0.0.0.0:10001", "tcp://0.0.0.0:10002", "tcp://0.0.0.0:10003"]
   tag    = "r1"
+  # Left out: edge.sources.r1.portHeader = port: write an input for each port
 }
 
 output "kafka" "kc" {
@@ -28,6 +29,7 @@ output "elasticsearch" "es" {
   urls  = ["http://es-1:9200", "http://es-2:9200"]
   index = "vmstat-${strftime("%Y-%m-%d")}"
   # Changed: disk.sinks.es: the HTTP port, 9200, and not the transport's; records are the documents
+  # Left out: disk.sinks.es.clusterName = acme: it is found out
 }
 
 pipeline "disk_main" {

@@ -17,6 +17,7 @@ input "kafka" "source1" {
     password  = "hunter2"
   }
   # Left out: tier1.sources.source1.batchSize = 5000: batches are as large as they come
+  # Left out: tier1.sources.source1.kafka.consumer.ssl.truststore.password ...: PEM files have none
 }
 
 output "local" "sink1" {

@@ -11,7 +11,7 @@ input "tail" "spool" {
   max_line_size = "64KiB"
   encoding      = "latin-1"
   # Changed: a1.sources.spool.basenameHeader: path_header holds the whole path
-  path_header = "file"
+  path_header = "basename"
   tag         = "spool"
 }
 
@@ -26,6 +26,8 @@ output "forward" "g1" {
   }
   # LEFT OUT: a1.sinks.k1.type = avro: penstock does not speak Avro's RPC: the other side has to be
   # a penstock with input "forward", or a fluentd
+  # Left out: a1.sinkgroups.g1.processor.backoff = true: see recover_wait
+  # Left out: a1.sinkgroups.g1.processor.selector = random: all servers get their share
 }
 
 pipeline "main" {

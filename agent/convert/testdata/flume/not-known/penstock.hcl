@@ -11,8 +11,8 @@ agent {
 
 input "forward" "avro" {
   listen = "0.0.0.0:4141"
-  # LEFT OUT: a1.sources.avro.keystore: a Java keystore: write tls { }, with cert_file and key_file
-  # as PEM files: it listens without now
+  # LEFT OUT: a1.sources.avro.keystore = /etc/flume/keystore.jks: a Java keystore: write tls { },
+  # with cert_file and key_file as PEM files: it listens without now
   # LEFT OUT: a1.sources.avro: penstock does not speak avro: let what sends here send by the
   # Fluentd forward protocol, as penstock's output "forward" does, or by HTTP
   tag_prefix = "avro"
@@ -23,6 +23,8 @@ output "http" "web" {
   format       = "lines"
   content_type = "application/json"
   # Changed: a1.sinks.web: a request holds a batch of lines, not one event
+  # Left out: a1.sinks.web.defaultBackoff = true: 429 and 5xx are tried again, what else is refused
+  # is a dead letter
 }
 
 output "kafka" "k1" {

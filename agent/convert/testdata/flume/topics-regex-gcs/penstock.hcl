@@ -7,7 +7,8 @@ input "kafka" "kafka" {
   brokers      = ["kafka:9092"]
   group        = "flume"
   topics_regex = ["^(topic[0-9])$"]
-  start        = "latest"
+  # Left out: a.sources.kafka.kafka.topics: topics_regex says which
+  start = "latest"
 }
 
 input "http" "http" {

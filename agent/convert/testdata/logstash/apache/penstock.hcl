@@ -58,6 +58,7 @@ output "elasticsearch" "elasticsearch" {
 
 output "stdout" "stdout" {
   format = "ndjson"
+  # Changed: stdout.codec = rubydebug: records go out as JSON
 }
 
 pipeline "main" {

@@ -25,7 +25,7 @@ filter "parse" "exec" {
 filter "hash" "fingerprint" {
   fields = ["message"]
   into   = "hash"
-  # Changed: fingerprint: the hash is another; see algorithm
+  # Changed: fingerprint.method = SHA256: the hash is another; see algorithm
 }
 
 filter "split" "split" {
@@ -39,6 +39,7 @@ filter "uuid" "uuid" {
 
 output "http" "http" {
   url    = "https://collector/in"
+  method = "POST"
   format = "json"
   headers = {
     "X-Team" = "web"
@@ -53,7 +54,7 @@ output "local" "file" {
   format "ndjson" {}
   # Changed: file.path = /var/log/by/%{service}/events.log: files appear whole, in directories by
   # that path, when they roll
-  # Changed: file.codec = line %{message}: lines are the events as JSON
+  # Changed: file.codec.format = %{message}: records go out as JSON
 }
 
 pipeline "main" {

@@ -4,7 +4,7 @@ agent {
 
 input "tail" "docker" {
   tag = "docker"
-  # Changed: scrape_configs.static_configs.labels: all files of the job have the labels of the
+  # LEFT OUT: scrape_configs.static_configs.labels: all files of the job have the labels of the
   # first one
   paths       = ["/var/lib/docker/containers/*/*-json.log", "/srv/*.log"]
   path_header = "filename"

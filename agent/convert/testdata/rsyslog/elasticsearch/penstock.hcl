@@ -23,6 +23,7 @@ output "elasticsearch" "elasticsearch" {
   password  = "hunter2"
   # Changed: action omelasticsearch: lines of files go out as they are: a template of rsyslog has
   # time, host and tag before them
+  # Left out: action.bulkmode = on: requests hold many records
   # Left out: action.queue.type = linkedlist: the buffer is on disk: see buffer.max_size
   # Left out: action.queue.size = 5000: the buffer is on disk: see buffer.max_size
 }

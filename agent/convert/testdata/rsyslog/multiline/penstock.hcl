@@ -17,7 +17,7 @@ input "tail" "i" {
   paths = ["/var/log/i.log"]
   multiline {
     continue = "^[ \\t]"
-    # Changed: the lines of an event: newlines join them, not \n as text
+    # Changed: input.escapeLF = on: newlines join the lines of an event, not \n as text
   }
   start_at = "end"
   tag      = "i"

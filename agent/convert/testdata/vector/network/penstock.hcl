@@ -3,7 +3,7 @@ agent {
   admin {
     # Shows: HTTP, syslog, fluent and UDP sources, throttle and dedupe, disk buffers, the API.
     listen = "127.0.0.1:8686"
-    # Changed: api: the status page and /metrics, on loopback
+    # Changed: api: the status page and /metrics
   }
 }
 
