@@ -69,7 +69,7 @@ func comments(d *draft.Draft, files []string, of func(file string) syntax) ([]dr
 		for i, line := range strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n") {
 			s.line(i+1, line)
 		}
-		s.flush(s.last)
+		s.flush(s.last, s.said)
 		out = append(out, s.out...)
 	}
 	return out, nil
@@ -86,12 +86,13 @@ type scanner struct {
 	indent  int    // its own, -1 before its first line
 	waiting []draft.Remark
 	out     []draft.Remark
-	last    int // line with anything but comments
+	last    int    // line with anything but comments
+	said    string // in it
 }
 
-func (s *scanner) flush(line int) {
+func (s *scanner) flush(line int, said string) {
 	for _, r := range s.waiting {
-		r.At = draft.Place{File: s.file, Line: line}
+		r.At, r.Of = draft.Place{File: s.file, Line: line}, said
 		s.out = append(s.out, r)
 	}
 	s.waiting = nil
@@ -103,8 +104,12 @@ func (s *scanner) line(n int, line string) {
 		s.waiting = append(s.waiting, draft.Remark{Text: remark})
 	}
 	if strings.TrimSpace(code) != "" {
-		s.flush(n)
-		s.last = n
+		said := code
+		if s.last == 0 {
+			said = "" // it is about the file
+		}
+		s.flush(n, said)
+		s.last, s.said = n, code
 	}
 }
 

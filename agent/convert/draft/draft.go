@@ -35,7 +35,8 @@ func (p Place) String() string {
 
 // Remark is a comment of the old configuration.
 type Remark struct {
-	At   Place // of the line that it is about: the next that is no comment, or its own
+	At   Place  // of the line that it is about: the next that is no comment, or its own
+	Of   string // what that line says, "" where it is about the file
 	Text string
 }
 

@@ -1,6 +1,10 @@
 package draft
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // Files returns the files of the old configuration, as far as anything was noted of them.
 func (d *Draft) Files() []string {
@@ -16,12 +20,14 @@ func (d *Draft) Files() []string {
 }
 
 // Remarks puts comments above the blocks, attributes and notes that came from what they are about,
-// or else above the nearest block.
+// or have its value, or else above the nearest block.
 func (d *Draft) Remarks(remarks []Remark) {
 	places := d.places()
 	for _, r := range remarks {
 		if b := places.blocks[r.At]; b != nil {
 			b.Above(r.Text)
+		} else if i := places.valued(r); i != nil {
+			i.above = append(i.above, r.Text)
 		} else if i := places.items[r.At]; i != nil {
 			i.above = append(i.above, r.Text)
 		} else if i := places.notes[r.At]; i != nil {
@@ -52,9 +58,10 @@ func (d *Draft) Nearest(at Place) *Block {
 func (d *Draft) places() *places {
 	p := &places{
 		blocks: map[Place]*Block{}, items: map[Place]*item{}, notes: map[Place]*item{},
+		tops: d.blocks,
 	}
 	for _, b := range d.blocks {
-		p.gather(b)
+		p.gather(b, b)
 	}
 	return p
 }
@@ -64,23 +71,25 @@ type places struct {
 	blocks       map[Place]*Block
 	items, notes map[Place]*item
 	spots        []spot
+	tops         []*Block
 }
 
 type spot struct {
 	at    Place
 	block *Block
+	top   *Block // that it stands in
 }
 
-func (p *places) gather(b *Block) {
+func (p *places) gather(b, top *Block) {
 	if b.place.File != "" {
 		if p.blocks[b.place] == nil {
 			p.blocks[b.place] = b
 		}
-		p.spots = append(p.spots, spot{b.place, b})
+		p.spots = append(p.spots, spot{b.place, b, top})
 	}
 	for _, i := range b.items {
 		if i.block != nil {
-			p.gather(i.block)
+			p.gather(i.block, top)
 			continue
 		}
 		if i.place.File == "" {
@@ -93,14 +102,15 @@ func (p *places) gather(b *Block) {
 		if of[i.place] == nil {
 			of[i.place] = i
 		}
-		p.spots = append(p.spots, spot{i.place, b})
+		p.spots = append(p.spots, spot{i.place, b, top})
 	}
 }
 
 // nearest returns the block of what came from the last line before one, or else from the first
 // behind it.
-func (p *places) nearest(at Place) *Block {
-	var found *Block
+func (p *places) nearest(at Place) *Block { return p.spot(at).block }
+
+func (p *places) spot(at Place) (found spot) {
 	best := 0
 	for _, s := range p.spots {
 		before, isBetter := s.at.Line <= at.Line, false
@@ -114,8 +124,73 @@ func (p *places) nearest(at Place) *Block {
 			isBetter = best > at.Line && s.at.Line < best
 		}
 		if isBetter {
-			found, best = s.block, s.at.Line
+			found, best = s, s.at.Line
 		}
 	}
 	return found
+}
+
+// valued returns the attribute that has the value of the line that a comment is about: of the block
+// at the top that came from there, or else the only one that there is.
+func (p *places) valued(r Remark) *item {
+	for _, value := range valuesOf(r.Of) {
+		if top := p.spot(r.At).top; top != nil {
+			for i := range top.attributes {
+				if i.value.has(value) {
+					return i
+				}
+			}
+		}
+		var all []*item
+		for _, b := range p.tops {
+			for i := range b.attributes {
+				if i.value.has(value) {
+					all = append(all, i)
+				}
+			}
+		}
+		if len(all) == 1 {
+			return all[0]
+		}
+	}
+	return nil
+}
+
+// has reports whether a text stands in a value.
+func (v Value) has(text string) bool {
+	quoted := string(Text(text))
+	return strings.Contains(string(v), text) ||
+		strings.Contains(string(v), quoted[1:len(quoted)-1])
+}
+
+var separator = regexp.MustCompile(`^[-\s]*(?:[\w.@$"-]+\s*(?:=>|=|:\s|\s)\s*)?`)
+
+// valuesOf returns the value of a line, which is what follows the name, and its parts, without
+// those that stand everywhere.
+func valuesOf(line string) []string {
+	whole := strings.Trim(line[len(separator.FindString(line)):], `"'[], `+"\t")
+	between := func(r rune) bool { return strings.ContainsRune(`"', `, r) }
+	parts := strings.FieldsFunc(whole, between)
+	return slices.DeleteFunc(append([]string{whole}, parts...), func(s string) bool {
+		return len(s) < 3 || s == "true" || s == "false"
+	})
+}
+
+// attributes yields those of a block and of those within it.
+func (b *Block) attributes(yield func(*item) bool) { b.each(yield) }
+
+func (b *Block) each(yield func(*item) bool) bool {
+	for _, i := range b.items {
+		switch {
+		case i.block != nil:
+			if !i.block.each(yield) {
+				return false
+			}
+		case i.name != "":
+			if !yield(i) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -131,12 +131,12 @@ func (c *converter) set(b *draft.Block, attr string, e *element, keys ...string)
 		return false
 	}
 	v, ok := parts(p.value, p.raw)
+	b.Set(attr, draft.Join(v...))
 	if !ok {
 		c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write "+attr)
 	} else {
 		c.carry(p)
 	}
-	b.Set(attr, draft.Join(v...))
 	return true
 }
 
