@@ -10,5 +10,6 @@
 //   - the contract, and what is found: fields.go, alias.go (bytes as strings, uncopied)
 //   - of programs: http.go (access logs), httperror.go, useragent.go, klog.go, postgres.go,
 //     syslog.go, w3c.go, container.go (CRI and Docker)
-//   - of their own making: csv.go, json.go, logfmt.go, pairs.go, query.go, regex.go, grok.go
+//   - of their own making: csv.go, json.go, logfmt.go, pairs.go, query.go, regex.go, grok.go,
+//     matcher.go (most expressions, without package regexp)
 package formats

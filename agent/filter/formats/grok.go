@@ -36,7 +36,7 @@ func NewGrok(pattern string, definitions map[string]string) (*Grok, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Grok{regex{re: re, names: re.SubexpNames()}, c.types}
+	g := &Grok{regex{re: re, fast: newMatcher(expanded), names: re.SubexpNames()}, c.types}
 	for i, name := range g.names {
 		var n int
 		if _, err := fmt.Sscanf(name, "grok%d_", &n); err == nil {

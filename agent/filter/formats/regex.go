@@ -10,6 +10,7 @@ var errNoMatch = &Error{"no_match", "the regular expression does not match the t
 
 type regex struct {
 	re    *regexp.Regexp
+	fast  *matcher // that finds the same; nil for none
 	names []string // by group; "" for one that is not taken
 }
 
@@ -19,7 +20,7 @@ func NewRegex(pattern string) (Parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &regex{re: re, names: re.SubexpNames()}
+	p := &regex{re: re, fast: newMatcher(pattern), names: re.SubexpNames()}
 	if !p.named() {
 		return nil, errors.New(
 			"has no named group, such as (?P<status>[0-9]+), so nothing would be taken from it",
@@ -39,7 +40,11 @@ func (p *regex) named() bool {
 
 // Parse implements Parser.
 func (p *regex) Parse(text []byte, _ int64, out *Fields) error {
-	m := p.re.FindSubmatchIndex(text)
+	var s search
+	m, sure := p.fast.find(text, &s)
+	if !sure {
+		m = p.re.FindSubmatchIndex(text)
+	}
 	if m == nil {
 		return errNoMatch
 	}
