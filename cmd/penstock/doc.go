@@ -370,8 +370,8 @@
 // the same everywhere, and listed in buffer/record/runtest. PENSTOCK_INTEGRATION=1 runs the long
 // forms; PENSTOCK_LOG=1 shows what the parts under test log. PENSTOCK_KEEP=/tmp/it keeps
 // configuration and log of an agent whose test failed (the data directory is the test's own).
-// PENSTOCK_KILLS, PENSTOCK_HISTORIES, PENSTOCK_STEPS, PENSTOCK_TIME and PENSTOCK_BACKLOG make tests
-// longer. Golden files are written anew with -update.
+// PENSTOCK_KILLS, PENSTOCK_HISTORIES, PENSTOCK_STEPS, PENSTOCK_FAULTS, PENSTOCK_TIME and
+// PENSTOCK_BACKLOG make tests longer. Golden files are written anew with -update.
 //
 // Tests wait most of their time, so `make test` runs more of them at once than there are
 // processors. A new test calls t.Parallel (in cmd/penstock/e2e parallel, which leaves the machine

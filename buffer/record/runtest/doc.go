@@ -5,8 +5,9 @@
 //   - PENSTOCK_INTEGRATION=1 runs the long forms, as `make integration` does.
 //   - PENSTOCK_LOG=1 shows on stderr what the parts under test log.
 //   - PENSTOCK_KEEP=/tmp/it keeps configuration and log of an agent whose test failed.
-//   - PENSTOCK_KILLS, PENSTOCK_HISTORIES and PENSTOCK_STEPS are how often an agent is killed, how
-//     many histories of files are written, and how many steps a model takes.
+//   - PENSTOCK_KILLS, PENSTOCK_HISTORIES, PENSTOCK_STEPS and PENSTOCK_FAULTS say how often an
+//     agent is killed, how many histories of files are written, how many steps a model takes, and
+//     how many kinds of faults each request to a store meets.
 //   - PENSTOCK_TIME=10m is how long a cluster, a broker or an outage goes on.
 //   - PENSTOCK_BACKLOG=5000 is how many MiB of backlog are on disk.
 //

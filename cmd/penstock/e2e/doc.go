@@ -4,6 +4,6 @@
 //
 // The short forms run with `make test` against embedded servers; with PENSTOCK_INTEGRATION set
 // (`make integration`) the long forms run too, and the same tests run against real servers. Random
-// tests print their seed; PENSTOCK_SEED repeats one. PENSTOCK_KILLS, PENSTOCK_TIME and
-// PENSTOCK_BACKLOG make some of them longer (buffer/record/runtest).
+// tests print their seed; PENSTOCK_SEED repeats one. PENSTOCK_KILLS, PENSTOCK_TIME,
+// PENSTOCK_FAULTS and PENSTOCK_BACKLOG make some of them longer (buffer/record/runtest).
 package e2e

@@ -196,14 +196,16 @@ func newArchiveWorld(t *testing.T, rng *rand.Rand, lake *lake) *archiveWorld {
 	return w
 }
 
-// someFaults returns verbFaults in any order, in the short form two of them.
+// someFaults returns verbFaults in any order: two of them, in the long form four, or
+// $PENSTOCK_FAULTS.
 func (w *archiveWorld) someFaults() []string {
 	kinds := slices.Clone(verbFaults)
 	w.rng.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
-	if !runtest.Long() {
-		kinds = kinds[:2]
+	n := 2
+	if runtest.Long() {
+		n = 4
 	}
-	return kinds
+	return kinds[:min(runtest.Number(w.t, "PENSTOCK_FAULTS", n), len(kinds))]
 }
 
 // hour produces the records of an hour to each partition, which completes the one before.
