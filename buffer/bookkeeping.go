@@ -16,16 +16,19 @@ type bookkeeper struct {
 	next  uint32
 	swept int64 // the minute of the last sweep
 
-	// Of the commit that is being built: rows as they will be, and changes that are not in a group
-	// yet.
-	rows  map[rowKey]*bookRow
-	chg   []change
-	made  []change        // all of the commit that are in a group
-	fresh map[string]bool // keys of names and slots in chg, or in a group before
-	slot  slot            // the last one that is stored, or fresh
-	lines []bookLine      // memory of noted
-	named map[uint32]bool // names that are
-	limit map[string]int64
+	// Rows of this minute's commits, as they will be with the one that is being built: those that
+	// were stored need not be read again. Of that commit, rows and other changes that are not in a
+	// group yet.
+	rows     map[rowKey]*bookRow
+	changed  []*bookRow
+	isStored bool // the commit before
+	chg      []change
+	made     []change        // all of the commit that are in a group
+	fresh    map[string]bool // keys of names and slots in chg, or in a group before
+	slot     slot            // the last one that is stored, or fresh; none after a failure
+	lines    []bookLine      // memory of noted
+	named    map[uint32]bool // names that are
+	limit    map[string]int64
 	// the position before which what was appended is counted: as stored, with the groups that were
 	// built, and with the whole commit
 	through, reach, whole int64
@@ -47,7 +50,8 @@ type rowKey struct {
 
 type bookRow struct {
 	tally.Row
-	changed bool
+	key       string
+	isChanged bool
 }
 
 func newBookkeeper(b *Buffer) *bookkeeper {
@@ -93,10 +97,14 @@ func (k *bookkeeper) begin(c groupCommit) {
 	if len(k.fresh) > 0 { // it was not stored
 		clear(k.named)
 	}
-	clear(k.rows)
+	if !k.isStored {
+		k.readAgain()
+	}
 	clear(k.fresh)
 	clear(k.limit)
-	k.chg, k.made, k.ended, k.slot = nil, nil, false, slot{}
+	clear(k.changed)
+	k.chg, k.made, k.changed = nil, nil, k.changed[:0]
+	k.ended, k.isStored = false, false
 	if k.b.opt.noBooks {
 		return
 	}
@@ -130,6 +138,12 @@ func (k *bookkeeper) begin(c groupCommit) {
 	}
 }
 
+// readAgain forgets what is remembered of what is stored.
+func (k *bookkeeper) readAgain() {
+	clear(k.rows)
+	k.slot = slot{}
+}
+
 // group counts what goes into the next group.
 func (k *bookkeeper) group(ops []*appendOp) {
 	k.appended(ops)
@@ -144,7 +158,7 @@ func (k *bookkeeper) published() {
 	for i := range k.made {
 		k.b.state.apply(&k.made[i])
 	}
-	k.made = nil
+	k.made, k.isStored = nil, true
 	clear(k.fresh)
 	k.through = max(k.through, k.reach)
 	for _, n := range k.b.books.noted {
@@ -243,15 +257,19 @@ func (k *bookkeeper) add(s slot, origin, output string, stage tally.Stage, n tal
 		id = k.name(output, true)
 	}
 	key := rowKey{s.minute, s.hour, k.name(origin, false)}
-	if stage > tally.Buffered && !k.has(key) {
+	r := k.find(key)
+	if r == nil && stage > tally.Buffered {
 		// It was read when there were too many origins, or so long ago that it is forgotten.
-		if key.origin = 0; !k.has(key) {
+		key.origin = 0
+		if r = k.find(key); r == nil {
 			return
 		}
 	}
-	r := k.row(key)
+	if r == nil {
+		r = k.row(key)
+	}
 	r.Add(id, stage, n)
-	r.changed = true
+	k.change(r)
 }
 
 func (k *bookkeeper) stored(key string) ([]byte, bool) {
@@ -297,41 +315,60 @@ func (k *bookkeeper) name(name string, output bool) uint32 {
 	return id
 }
 
+// valueBytes is what most rows take.
+const valueBytes = 32
+
 func nameKey(id uint32) string { return string(binary.AppendUvarint([]byte{'n'}, uint64(id))) }
 
-// has reports whether there is a row.
-func (k *bookkeeper) has(key rowKey) bool {
+// find returns a row; nil if there is none.
+func (k *bookkeeper) find(key rowKey) *bookRow {
 	if r := k.rows[key]; r != nil {
-		return true
+		return r
 	}
-	_, ok := k.stored(key.String())
-	return ok
+	name := key.String()
+	p, ok := k.stored(name)
+	if !ok {
+		return nil
+	}
+	r := &bookRow{key: name}
+	r.Row, _ = tally.ParseRow(p)
+	k.rows[key] = r
+	return r
 }
 
+// row returns a row, which is made if there is none.
 func (k *bookkeeper) row(key rowKey) *bookRow {
-	r := k.rows[key]
+	r := k.find(key)
 	if r == nil {
-		r = &bookRow{}
-		if p, ok := k.stored(key.String()); ok {
-			r.Row, _ = tally.ParseRow(p)
-		}
+		r = &bookRow{key: key.String()}
 		k.rows[key] = r
 	}
 	return r
+}
+
+// change has a row stored with the next group.
+func (k *bookkeeper) change(r *bookRow) {
+	if !r.isChanged {
+		r.isChanged = true
+		k.changed = append(k.changed, r)
+	}
 }
 
 // changes returns those of the books that go into the next group.
 func (k *bookkeeper) changes() []change {
 	out := k.chg
 	k.chg = nil
-	for key, r := range k.rows {
-		if r.changed {
-			r.changed = false
+	for _, r := range k.changed {
+		if r.isChanged {
+			r.isChanged = false
 			out = append(out, change{
-				kind: changePosition, name: booksName, key: key.String(), value: r.Append(nil),
+				kind: changePosition, name: booksName, key: r.key,
+				value: r.Append(make([]byte, 0, valueBytes)),
 			})
 		}
 	}
+	clear(k.changed)
+	k.changed = k.changed[:0]
 	k.made = append(k.made, out...)
 	return out
 }
@@ -342,6 +379,7 @@ func (k *bookkeeper) sweep(now int64) {
 		return
 	}
 	k.swept = now
+	k.readAgain()
 	var keys []rowKey
 	for key := range k.b.state.inputs[booksName] {
 		if r, ok := parseRowKey(key); ok {
@@ -366,8 +404,7 @@ func (k *bookkeeper) sweep(now int64) {
 	}
 	k.mergeHours(hours, keys)
 	for _, key := range gone {
-		delete(k.rows, key)
-		k.forget(key.String())
+		k.drop(key)
 	}
 	k.sweepSlots(hours, now)
 	k.sweepNames(keys, gone)
@@ -379,11 +416,19 @@ func (k *bookkeeper) mergeHours(hours map[int64]bool, keys []rowKey) {
 		if hour := key.minute - key.minute%60; !key.hour && hours[hour] {
 			to := k.row(rowKey{hour, true, key.origin})
 			to.Merge(k.row(key).Row)
-			to.changed = true
-			delete(k.rows, key)
-			k.forget(key.String())
+			k.change(to)
+			k.drop(key)
 		}
 	}
+}
+
+// drop forgets a row.
+func (k *bookkeeper) drop(key rowKey) {
+	if r := k.rows[key]; r != nil {
+		r.isChanged = false
+		delete(k.rows, key)
+	}
+	k.forget(key.String())
 }
 
 // sweepSlots makes one slot of an hour's, and forgets those that have no rows any more, but for the
