@@ -171,7 +171,7 @@ func (s *scanner) walk(line string) (code, remark string) {
 			i += n
 		case strings.IndexByte(s.marks, rest[0]) >= 0 && s.begins(line[:i]):
 			return out.String(), said.String() + rest
-		case s.blocks && strings.HasPrefix(rest, "/*"):
+		case s.blocks && strings.HasPrefix(rest, "/*") && isApart(line[:i]):
 			s.comment = true
 			i += 2
 		case strings.IndexByte(s.quotes, rest[0]) >= 0 && s.opens(line[:i], rest):
@@ -198,9 +198,14 @@ func (s *scanner) begins(before string) bool {
 	case anywhere:
 		return true
 	case afterSpace:
-		return before == "" || strings.HasSuffix(before, " ") || strings.HasSuffix(before, "\t")
+		return isApart(before)
 	}
 	return strings.TrimSpace(before) == ""
+}
+
+// isApart reports whether what follows a text is no part of a word of it, such as /etc/*.conf.
+func isApart(before string) bool {
+	return before == "" || strings.HasSuffix(before, " ") || strings.HasSuffix(before, "\t")
 }
 
 // opens reports whether a quote behind a text begins one, and is none within a word.

@@ -110,6 +110,26 @@ func TestNothingChangesSilently(t *testing.T) {
 				"sinks: {out: {type: console, inputs: [in], encoding: {codec: text}}}\n",
 			nil, []string{"LEFT OUT: sources.in.remove_after_secs"},
 		},
+		"Vector dollars that begin no reference": {
+			"vector", ".yaml",
+			"sources: {in: {type: file, include: [\"/$$a/${DIR}.log\", '/$${b}.log']}}\n" +
+				"sinks: {out: {type: console, inputs: [in], encoding: {codec: text}}}\n",
+			[]string{`["/$a/${env("DIR")}.log", "/$${b}.log"]`}, nil,
+		},
+		"rsyslog commands, and includes of nothing": {
+			"rsyslog", ".conf",
+			"$IncludeConfig /nowhere/*.conf\n# all of it\n" +
+				"input(type=\"imfile\" file=`echo $APP_LOG` tag=\"a\")\n" +
+				"action(type=\"omkafka\" broker=`cat /etc/brokers` topic=\"b\")\n",
+			[]string{`# all of it input "tail"`, `paths = [env("APP_LOG")]`, `topic = "b"`},
+			[]string{"LEFT OUT: include /nowhere/*.conf", "LEFT OUT: brokers = `cat /etc/brokers`"},
+		},
+		"fluentd includes of nothing": {
+			"fluentd", ".conf",
+			"@include /nowhere/*.conf\n<source>\n@type forward\n</source>\n" +
+				"<match **>\n@type stdout\n</match>\n",
+			nil, []string{"LEFT OUT: @include /nowhere/*.conf"},
+		},
 		"fluentd a secondary of a bucket": {
 			"fluentd", ".conf",
 			"<source>\n@type forward\n</source>\n<match **>\n@type s3\ns3_bucket b\n" +

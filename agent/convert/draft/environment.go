@@ -3,6 +3,8 @@ package draft
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // reference is one to the environment that was taken for text, as HCL has that.
@@ -54,4 +56,44 @@ func (v Value) environment(given map[string]string) Value {
 		}
 		return "${" + e + "}"
 	}))
+}
+
+// Dollars puts dollars, which begin nothing, in the place of a text that stands for one.
+func (d *Draft) Dollars(instead string) {
+	plain := strings.NewReplacer(instead, "$")
+	value := strings.NewReplacer(instead+"{", "$${", instead, "$")
+	var walk func(b *Block)
+	walk = func(b *Block) {
+		for _, i := range b.items {
+			if i.block != nil {
+				walk(i.block)
+			}
+			i.comment, i.value = plain.Replace(i.comment), Value(value.Replace(string(i.value)))
+		}
+	}
+	for _, b := range d.blocks {
+		walk(b)
+	}
+	for i := range d.notes {
+		d.notes[i].What = plain.Replace(d.notes[i].What)
+	}
+}
+
+// Refuse tells of texts in which a pattern matches, and puts others in the place of that.
+func (d *Draft) Refuse(pattern *regexp.Regexp, why string) {
+	var walk func(b *Block)
+	walk = func(b *Block) {
+		for _, i := range slices.Clone(b.items) {
+			switch found := pattern.FindString(string(i.value)); {
+			case i.block != nil:
+				walk(i.block)
+			case found != "":
+				i.value = Value(pattern.ReplaceAllString(string(i.value), "CHANGE-ME"))
+				d.Lost(b, i.place, i.name+" = "+found, why)
+			}
+		}
+	}
+	for _, b := range d.blocks {
+		walk(b)
+	}
 }

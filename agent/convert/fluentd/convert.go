@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // Convert reads fluentd's files and writes an agent.
@@ -222,6 +223,10 @@ func (c *converter) unused(b *draft.Block, e *element) {
 			continue
 		}
 		p.used = true
+		if p.key == "@include" {
+			c.d.Lost(b, p.at, shown(p), kit.NoSuchFiles)
+			continue
+		}
 		if why, ok := harmless[p.key]; ok {
 			c.d.Left(b, p.at, shown(p), why)
 			continue

@@ -73,7 +73,7 @@ func readInto(root *element, path string, above []string) error {
 			stack = append(stack, e)
 		case strings.HasPrefix(line, "@include") || strings.HasPrefix(line, "include "):
 			_, target, _ := strings.Cut(line, " ")
-			if err := include(top, strings.TrimSpace(target), path, above); err != nil {
+			if err := include(top, strings.TrimSpace(target), path, at, above); err != nil {
 				return fmt.Errorf("%s: %w", at, err)
 			}
 		default:
@@ -96,7 +96,7 @@ func readInto(root *element, path string, above []string) error {
 	return nil
 }
 
-func include(into *element, target, from string, above []string) error {
+func include(into *element, target, from string, at draft.Place, above []string) error {
 	target, _ = unquote(target)
 	if strings.Contains(target, "://") {
 		return fmt.Errorf("@include %s: fetch it and name the file", target)
@@ -108,7 +108,9 @@ func include(into *element, target, from string, above []string) error {
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 && !strings.ContainsAny(target, "*?[") {
+	if len(found) == 0 && strings.ContainsAny(target, "*?[") {
+		into.params = append(into.params, &param{key: "@include", value: target, at: at})
+	} else if len(found) == 0 && !strings.ContainsAny(target, "*?[") {
 		return fmt.Errorf("@include %s: no such file", target)
 	}
 	for _, f := range found {

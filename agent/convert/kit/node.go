@@ -7,6 +7,9 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 )
 
+// NoSuchFiles tells of includes that match nothing.
+const NoSuchFiles = "no files are called so here: convert it where they are, or take this line out"
+
 // Node is a setting, a section or an entry of a list.
 type Node struct {
 	Key    string // "" in a list

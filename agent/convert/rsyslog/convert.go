@@ -70,6 +70,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 	c.p.Finish()
 	c.Sweep(harmless, objects(all)...)
 	c.D.Environment(nil)
+	c.D.Refuse(command, "no command is run here: write file(\"PATH\") for cat, or the text")
 	return c.D, nil
 }
 
@@ -291,6 +292,8 @@ func (c *converter) body(body []statement, cond string) {
 			default:
 				c.Lost(c.p.Notes, s.node, "this is not known here")
 			}
+		case "missing":
+			c.D.Lost(c.Agent, s.at, "include "+s.text, kit.NoSuchFiles)
 		case "stop":
 			c.stop(cond)
 		case "call":

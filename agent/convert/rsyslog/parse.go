@@ -39,12 +39,12 @@ func read(path string, depth int) ([]statement, error) {
 	}
 	var out []statement
 	for _, s := range all {
-		glob := ""
+		glob, isOptional := "", false
 		if name, rest, _ := strings.Cut(s.text, " "); s.kind == "directive" &&
 			strings.EqualFold(name, "$IncludeConfig") {
 			glob = strings.TrimSpace(rest)
 		} else if s.kind == "object" && s.node.Key == "include" {
-			glob = s.node.Text("file")
+			glob, isOptional = s.node.Text("file"), s.node.Text("mode") == "optional"
 		}
 		if glob == "" {
 			out = append(out, s)
@@ -56,6 +56,13 @@ func read(path string, depth int) ([]statement, error) {
 		files, err := filepath.Glob(glob)
 		if err != nil {
 			return nil, err
+		}
+		switch {
+		case files != nil || isOptional:
+		case strings.ContainsAny(glob, "*?["):
+			out = append(out, statement{kind: "missing", at: s.at, text: glob})
+		default:
+			return nil, fmt.Errorf("%s: include %s: no such file", s.at, glob)
 		}
 		for _, f := range files {
 			in, err := read(f, depth+1)
@@ -254,6 +261,7 @@ func (p *parser) branch(s statement) (statement, error) {
 // What a shell would say, and the environment in it.
 var (
 	echo          = regexp.MustCompile("^`echo ([^`]*)`")
+	command       = regexp.MustCompile("`[^`\n]*`")
 	shellVariable = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)\}?`)
 	getenv        = regexp.MustCompile(`(?i)^getenv\(\s*["'](\w+)["']\s*\)`)
 )
@@ -283,7 +291,11 @@ func (p *parser) params(n *kit.Node) error {
 		case echo.MatchString(rest):
 			m := echo.FindStringSubmatch(rest)
 			p.at += len(m[0])
-			return shellVariable.ReplaceAllString(m[1], "${$1}"), true
+			return shellVariable.ReplaceAllString(strings.Trim(m[1], `"`), "${$1}"), true
+		case strings.HasPrefix(rest, "`") && command.MatchString(rest):
+			m := command.FindString(rest)
+			p.at += len(m)
+			return m, true
 		}
 		return "", false
 	}

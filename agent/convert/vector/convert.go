@@ -37,8 +37,12 @@ func Convert(paths []string) (*draft.Draft, error) {
 	c.write()
 	c.Sweep(harmless, roots...)
 	c.D.Environment(nil)
+	c.D.Dollars(dollar)
 	return c.D, nil
 }
+
+// dollar stands for $$, which is a dollar that begins no reference.
+const dollar = "﹩﹩"
 
 // interpolation is a reference to the environment, which Vector has anywhere in a file.
 var interpolation = regexp.MustCompile(`\$\$|\$([A-Za-z_]\w*)`)
@@ -47,7 +51,7 @@ var interpolation = regexp.MustCompile(`\$\$|\$([A-Za-z_]\w*)`)
 func interpolated(src string) string {
 	return interpolation.ReplaceAllStringFunc(src, func(s string) string {
 		if s == "$$" {
-			return s
+			return dollar
 		}
 		return "${" + s[1:] + "}"
 	})
