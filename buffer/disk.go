@@ -31,11 +31,12 @@ const (
 	stepRead    step = "open for reading"
 )
 
-// disk does what segments ask of the file system, unless fault says otherwise. Both fields are zero
+// disk does what segments ask of the file system, unless fault says otherwise. All fields are zero
 // outside of tests.
 type disk struct {
-	fault    func(s step, path string) error
-	patience time.Duration // instead of closePatience
+	fault       func(s step, path string) error
+	patience    time.Duration // instead of closePatience
+	throughMaps bool          // as where no map can be taken
 }
 
 func (d disk) try(s step, path string) error {
@@ -86,6 +87,14 @@ func (d disk) reserve(f *os.File, from, to int64) (ok bool, err error) {
 		return true, err
 	}
 	return reserve(f, from, to)
+}
+
+// takeMap puts memory in the place of Badger's map of f, where that can be done.
+func (d disk) takeMap(f *os.File) shadow {
+	if d.throughMaps {
+		return shadow{}
+	}
+	return takeMap(f)
 }
 
 // store writes the n bytes at from of m to f at off.

@@ -308,3 +308,43 @@ func TestWhatTheDiskRefusedIsWrittenOver(t *testing.T) {
 	}
 	wantRun(t, readTo(t, cursor(t, b, "out"), int64(n)), 0, n)
 }
+
+// Where Badger's maps cannot be taken it writes through them, and each way reads what the other has
+// written, stopped or killed.
+func TestBadgerWritesThroughItsMaps(t *testing.T) {
+	t.Parallel()
+	dir, n := filepath.Join(t.TempDir(), "b"), 0
+	for i := range 6 {
+		opt := small(t)
+		opt.disk.throughMaps = i%2 == 0
+		b := open(t, dir, opt)
+		for range 60 { // some segments
+			appendWait(t, b, batchOf(n, 50, 1000))
+			n += 50
+		}
+		wantRun(t, readTo(t, cursor(t, b, "out"), int64(n)), 0, n)
+		if i > 3 {
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		var left string
+		runtest.Until(t, "it is copied", func() bool {
+			left = filepath.Join(t.TempDir(), "left")
+			return os.CopyFS(left, os.DirFS(dir)) == nil
+		})
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		dir = left
+	}
+	b, reg, got := readAll(t, dir)
+	wantRun(t, got, 0, n)
+	if v := metricValue(t, reg, "penstock_buffer_damaged_segments_total"); v != 0 {
+		t.Errorf("%v damaged segments", v)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -136,11 +136,11 @@ func (h *head) setUp(reserve int64) (err error) {
 	if h.vlog, err = h.disk.open(filepath.Join(h.dir, vlogName)); err != nil {
 		return err
 	}
-	h.memory = takeMap(h.vlog)
+	h.memory = h.disk.takeMap(h.vlog)
 	if h.wal, err = h.disk.open(filepath.Join(h.dir, walName)); err != nil {
 		return err
 	}
-	h.walMemory = takeMap(h.wal)
+	h.walMemory = h.disk.takeMap(h.wal)
 	if err := h.disk.create(filepath.Join(h.dir, tableName)); err != nil {
 		return err
 	}
