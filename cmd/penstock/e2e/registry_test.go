@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
@@ -107,6 +108,34 @@ func (f *framed) check(t *testing.T, url string) {
 	}
 }
 
+// lacks asks an API, which answers, for schemas that there are not.
+func lacks(t *testing.T, url, frame string) {
+	t.Helper()
+	c := decode.Default()
+	c.Frame, c.Registry = frame, &decode.Registry{}
+	c.Registry.SetDefaults()
+	c.Registry.URLs = []string{url}
+	var report preflight.Report
+	c.Registry.Preflight(t.Context(), frame, &report)
+	for _, f := range report.Findings() {
+		if f.Level != preflight.OK {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, c.Type = range []string{"avro", "protobuf"} {
+		d, err := decode.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range []string{"\x00\x00\x0f\x00\x00\x00\x00\x00\x00", "\x00\xff\xff\xff\xff\xff\xff\xff\xff"} {
+			_, err := d.AppendJSON(nil, []byte(value), nil)
+			if err == nil || errors.Is(err, decode.ErrUnavailable) {
+				t.Errorf("%s of %s, %q: %v; want an error that is for good", c.Type, url, value, err)
+			}
+		}
+	}
+}
+
 // TestRegistriesOfOthers decodes what the serializers of Apicurio and of Confluent write, in each
 // of their frames and with references, by the schemas that they have registered with real servers.
 func TestRegistriesOfOthers(t *testing.T) {
@@ -146,6 +175,9 @@ func TestRegistriesOfOthers(t *testing.T) {
 				f.check(t, r.URL("registry/v3"))
 			}
 		}
+		lacks(t, r.URL("registry/v2"), "apicurio")
+		lacks(t, r.URL("registry/v"+version), "apicurio_global")
+		lacks(t, r.URL("ccompat/v7"), "confluent")
 		if version == "3" {
 			newer = values
 		}

@@ -134,7 +134,7 @@ func TestSchemaRegistry(t *testing.T) {
 	if n := reg.requests.Load(); n != 1 {
 		t.Errorf("%d requests for one schema, want 1", n)
 	}
-	for _, bad := range [][]byte{nil, {0, 0, 0}, append([]byte{1}, value[1:]...), value[:len(value)-1], append(value[:len(value):len(value)], 0), binary.BigEndian.AppendUint32([]byte{0}, 8)} {
+	for _, bad := range [][]byte{nil, {0, 0, 0}, append([]byte{1}, value[1:]...), value[:len(value)-1], append(value[:len(value):len(value)], 0), binary.BigEndian.AppendUint32([]byte{0}, 8), binary.BigEndian.AppendUint32([]byte{0}, 1<<31)} {
 		if got, err := d.AppendJSON(
 			[]byte("x"), bad, nil,
 		); err == nil || errors.Is(err, ErrUnavailable) ||

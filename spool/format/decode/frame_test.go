@@ -45,6 +45,36 @@ func TestJSONInAFrame(t *testing.T) {
 	}
 }
 
+// The answers are those of Apicurio Registry 2.6 and 3.0: without a schema a value is refused for
+// good; where there is no such API, it waits for a URL that is right.
+func TestSchemasThatApicurioLacks(t *testing.T) {
+	answers := map[string]string{
+		"2": `{"error_code":404,"message":"No content","name":"ContentNotFoundException"}`,
+		"3": `{"title":"No version","status":404,"name":"VersionNotFoundException"}`,
+		"4": `{"title":"Could not find resource","status":404,"name":"NotFoundException"}`,
+		"5": `{"error_code":404,"message":"Could not find resource","name":"NotFoundException"}`,
+		"6": `<html>not here</html>`,
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(answers[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]))
+	}))
+	defer srv.Close()
+	reg := &Registry{}
+	reg.SetDefaults()
+	reg.URLs = []string{srv.URL}
+	d, err := New(Config{Type: "avro", Frame: "apicurio_global", Registry: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, waits := range map[uint64]bool{2: false, 3: false, 4: true, 5: true, 6: true, 1 << 63: false} {
+		_, err := d.AppendJSON(nil, binary.BigEndian.AppendUint64([]byte{0}, id), nil)
+		if err == nil || errors.Is(err, ErrUnavailable) != waits {
+			t.Errorf("%d: %v, which waits: %v", id, err, waits)
+		}
+	}
+}
+
 // Avro in each frame of Apicurio, with the schema from its own API.
 func TestAvroInFramesOfApicurio(t *testing.T) {
 	var asked atomic.Value

@@ -249,7 +249,8 @@ func textRegistry(t *testing.T) string {
 			}
 		default:
 			w.WriteHeader(http.StatusNotFound)
-			fmt.Fprint(w, `{"error_code":40403,"message":"not found"}`)
+			// The code is Confluent's; the name is Apicurio's.
+			fmt.Fprint(w, `{"error_code":40403,"message":"not found","name":"ContentNotFoundException"}`)
 		}
 	}))
 	t.Cleanup(srv.Close)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -169,14 +171,31 @@ func (c *client) get(
 	switch {
 	case err != nil:
 		return "", false, err
-	case res.StatusCode == http.StatusNotFound && strings.Contains(string(body), "error_code"),
-		ofSome && (res.StatusCode == http.StatusNotFound ||
-			res.StatusCode == http.StatusMethodNotAllowed):
+	case res.StatusCode == http.StatusNotFound && (ofSome || noSchema(body)),
+		res.StatusCode == http.StatusMethodNotAllowed && ofSome:
 		return "", false, nil
 	case res.StatusCode != http.StatusOK:
 		return "", false, fmt.Errorf("%s answers %s", url, res.Status)
 	}
 	return string(body), true, nil
+}
+
+// noSchema reports whether an answer of Apicurio's says that there is no such schema, rather than
+// no such API, as where the URL is wrong.
+func noSchema(answer []byte) bool {
+	var of struct {
+		Name string `json:"name"` // of an exception
+	}
+	return json.Unmarshal(answer, &of) == nil &&
+		strings.HasSuffix(of.Name, "NotFoundException") && of.Name != "NotFoundException"
+}
+
+// possible reports whether an id can be one: the registries' are signed numbers.
+func (id schemaID) possible() bool {
+	if id.kind == confluentID {
+		return id.id <= math.MaxInt32
+	}
+	return id.id <= math.MaxInt64
 }
 
 // refused reports whether the registry says that it has no such schema, for good.
@@ -211,7 +230,12 @@ func (c *catalogue[T]) fetch(id schemaID) *entry[T] {
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
 	e := &entry[T]{}
-	if e.schema, e.err = c.load(ctx, id); e.err != nil {
+	if !id.possible() {
+		e.err = fmt.Errorf("the registry has no schema %v", id)
+	} else {
+		e.schema, e.err = c.load(ctx, id)
+	}
+	if e.err != nil {
 		e.until = time.Now().Add(missTime)
 		c.forget()
 	}
