@@ -14,7 +14,8 @@ import (
 )
 
 // Audit implements admin.Agent.
-func (a *Agent) Audit(since time.Time) (r tally.Report) {
+func (a *Agent) Audit(since time.Time) tally.Report {
+	r := tally.Report{Lines: []tally.Line{}, Differences: []tally.Difference{}}
 	a.mu.Lock()
 	var books []tally.Books
 	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {

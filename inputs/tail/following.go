@@ -2,7 +2,10 @@ package tail
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
@@ -50,7 +53,11 @@ func (r *run) cannotRead(path string, err error, do string) {
 	if r.unread == nil {
 		r.unread = map[string]inputs.Unread{}
 	}
-	r.unread[path] = inputs.Unread{Path: path, Why: err.Error(), Do: do, Since: time.Now()}
+	why := err.Error()
+	if at, ok := errors.AsType[*fs.PathError](err); ok && at.Path == path { // it is told beside it
+		why = strings.Replace(why, at.Error(), at.Err.Error(), 1)
+	}
+	r.unread[path] = inputs.Unread{Path: path, Why: why, Do: do, Since: time.Now()}
 }
 
 func (r *run) canRead(path string) {

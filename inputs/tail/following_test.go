@@ -1,7 +1,10 @@
 package tail
 
 import (
+	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,5 +78,22 @@ func TestFollowingTellsWhatIsHeld(t *testing.T) {
 			r.eventually("what came last is held", func() bool { return held() == c.held })
 			r.halt()
 		})
+	}
+}
+
+// A path that cannot be read is told once, not again by the error.
+func TestUnreadTellsThePathOnce(t *testing.T) {
+	t.Parallel()
+	r := &run{}
+	at := &fs.PathError{Op: "open", Path: "/a.log", Err: syscall.EACCES}
+	for err, want := range map[error]string{
+		at:                               syscall.EACCES.Error(),
+		fmt.Errorf("look at it: %w", at): "look at it: " + syscall.EACCES.Error(),
+		errCompressed:                    errCompressed.Error(),
+	} {
+		r.cannotRead("/a.log", err, "")
+		if why := r.unread["/a.log"].Why; why != want {
+			t.Errorf("%q, not %q", why, want)
+		}
 	}
 }

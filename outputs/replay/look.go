@@ -57,7 +57,7 @@ type Sample struct {
 
 // NewOverview returns one that keeps so many samples of each reason.
 func NewOverview(samples int) *Overview {
-	return &Overview{samples: samples, find: map[[2]string]int{}}
+	return &Overview{samples: samples, find: map[[2]string]int{}, Reasons: []Reason{}}
 }
 
 // AddDir adds what a dead letter directory holds, also while an agent writes there.
