@@ -23,7 +23,8 @@ func (a *artifact) path() string {
 }
 
 // apicurioFiles calls add for the files that a schema refers to, each before what refers to it, and
-// for the schema itself: what is no JSON is not put into one by the registry.
+// for the schema itself. The registry would put them into one only if they are JSON and the id is a
+// global one. The error wraps ErrUnavailable if it passes.
 func (c *client) apicurioFiles(
 	ctx context.Context, id schemaID, add func(name, text string) error,
 ) error {
@@ -63,11 +64,11 @@ func (c *client) apicurioFiles(
 		return nil
 	}
 	if err := resolve(apicurioPath(id), 0); err != nil {
-		return fmt.Errorf("protobuf: %w", err)
+		return err
 	}
 	text, err := c.ask(ctx, id, apicurioPath(id))
 	if err != nil {
-		return fmt.Errorf("protobuf: %w", err)
+		return err
 	}
 	return add("", text)
 }

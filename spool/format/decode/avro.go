@@ -61,12 +61,14 @@ func (d *avroDecoder) AppendJSON(dst, value []byte, headers []record.Header) ([]
 }
 
 func (d *avroDecoder) fetchSchema(ctx context.Context, id schemaID) (*registeredAvro, error) {
+	var texts []string
+	use := func(text string) error { texts = append(texts, text); return nil }
 	if id.kind != confluentID {
-		text, err := d.client.apicurio(ctx, id)
+		err := d.client.apicurioFiles(ctx, id, func(_, text string) error { return use(text) })
 		if err != nil {
 			return nil, fmt.Errorf("avro: %w", err)
 		}
-		return registered(id, text)
+		return registered(id, texts)
 	}
 	s, err := d.client.confluent.SchemaByID(ctx, int(id.id))
 	switch {
@@ -76,40 +78,34 @@ func (d *avroDecoder) fetchSchema(ctx context.Context, id schemaID) (*registered
 		return nil, fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, err)
 	case s.Type != sr.TypeAvro:
 		return nil, fmt.Errorf("avro: schema %v is of type %v", id, s.Type)
-	case len(s.References) > 0:
-		return d.withReferences(ctx, id, s)
 	}
-	return registered(id, s.Schema)
-}
-
-func registered(id schemaID, text string) (*registeredAvro, error) {
-	schema, err := parse(id, text, nil)
-	return &registeredAvro{schema, text}, err
-}
-
-// withReferences reads the schemas that s names before s itself.
-func (d *avroDecoder) withReferences(
-	ctx context.Context, id schemaID, s sr.Schema,
-) (*registeredAvro, error) {
-	cache := &avro.SchemaCache{}
-	var texts []string
-	err := d.client.references(ctx, s.References, func(_ string, sub sr.Schema) error {
-		texts = append(texts, sub.Schema)
-		_, err := parse(id, sub.Schema, cache)
-		return err
+	err = d.client.references(ctx, s.References, func(_ string, sub sr.Schema) error {
+		return use(sub.Schema)
 	})
 	if err != nil {
 		return nil, err
 	}
-	schema, err := parse(id, s.Schema, cache)
-	if err != nil {
-		return nil, err
+	return registered(id, append(texts, s.Schema))
+}
+
+// registered reads a schema, the last of texts, and before it those that it refers to.
+func registered(id schemaID, texts []string) (*registeredAvro, error) {
+	cache := &avro.SchemaCache{} // two schemas may give one name to different records
+	var out registeredAvro
+	for _, text := range texts {
+		var err error
+		if out.schema, err = avro.ParseWithCache(text, "", cache); err != nil {
+			return nil, fmt.Errorf("avro: schema %v: %w", id, err)
+		}
+		out.text = text
 	}
-	text, err := inlineAvro(s.Schema, texts)
-	if err != nil {
-		return nil, fmt.Errorf("avro: schema %v: %w", id, err)
+	if others := texts[:len(texts)-1]; len(others) > 0 {
+		var err error
+		if out.text, err = inlineAvro(out.text, others); err != nil {
+			return nil, fmt.Errorf("avro: schema %v: %w", id, err)
+		}
 	}
-	return &registeredAvro{schema, text}, nil
+	return &out, nil
 }
 
 // references calls use for what refs name, and before for what that refers to.
@@ -146,15 +142,4 @@ func (c *client) references(
 		return nil
 	}
 	return resolve(refs, 0)
-}
-
-func parse(id schemaID, text string, cache *avro.SchemaCache) (avro.Schema, error) {
-	if cache == nil {
-		cache = &avro.SchemaCache{} // two schemas may give one name to different records
-	}
-	schema, err := avro.ParseWithCache(text, "", cache)
-	if err != nil {
-		return nil, fmt.Errorf("avro: schema %v: %w", id, err)
-	}
-	return schema, nil
 }

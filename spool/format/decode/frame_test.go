@@ -45,6 +45,41 @@ func TestJSONInAFrame(t *testing.T) {
 	}
 }
 
+// A schema that is asked for by the id of its content does not have in it what it refers to.
+func TestAvroOfApicurioWithReferences(t *testing.T) {
+	const place = "/groups/default/artifacts/place/versions/1"
+	answers := map[string]string{
+		"/ids/contentIds/7/references": `[{"artifactId":"place","version":"1","name":"acme.Place"}]`,
+		"/ids/contentIds/7": `{"type":"record","name":"acme.Order","fields":[
+			{"name":"to","type":"acme.Place"}]}`,
+		place + "/references": `[]`,
+		place + "/content": `{"type":"record","name":"acme.Place","fields":[
+			{"name":"city","type":"string"}]}`,
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answers[r.URL.Path] == "" {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		_, _ = w.Write([]byte(answers[r.URL.Path]))
+	}))
+	defer srv.Close()
+	reg := &Registry{}
+	reg.SetDefaults()
+	reg.URLs = []string{srv.URL}
+	d, err := New(Config{Type: "avro", Frame: "apicurio", Registry: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.AppendJSON(nil, []byte("\x00\x00\x00\x00\x07\x08Bern"), nil)
+	if err != nil || string(got) != `{"to":{"city":"Bern"}}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	text, err := d.(AvroSchemas).AvroSchema("c7")
+	if err != nil || !strings.Contains(text, `"city"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 // The answers are those of Apicurio Registry 2.6 and 3.0: without a schema a value is refused for
 // good; where there is no such API, it waits for a URL that is right.
 func TestSchemasThatApicurioLacks(t *testing.T) {
@@ -57,7 +92,8 @@ func TestSchemasThatApicurioLacks(t *testing.T) {
 	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
-		_, _ = w.Write([]byte(answers[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]))
+		path := strings.TrimSuffix(r.URL.Path, "/references")
+		_, _ = w.Write([]byte(answers[path[strings.LastIndexByte(path, '/')+1:]]))
 	}))
 	defer srv.Close()
 	reg := &Registry{}
@@ -80,10 +116,13 @@ func TestAvroInFramesOfApicurio(t *testing.T) {
 	var asked atomic.Value
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Store(r.URL.Path)
+		_, schema, _ := strings.Cut(strings.TrimSuffix(r.URL.Path, "/references"), "Ids/")
 		switch {
-		case strings.HasSuffix(r.URL.Path, "Ids/7"):
+		case strings.HasSuffix(r.URL.Path, "Ids/7/references"):
+			_, _ = w.Write([]byte(`[]`))
+		case schema == "7":
 			_, _ = w.Write([]byte(schemaText))
-		case strings.HasSuffix(r.URL.Path, "Ids/8"):
+		case schema == "8":
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte(`{"error_code":404,"name":"ArtifactNotFoundException"}`))
 		default:

@@ -229,12 +229,12 @@ func (d *protobufDecoder) fetchSchema(ctx context.Context, id schemaID) (*protoP
 			err = fmt.Errorf("%w (descriptors = FILE takes any schema)", err)
 		}
 		if err != nil {
-			return fmt.Errorf("protobuf: schema %v: %s: %w", id, cmp.Or(name, "itself"), err)
+			return fmt.Errorf("schema %v: %s: %w", id, cmp.Or(name, "itself"), err)
 		}
 		return nil
 	}
 	if err := d.files(ctx, id, add); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("protobuf: %w", err)
 	}
 	if err := pool.link(); err != nil {
 		return nil, fmt.Errorf("protobuf: schema %v: %w", id, err)
@@ -255,11 +255,11 @@ func (d *protobufDecoder) files(
 	s, err := d.client.confluent.SchemaByID(ctx, int(id.id))
 	switch {
 	case refused(err):
-		return fmt.Errorf("protobuf: the registry has no schema %v", id)
+		return fmt.Errorf("the registry has no schema %v", id)
 	case err != nil:
 		return fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, err)
 	case s.Type != sr.TypeProtobuf:
-		return fmt.Errorf("protobuf: schema %v is of type %v", id, s.Type)
+		return fmt.Errorf("schema %v is of type %v", id, s.Type)
 	}
 	use := func(name string, s sr.Schema) error { return add(name, s.Schema) }
 	if err := d.client.references(ctx, s.References, use); err != nil {

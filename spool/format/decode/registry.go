@@ -10,7 +10,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -20,8 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// client asks a registry. For Confluent's API that is the library's; Apicurio's own answers a
-// schema's text with all that it refers to in it, if asked to.
+// client asks a registry. For Confluent's API that is the library's; Apicurio's own is asked in
+// apicurio.go.
 type client struct {
 	confluent *sr.Client
 	http      *http.Client
@@ -110,14 +109,6 @@ func apicurioPath(id schemaID) string {
 		return "/ids/contentIds/" + strconv.FormatUint(id.id, 10)
 	}
 	return "/ids/globalIds/" + strconv.FormatUint(id.id, 10)
-}
-
-// apicurio returns the text of a schema, with all that it refers to in it. The error wraps
-// ErrUnavailable if it passes.
-func (c *client) apicurio(ctx context.Context, id schemaID) (string, error) {
-	// The first is of the API's third version, the other of the second.
-	query := url.Values{"references": {"DEREFERENCE"}, "dereference": {"true"}}.Encode()
-	return c.ask(ctx, id, apicurioPath(id)+"?"+query)
 }
 
 // ask returns what is at the first path that the registry knows.
