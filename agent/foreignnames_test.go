@@ -67,7 +67,7 @@ func TestHintsForForeignNamesAreRight(t *testing.T) {
 			if g.Value != "" {
 				continue
 			}
-			got := report(t, in(strings.Join(strings.Fields(g.Names), " = 1\n")+" = 1"))
+			got := report(t, in(strings.Join(strings.Fields(g.Names), " = true\n")+" = true"))
 			want := g.Write
 			if want == "" {
 				want = g.Why

@@ -167,7 +167,7 @@ func (l *loader) checkTwice(p *Pipeline) {
 // checkRest looks at what becomes of records that no route takes.
 func (l *loader) checkRest(p *Pipeline) {
 	if p.MayLeaveUnrouted() && len(p.positions.failed) == 0 {
-		const hint = "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all"
+		const hint = "Add otherwise = [output.TYPE.NAME] for the rest, or the same as to for all"
 		switch p.Unrouted {
 		case UnroutedCount:
 			l.report.warnf(
@@ -184,7 +184,7 @@ func (l *loader) checkRest(p *Pipeline) {
 	}
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
 		l.report.errorf(
-			p.positions.position("otherwise"), "Write to = [...] for all records.",
+			p.positions.position("otherwise"), "Write to for all records, in the place of otherwise.",
 			"otherwise has no meaning without a route",
 		)
 	}

@@ -60,3 +60,8 @@ func declaration(kind Kind, typ, name string) string {
 	}
 	return head + " { " + body + " }"
 }
+
+// inlineDeclaration returns a filter that stands within a pipeline.
+func inlineDeclaration(typ string) string {
+	return strings.Replace(declaration(Filter, typ, "x"), ` "x"`, "", 1)
+}

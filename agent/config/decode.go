@@ -78,7 +78,7 @@ func (d *decoder) body(
 		)
 		if i < 0 {
 			value := literalOf(block.Body, "type")
-			d.unknown(block.TypeRange, block.Type, value, nil, title, path, targets, true)
+			d.unknown(block.TypeRange, block.Type, value, nil, nil, title, path, targets, true)
 			continue
 		}
 		t := targets[i]
@@ -159,7 +159,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 			d.failed[join(path, near)] = true
 		}
 		d.unknown(
-			attr.NameRange, attr.Name, literalText(attr.Expr), literalTexts(attr.Expr),
+			attr.NameRange, attr.Name, literalText(attr.Expr), literalTexts(attr.Expr), attr.Expr,
 			title, path, targets, false,
 		)
 		return
@@ -197,17 +197,19 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 // asBlock says how to write a block that was written as an attribute.
 func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) string {
 	elem, _ := blockStruct(t.typ)
+	asWritten := func() string {
+		return "Write it without the equals sign: " +
+			d.report.blockOf(headerOf(t.name, elem), elem, expr)
+	}
 	if elem.Kind() != reflect.Struct {
-		return fmt.Sprintf("Write %s { ... }, without the equals sign.", t.name)
+		return asWritten()
 	}
 	for _, f := range fieldsOf(elem) {
 		if !f.label {
 			continue
 		}
 		if f.oneof == nil {
-			return fmt.Sprintf(
-				"Write %s %q { ... }, without the equals sign.", t.name, strings.ToUpper(f.name),
-			)
+			return asWritten()
 		}
 		lit, ok := expr.(*hclsyntax.TemplateExpr)
 		if !ok || !lit.IsStringLiteral() {
@@ -235,7 +237,7 @@ func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) stri
 		}
 		return fmt.Sprintf("Write %s %q {}, without the equals sign.", t.name, text)
 	}
-	return fmt.Sprintf("Write %s { ... }, without the equals sign.", t.name)
+	return asWritten()
 }
 
 // eachString calls f with each string of an attribute's value.
@@ -282,8 +284,8 @@ func names(targets []target, blocks bool) []string {
 // unknown reports a name that a body does not have, with the best guess of what was meant. value is
 // its text where it has one, and values are its texts where it is a list.
 func (d *decoder) unknown(
-	at hcl.Range, name, value string, values []string, title, path string, targets []target,
-	block bool,
+	at hcl.Range, name, value string, values []string, expr hclsyntax.Expression,
+	title, path string, targets []target, block bool,
 ) {
 	what := "attribute"
 	if block {
@@ -291,19 +293,22 @@ func (d *decoder) unknown(
 	}
 	hint := ""
 	if g, ok := foreignAttribute(d.owner, path, name, value); ok {
-		hint = g.with(values).hint()
+		hint = g.with(values).counting(expr).hint()
 	} else if near := nearest(
 		name, append(names(targets, block), names(targets, !block)...),
 	); near != "" {
 		hint = fmt.Sprintf("Did you mean %q?", near)
 		if slices.Contains(names(targets, !block), near) {
-			if block {
-				hint = fmt.Sprintf("Did you mean %s = ...? It is an attribute.", near)
+			i := slices.IndexFunc(targets, func(t target) bool { return t.name == near })
+			if t := targets[i]; block {
+				hint = fmt.Sprintf("Did you mean %s = %s? It is an attribute.", near, example(t.field))
 			} else {
-				hint = fmt.Sprintf("Did you mean %s { ... }? It is a block.", near)
+				elem, _ := blockStruct(t.typ)
+				snippet := d.report.blockOf(headerOf(near, elem), elem, expr)
+				hint = fmt.Sprintf("It is a block: did you mean %s", snippet)
 			}
 		}
-	} else if inner := d.inside(name, targets); inner != "" {
+	} else if inner := d.inside(name, expr, targets); inner != "" {
 		hint = inner
 	} else if all := names(targets, block); len(all) == 0 {
 		hint = fmt.Sprintf("There are no %ss here.", what)
@@ -314,7 +319,7 @@ func (d *decoder) unknown(
 }
 
 // inside looks for an attribute one block further down.
-func (d *decoder) inside(name string, targets []target) string {
+func (d *decoder) inside(name string, expr hclsyntax.Expression, targets []target) string {
 	for _, t := range targets {
 		elem, _ := blockStruct(t.typ)
 		if !t.block || elem.Kind() != reflect.Struct {
@@ -322,7 +327,12 @@ func (d *decoder) inside(name string, targets []target) string {
 		}
 		for _, f := range fieldsOf(elem) {
 			if f.name == name && !f.label && !f.block {
-				return fmt.Sprintf("It belongs into a block: %s { %s = ... }", t.name, name)
+				value := d.report.sourceOf(expr)
+				if value == "" || f.secret {
+					value = example(f)
+				}
+				return "It belongs into a block: " +
+					braced(headerOf(t.name, elem), []string{name + " = " + value})
 			}
 		}
 	}
@@ -363,15 +373,10 @@ func (d *decoder) labels(b *hclsyntax.Block, v reflect.Value) {
 		}
 	}
 	if len(b.Labels) != len(labels) {
-		want := b.Type
-		for _, f := range labels {
-			word := strings.ToUpper(f.name)
-			if f.oneof != nil {
-				word = f.oneof[0]
-			}
-			want += fmt.Sprintf(" %q", word)
-		}
-		d.report.errorf(b.DefRange(), "Write "+want+" { ... }", "wrong number of labels")
+		d.report.errorf(
+			b.DefRange(), "Write "+braced(headerOf(b.Type, v.Type()), needed(v.Type())),
+			"wrong number of labels",
+		)
 		return
 	}
 	for i, f := range labels {

@@ -82,7 +82,7 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 					strings.TrimSpace(
 						didYouMean(
 							name, keys(s.variables),
-						)+"\nDeclare it: variable \""+name+"\" { default = ... }",
+						)+"\nDeclare it: variable \""+name+"\" { default = \"\" }",
 					),
 					"there is no variable %q",
 					name,
@@ -94,7 +94,7 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 				s.report.errorf(
 					at,
 					strings.TrimSpace(
-						didYouMean(name, keys(s.locals))+"\nDeclare it: locals { "+name+" = ... }",
+						didYouMean(name, keys(s.locals))+"\nDeclare it: locals { "+name+" = \"\" }",
 					),
 					"there is no local value %q",
 					name,

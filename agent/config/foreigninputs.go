@@ -248,7 +248,7 @@ var foreignInputs = []ForeignName{
 	{
 		At:    "input.kafka output.kafka",
 		Names: "ssl_verify_hostname ssl_endpoint_identification_algorithm",
-		Why:   "Remove it: the name of a broker is always verified; tls { server_name = \"...\" } expects another.",
+		Why:   "Remove it: the name of a broker is always verified; tls { server_name = \"kafka.example.com\" } expects another.",
 	},
 	{
 		At:    "input.kafka output.kafka",

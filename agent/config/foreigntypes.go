@@ -87,8 +87,8 @@ var foreignTypes = []foreignType{
 	{Kind: Filter, Names: "concat", Write: "multiline"},
 	{Kind: Filter, Names: "mask anonymizer anonymize", Write: "redact"},
 	{
-		Kind: Filter, Names: "lua ruby wasm",
-		Why: "Code of one's own does not run here: see filter \"set\" and penstock help expressions.",
+		Kind: Filter, Names: "lua ruby",
+		Why: "Code of one's own is a module of WebAssembly: filter \"wasm\"; see also filter \"set\" and penstock help expressions.",
 	},
 	{
 		Kind: Filter, Names: "kubernetes kubernetes_metadata add_kubernetes_metadata add_docker_metadata",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // freeNames are the attributes whose values are whatever their owner has: what was written for
@@ -22,7 +23,10 @@ var (
 	sizeText = regexp.MustCompile(`^[0-9]+ ?([kKMGT]i?)?B$`)
 	// written is a snippet with one attribute in it, perhaps within a block.
 	written = regexp.MustCompile(`^([^="]*\b)([a-z_]+)( += )("[^"]*"|\[[^\]]*\])([^="]*)$`)
-	scheme  = regexp.MustCompile(`^[a-z]+://`)
+	// counted is one whose value is a whole number.
+	counted = regexp.MustCompile(`^([^="]* = )[0-9]+( \})?$`)
+
+	scheme = regexp.MustCompile(`^[a-z]+://`)
 )
 
 // literalTexts returns the texts of an expression that is one, or a list of them.
@@ -68,6 +72,19 @@ func (g ForeignName) with(values []string) ForeignName {
 		template = fmt.Sprintf("%q", values[0])
 	}
 	g.Write = m[1] + name + m[3] + template + m[5]
+	return g
+}
+
+// counting is with for a number.
+func (g ForeignName) counting(e hclsyntax.Expression) ForeignName {
+	number, ok := e.(*hclsyntax.LiteralValueExpr)
+	m := counted.FindStringSubmatch(g.Write)
+	if !ok || number.Val.Type() != cty.Number || m == nil {
+		return g
+	}
+	if n := number.Val.AsBigFloat(); n.IsInt() && n.Sign() > 0 {
+		g.Write = m[1] + n.Text('f', 0) + m[2]
+	}
 	return g
 }
 

@@ -27,15 +27,15 @@ func (l *loader) inlineFilters(b *hclsyntax.Block) (*hclsyntax.Body, []inlineFil
 			continue
 		}
 		if len(inner.Labels) != 1 {
-			typ := "TYPE"
+			typ := "parse"
 			if len(inner.Labels) > 0 && l.cat.find(Filter, inner.Labels[0]) != nil {
 				typ = inner.Labels[0]
 			}
 			l.report.errorf(
 				inner.DefRange(),
 				fmt.Sprintf(
-					"Write filter %q { ... }; one with a name stands outside, and the pipeline names it in filter = [...].",
-					typ,
+					"Write %s\nOne with a name stands outside, and the pipeline names it: filter = [filter.%s.x]",
+					inlineDeclaration(typ), typ,
 				),
 				"a filter within a pipeline takes its type alone",
 			)

@@ -148,8 +148,17 @@ func (l *loader) parse(file string) {
 	}
 	for _, attr := range sortedAttributes(body) {
 		hint := didYouMean(attr.Name, topLevel)
-		if slices.Contains(names(targetsOf(reflect.ValueOf(Agent{})), false), attr.Name) {
-			hint = fmt.Sprintf("It belongs into a block: agent { %s = ... }", attr.Name)
+		i := slices.IndexFunc(
+			targetsOf(reflect.ValueOf(Agent{})),
+			func(t target) bool { return t.name == attr.Name && !t.block },
+		)
+		if i >= 0 {
+			t := targetsOf(reflect.ValueOf(Agent{}))[i]
+			value := l.report.sourceOf(attr.Expr)
+			if value == "" {
+				value = example(t.field)
+			}
+			hint = "It belongs into a block: " + braced("agent", []string{attr.Name + " = " + value})
 		} else if g := hintForName("agent", attr.Name); g != "" {
 			hint = g + " It belongs into agent { }."
 		}
@@ -179,7 +188,7 @@ func (l *loader) parse(file string) {
 			continue
 		case len(b.Labels) != want:
 			l.report.errorf(
-				b.DefRange(), "Write "+headers[b.Type]+" { ... }", "%s takes %d labels, not %d",
+				b.DefRange(), "Write "+l.headed(b), "%s takes %d labels, not %d",
 				b.Type, want, len(b.Labels),
 			)
 			continue
@@ -196,20 +205,39 @@ func (l *loader) parse(file string) {
 		}
 		if !bad {
 			l.blocks = append(l.blocks, b)
+			if kind := Kind(b.Type); want == 2 && l.report.declared[kind] == "" {
+				l.report.declared[kind] = strings.Join([]string{b.Type, b.Labels[0], b.Labels[1]}, ".")
+			}
 		}
 	}
 }
 
 var topLevel = []string{"agent", "filter", "input", "locals", "output", "pipeline", "variable"}
 
-var headers = map[string]string{
-	"agent":    "agent",
-	"locals":   "locals",
-	"variable": `variable "NAME"`,
-	"pipeline": `pipeline "NAME"`,
-	"input":    `input "TYPE" "NAME"`,
-	"output":   `output "TYPE" "NAME"`,
-	"filter":   `filter "TYPE" "NAME"`,
+// headed writes a block with the labels that it takes, as many of its own as there are.
+func (l *loader) headed(b *hclsyntax.Block) string {
+	name := "main"
+	typ := map[string]string{"input": "tail", "output": "kafka", "filter": "parse"}[b.Type]
+	for _, label := range b.Labels {
+		if typ != "" && l.cat.find(Kind(b.Type), label) != nil {
+			typ = label
+		} else if hclsyntax.ValidIdentifier(label) {
+			name = label
+		}
+	}
+	switch b.Type {
+	case "agent":
+		return `agent { data_dir = "/var/lib/penstock" }`
+	case "locals":
+		return `locals { team = "shop" }`
+	case "variable":
+		return fmt.Sprintf("variable %q { default = \"shop\" }", name)
+	case "pipeline":
+		return braced(fmt.Sprintf("pipeline %q", name), []string{
+			"from = [input.tail.app]", "to   = [output.kafka.events]",
+		})
+	}
+	return declaration(Kind(b.Type), typ, name)
 }
 
 // names evaluates variables and locals.
@@ -227,7 +255,7 @@ func (l *loader) names() {
 		case "locals":
 			locals = append(locals, sortedAttributes(b.Body)...)
 			for _, inner := range b.Body.Blocks {
-				l.report.errorf(inner.DefRange(), "Write name = { ... }", "locals have no blocks")
+				l.report.errorf(inner.DefRange(), "Write "+inner.Type+" = {}, without a block", "locals have no blocks")
 			}
 		}
 	}
@@ -271,7 +299,7 @@ func (l *loader) agent() {
 	if a.Name == "" {
 		name, err := hostname()
 		if err != nil {
-			l.report.errorf(d.where[""], `Write name = "..." in the agent block.`, "%v", err)
+			l.report.errorf(d.where[""], `Write agent { name = "web-1" }`, "%v", err)
 		}
 		a.Name = name
 	}

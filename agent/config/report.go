@@ -30,24 +30,38 @@ type Report struct {
 	sealed      []string    // those of them that are secret wherever they turn up
 	hidden      []hcl.Range // source text that must not be printed
 	validSubset *Config
+
+	declared map[Kind]string // the first component of each kind, which hints name
 }
 
 // ValidSubset returns the components without mistakes and the pipelines between them, in which
 // making them may find others.
 func (r *Report) ValidSubset() *Config { return r.validSubset }
 
-func newReport() *Report { return &Report{sources: map[string][]byte{}} }
+func newReport() *Report {
+	return &Report{sources: map[string][]byte{}, declared: map[Kind]string{}}
+}
+
+// naming puts a component that there is into a list in which any may stand.
+func (r *Report) naming(hint string) string {
+	for kind, id := range r.declared {
+		hint = strings.ReplaceAll(hint, "["+string(kind)+".TYPE.NAME]", "["+id+"]")
+	}
+	return hint
+}
 
 func (r *Report) errorf(at hcl.Range, hint, format string, args ...any) {
 	r.problems = append(
-		r.problems, Problem{Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at},
+		r.problems, Problem{Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at},
 	)
 }
 
 func (r *Report) warnf(at hcl.Range, hint, format string, args ...any) {
 	r.problems = append(
 		r.problems,
-		Problem{Warning: true, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at},
+		Problem{
+			Warning: true, Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at,
+		},
 	)
 }
 

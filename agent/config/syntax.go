@@ -32,6 +32,8 @@ const (
 )
 
 // dotted finds a path of names before an equals sign, which HCL does not have.
+var soundsSecret = regexp.MustCompile(`(?i)passw|secret|token|key$`)
+
 var dotted = regexp.MustCompile(`^([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)\s*=\s*([^\n]*)`)
 
 // addSyntax takes over what the parser found. All that stands behind a string without an end has
@@ -122,7 +124,11 @@ func (r *Report) dottedName(src []byte, at *hcl.Range) bool {
 	last := len(parts) - 1
 	hint := hintForPath(parts)
 	if hint == "" {
-		hint = parts[last] + " = ..."
+		value := strings.TrimSpace(string(m[2]))
+		if soundsSecret.MatchString(parts[last]) {
+			value = fmt.Sprintf("env(%q)", strings.ToUpper(parts[last]))
+		}
+		hint = parts[last] + " = " + value
 	}
 	for i := last - 1; i >= 0; i-- {
 		hint = parts[i] + " { " + hint + " }"
