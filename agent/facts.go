@@ -72,16 +72,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	if p.plan.spec.Source {
 		for _, u := range p.outputs { // the only one
 			for _, in := range p.plan.inputs {
-				one := u.unitFacts()
-				f.Inputs = append(
-					f.Inputs,
-					state.Input{
-						ID:        in.id,
-						Unit:      one.Unit,
-						UnitError: one.UnitError,
-						UnitSince: one.UnitSince,
-					},
-				)
+				f.Inputs = append(f.Inputs, u.sourceFacts(in.id))
 			}
 		}
 	}
@@ -110,6 +101,23 @@ func (u *inputUnit) facts() state.Input {
 		f.HeldEvents += now.Held
 		for _, x := range now.Unread {
 			f.Unread = append(f.Unread, state.UnreadFile(x))
+		}
+	}
+	return f
+}
+
+// sourceFacts returns what is known of an input whose logs the output drains.
+func (u *outputUnit) sourceFacts(id string) state.Input {
+	one := u.unitFacts()
+	f := state.Input{
+		ID: id, Unit: one.Unit, UnitError: one.UnitError, UnitSince: one.UnitSince,
+	}
+	u.mu.Lock()
+	own := u.sources[id].own
+	u.mu.Unlock()
+	if l, ok := own.(inputs.Lagging); ok {
+		if b, ok := l.Behind(); ok {
+			f.Behind = (*state.Behind)(&b)
 		}
 	}
 	return f

@@ -69,7 +69,7 @@ type outputUnit struct {
 	reg  *registry   // of the unit, not of the output
 	out  state.Meter // records that it has got rid of
 
-	sources map[string]*registry // of the inputs whose logs it drains; under mu
+	sources map[string]runningSource // the inputs whose logs it drains; under mu
 }
 
 func (a *Agent) newPipeline(p *plan) *pipeline {
@@ -228,14 +228,20 @@ func (u *inputUnit) show(reg *registry, input inputs.Input, s *sink) {
 	u.reg, u.own, u.sink = reg, input, s
 }
 
-// show makes the metrics of a source part of the status.
-func (u *outputUnit) show(source string, reg *registry) {
+// runningSource is the current instance of an input that is a log already.
+type runningSource struct {
+	reg *registry
+	own inputs.Source
+}
+
+// show makes a source part of the status.
+func (u *outputUnit) show(id string, source runningSource) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.sources == nil {
-		u.sources = map[string]*registry{}
+		u.sources = map[string]runningSource{}
 	}
-	u.sources[source] = reg
+	u.sources[id] = source
 }
 
 func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit {

@@ -40,7 +40,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 	count := newInputCounters(reg)
 	p.a.registries.show(reg)
 	defer p.a.registries.hide(reg)
-	u.show(in.id, reg)
+	u.show(in.id, runningSource{reg, source})
 
 	logs := newLogSet(p.end, cancel)
 	defer logs.close()

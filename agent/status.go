@@ -196,7 +196,7 @@ func (u *outputUnit) sourceStatus(inputs []*inputPlan) []admin.Component {
 	var out []admin.Component
 	for _, in := range inputs {
 		u.mu.Lock()
-		reg := u.sources[in.id]
+		reg := u.sources[in.id].reg
 		u.mu.Unlock()
 		c := u.component(reg)
 		c.ID, c.Said = in.id, in.lastLine.get()

@@ -22,3 +22,17 @@ type Unread struct {
 	Path, Why, Do string
 	Since         time.Time
 }
+
+// Lagging is implemented by sources that know how far they are behind.
+type Lagging interface {
+	// Behind tells how far; ok is false while that is not known. Safe for concurrent use.
+	Behind() (b Behind, ok bool)
+}
+
+// Behind is how far a source is behind the ends of its logs.
+type Behind struct {
+	Partitions  int           // that are read here
+	Records     int64         // not read yet
+	Uncommitted int64         // not read, or not delivered
+	Age         time.Duration // of what was last read of the partition that is furthest behind
+}

@@ -35,6 +35,15 @@ type Input struct {
 	Unread     []UnreadFile
 	Lag        int64 // bytes of files not read yet
 	HeldEvents int64 // that wait for what belongs to them
+	Behind     *Behind
+}
+
+// Behind is how far an input is behind the ends of its partitions.
+type Behind struct {
+	Partitions  int           `json:"partitions"`
+	Records     int64         `json:"records"`     // not read yet
+	Uncommitted int64         `json:"uncommitted"` // not read, or not delivered
+	Age         time.Duration `json:"age_ns"`      // of what was last read, if there is more
 }
 
 // UnreadFile is a file or directory that cannot be read.
@@ -58,6 +67,7 @@ type InputState struct {
 	// of several lines or records, that wait for what belongs to them
 	HeldEvents int64        `json:"held_events,omitempty"`
 	Unread     []UnreadFile `json:"unreadable,omitempty"`
+	Behind     *Behind      `json:"behind,omitempty"`
 }
 
 // Holds says in words what waits for more; "" if nothing does.
@@ -72,6 +82,7 @@ func (s InputState) Holds() string {
 func (i Input) State() InputState {
 	s := InputState{
 		ID: i.ID, Files: i.Files, Lag: i.Lag, HeldEvents: i.HeldEvents, Unread: i.Unread,
+		Behind: i.Behind,
 	}
 	switch {
 	case i.Unit == "waiting":
@@ -107,6 +118,16 @@ func (i Input) State() InputState {
 		s.Kind, s.Text = Following, fmt.Sprintf(
 			"follows %s", Count(int64(i.Files), "file", "files"),
 		)
+	case i.Behind != nil:
+		b := i.Behind
+		s.Kind = Following
+		s.Text = "reads " + Count(int64(b.Partitions), "partition", "partitions")
+		if b.Records > 0 {
+			s.Text += ", " + Count(b.Records, "record is", "records are") + " not read yet"
+		}
+		if b.Age >= time.Second {
+			s.Text += ", " + Duration(b.Age) + " behind"
+		}
 	default:
 		s.Kind, s.Text = Following, "takes what comes"
 	}

@@ -263,8 +263,12 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		if s.Full > 0 && s.Full < farOff {
 			says = append(says, "room for "+Duration(s.Full))
 		}
-	} else if len(says) == 0 && s.Kind == Running && p.Buffer != nil {
-		says = append(says, "everything is delivered")
+	} else if n, known := p.undelivered(); len(says) == 0 && s.Kind == Running && known {
+		if n > 0 {
+			says = append(says, Count(n, "record is", "records are")+" not delivered yet")
+		} else {
+			says = append(says, "everything is delivered")
+		}
 	}
 	if len(says) > 0 {
 		text := strings.Join(says, "; ")
@@ -275,6 +279,18 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		parts = append(parts, text+".")
 	}
 	return strings.Join(parts, " ")
+}
+
+// undelivered returns how many records wait in front of a pipeline that has no buffer, if that is
+// known; 0 with one, where they are told as on disk.
+func (p *Pipeline) undelivered() (n int64, known bool) {
+	for _, in := range p.Inputs {
+		if in.Behind != nil {
+			n += in.Behind.Uncommitted
+			known = true
+		}
+	}
+	return n, known || p.Buffer != nil
 }
 
 // Sentence says in one how all pipelines are: that of the only one, or of the worst.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/penstock/penstock/inputs"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -81,6 +82,20 @@ func (in *Input) Lags() []Lag {
 		)
 	})
 	return out
+}
+
+// Behind implements inputs.Lagging.
+func (in *Input) Behind() (b inputs.Behind, ok bool) {
+	if in.now.Load() == nil {
+		return b, false
+	}
+	for _, l := range in.Lags() {
+		b.Partitions++
+		b.Records += l.Records
+		b.Uncommitted += l.Uncommitted
+		b.Age = max(b.Age, l.Age)
+	}
+	return b, true
 }
 
 // lagCollector reads the lags when they are asked for.

@@ -40,6 +40,11 @@ func TestLagInRecordsAndSeconds(t *testing.T) {
 			l.Age > 59*time.Minute &&
 			l.Age < 61*time.Minute
 	})
+	b, ok := m.in.Behind()
+	if !ok || b.Partitions != 2 || b.Records != 3 || b.Uncommitted != 5 ||
+		b.Age < 59*time.Minute {
+		t.Errorf("behind by %+v, %v", b, ok)
+	}
 	if n, err := testutil.GatherAndCount(m.reg, "penstock_kafka_lag_records"); n != 2 ||
 		err != nil {
 		t.Errorf("%d metrics, %v", n, err)

@@ -1,0 +1,36 @@
+package state
+
+import (
+	"testing"
+	"time"
+)
+
+// A consumer, which has no buffer, tells how far it is behind, and what is not delivered yet.
+func TestAConsumerTellsHowFarItIsBehind(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, c := range []struct {
+		behind         *Behind
+		text, sentence string
+	}{
+		{nil, "takes what comes", "All safe."},
+		{&Behind{Partitions: 1}, "reads 1 partition", "All safe. Everything is delivered."},
+		{
+			&Behind{Partitions: 12, Uncommitted: 4000}, "reads 12 partitions",
+			"All safe. 4,000 records are not delivered yet.",
+		},
+		{
+			&Behind{Partitions: 12, Records: 31640, Uncommitted: 35000, Age: 40 * time.Second},
+			"reads 12 partitions, 31,640 records are not read yet, 40 s behind",
+			"All safe. 35,000 records are not delivered yet.",
+		},
+	} {
+		p := Pipeline{
+			Name: "lake", Inputs: []Input{{ID: "input.kafka.t", Unit: "running", Behind: c.behind}},
+		}
+		s := p.State(now)
+		if text := s.Inputs[0].Text; text != c.text || s.Sentence != c.sentence {
+			t.Errorf("%q and %q, not %q and %q", text, s.Sentence, c.text, c.sentence)
+		}
+	}
+}
