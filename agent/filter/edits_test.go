@@ -283,6 +283,10 @@ func TestTime(t *testing.T) {
 		{TimeConfig{Field: "ts", Formats: []string{"iso8601", "%d/%b/%Y:%H:%M:%S %z"}}, `{"ts":"10/Oct/2000:13:55:36 -0700"}`, "2000-10-10T20:55:36Z", ""},
 		{TimeConfig{Field: "ts", Formats: []string{"%b %e %H:%M:%S"}, Zone: "Europe/Berlin"}, `{"ts":"Dec 31 23:59:59"}`, "2025-12-31T22:59:59Z", ""},
 		{TimeConfig{Field: "ts", Formats: []string{"%Y-%m-%d %H:%M:%S"}, Zone: "Europe/Berlin"}, `{"ts":"2026-03-29 03:30:00"}`, "2026-03-29T01:30:00Z", ""},
+		{TimeConfig{Field: "ts", Formats: []string{"%Y-%m-%d %H:%M:%S"}, Zone: "Europe/Berlin"}, `{"ts":"2026-03-29 02:30:00"}`, "2026-03-29T01:30:00Z", ""},    // there is no such time
+		{TimeConfig{Field: "ts", Formats: []string{"%Y-%m-%d %H:%M:%S"}, Zone: "Europe/Berlin"}, `{"ts":"2026-10-25 02:30:00"}`, "2026-10-25T01:30:00Z", ""},    // it comes twice
+		{TimeConfig{Field: "ts", Formats: []string{"%Y-%m-%d %H:%M:%S"}, Zone: "America/New_York"}, `{"ts":"2026-11-01 01:30:00"}`, "2026-11-01T05:30:00Z", ""}, // so does this
+		{TimeConfig{Field: "ts", Formats: []string{"%Y-%m-%d %H:%M:%S"}, Zone: "Europe/Berlin"}, `{"ts":"2026-10-25 03:30:00"}`, "2026-10-25T02:30:00Z", ""},
 		{TimeConfig{Header: "file", Formats: []string{"auto"}}, `{}`, "2026-01-01T00:00:03Z", ""},
 		{TimeConfig{Field: "ts", Formats: []string{"auto"}}, `{"ts":"never"}`, "2026-01-01T00:00:03Z", ""},
 		{TimeConfig{Field: "ts", Formats: []string{"auto"}}, `text`, "2026-01-01T00:00:03Z", ""},
