@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 
 	"github.com/penstock/penstock/buffer/record/preflight"
 )
@@ -81,8 +82,27 @@ func (c *Config) TryRest(ctx context.Context, env preflight.Env, r *preflight.Re
 
 func storeAdvice(err error) string {
 	if errors.Is(err, ErrRefused) {
+		for _, a := range advice {
+			if strings.Contains(err.Error(), a.said) {
+				return a.todo
+			}
+		}
 		return "see that bucket, region and credentials are right, and that they may list, read, " +
 			"write and delete below the prefix"
 	}
+	if strings.Contains(err.Error(), "gave HTTP response to HTTPS client") {
+		return "write the endpoint with http://: the server speaks no TLS there"
+	}
 	return preflight.Advice(err)
+}
+
+// advice is what to do where a store says why it refuses: by the codes of S3 and by what stands in
+// errors of ours.
+var advice = []struct{ said, todo string }{
+	{"the bucket does not exist", "make it, or see that bucket and endpoint are right"},
+	{" InvalidBucketName", "write bucket as the store calls it: small letters, digits, - and ."},
+	{" InvalidAccessKeyId", "write another access_key_id: the store knows no such key"},
+	{" SignatureDoesNotMatch", "write the secret_access_key that belongs to access_key_id"},
+	{" RequestTimeTooSkewed", "set the clock of this host: it is not the store's"},
+	{" AccessDenied", "let these credentials list, read, write and delete below the prefix"},
 }

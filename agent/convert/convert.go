@@ -74,6 +74,7 @@ func Convert(tool string, files []string) (*Result, error) {
 			if err != nil {
 				return nil, err
 			}
+			d.Unverified()
 			if err := mend(d); err != nil {
 				return nil, err
 			}

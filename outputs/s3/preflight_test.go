@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -81,4 +82,30 @@ func TestPreflight(t *testing.T) {
 		look(cfg, preflight.Env{}),
 		"failed s3://absent/logs/: dial tcp 127.0.0.1:1: ...see that the server runs",
 	)
+}
+
+// What a store refuses for leads to what is to be done about that.
+func TestOnlineSaysWhatToDoOfARefusal(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"InvalidAccessKeyId":    "write another access_key_id",
+		"SignatureDoesNotMatch": "write the secret_access_key that belongs to access_key_id",
+		"AccessDenied":          "let these credentials list",
+		"NoSuchBucket":          "make it, or see that bucket and endpoint are right",
+		"RequestTimeTooSkewed":  "set the clock of this host",
+		"SomethingElse":         "see that bucket, region and credentials are right",
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>No.</Message></Error>", code)
+		}))
+		cfg := Default()
+		cfg.StoreConfig = testConfig(srv.URL)
+		var r preflight.Report
+		cfg.Preflight(t.Context(), preflight.Env{}, &r)
+		if all := r.Findings(); len(all) != 1 || !strings.Contains(all[0].Do, want) {
+			t.Errorf("%s leads to %v, not %q", code, all, want)
+		}
+		srv.Close()
+	}
 }

@@ -47,6 +47,15 @@ func (d *Draft) IsLeft(at Place) bool {
 	)
 }
 
+// IsLeftAs is IsLeft for what was called so: what begins in a line may be several, such as the
+// first section of a kind and that kind.
+func (d *Draft) IsLeftAs(at Place, name string) bool {
+	return slices.ContainsFunc(d.notes, func(n Note) bool {
+		return n.Fate == Left && n.Place == at &&
+			(n.What == name || strings.HasPrefix(n.What, name+" "))
+	})
+}
+
 // Nearest returns the block of what came from a line or, if nothing did, from the lines around it.
 func (d *Draft) Nearest(at Place) *Block {
 	if b := d.places().nearest(at); b != nil {

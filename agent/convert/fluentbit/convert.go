@@ -138,6 +138,7 @@ func (c *converter) duration(
 	v := strings.ToLower(p.value)
 	for suffix, u := range map[string]time.Duration{
 		"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour,
+		"d": 24 * time.Hour,
 	} {
 		if rest, ok := strings.CutSuffix(v, suffix); ok &&
 			(suffix == "ms" || !strings.HasSuffix(v, "ms")) {

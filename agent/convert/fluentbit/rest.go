@@ -490,6 +490,9 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 	c.set(b, "compression", s, "rdkafka.compression.codec", "rdkafka.compression.type")
 	c.set(b, "client_id", s, "client_id")
 	c.size(b, "batch_max_bytes", s, "rdkafka.message.max.bytes")
+	c.duration(
+		b, "linger", s, time.Millisecond, "rdkafka.queue.buffering.max.ms", "rdkafka.linger.ms",
+	)
 }
 
 func (c *converter) s3(b *draft.Block, s *section) {

@@ -157,6 +157,8 @@ func (c *converter) parser(
 		if g := spec.get("grok_pattern"); g != nil {
 			b.Set("pattern", draft.Text(g.value))
 			c.carry(g)
+		} else if patterns := c.groks(spec); patterns != nil {
+			b.Set("patterns", draft.Texts(patterns...))
 		} else {
 			b.Set("pattern", draft.Text("%{GREEDYDATA:message}"))
 			c.d.Lost(b, p.at, shown(p), "write patterns")
@@ -295,4 +297,16 @@ func zone(v string) string {
 		return "Etc/GMT-" + m[2]
 	}
 	return "Etc/GMT+" + m[2]
+}
+
+// groks returns the patterns of <grok> sections, of which the first that fits is taken.
+func (c *converter) groks(spec *element) []string {
+	var patterns []string
+	for _, s := range spec.elements {
+		if p := s.get("pattern"); s.name == "grok" && p != nil {
+			patterns = append(patterns, p.value)
+			c.carry(p)
+		}
+	}
+	return patterns
 }

@@ -233,7 +233,7 @@ func (c *Conv) gather(n *Node, unused *[]*Node) {
 		switch {
 		case k.Scalar && !k.used:
 			*unused = append(*unused, k)
-		case k.Scalar || !c.D.IsLeft(k.At):
+		case k.Scalar || !c.D.IsLeftAs(k.At, k.Name):
 			c.gather(k, unused)
 		}
 	}

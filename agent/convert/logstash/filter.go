@@ -117,6 +117,16 @@ func (c *converter) filter(n *kit.Node, cond string) {
 			"see filter \"lookup\" for tables of your own; nothing is asked of others",
 		)
 		return
+	case "translate", "throttle", "truncate", "prune", "ruby", "aggregate":
+		c.Lost(c.p.Notes, n, map[string]string{
+			"translate": "write filter \"lookup\", with a table",
+			"throttle":  "write filter \"throttle\", with limit, per and key",
+			"truncate":  "write filter \"truncate\", with fields and size",
+			"prune":     "write filter \"keep_fields\" or \"remove_fields\"",
+			"ruby":      "write filter \"set\" with expressions, or \"wasm\"",
+			"aggregate": "nothing is put together of several records, but lines by filter \"multiline\"",
+		}[n.Key])
+		return
 	default:
 		c.Lost(c.p.Notes, n, "there is no filter that does this; see penstock help")
 		return

@@ -83,6 +83,9 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 			}
 		}
 		if ca := n.Take("cacert", "ssl_certificate_authorities"); ca != nil {
+			if !ca.Scalar && len(ca.Kids) > 0 {
+				ca = n.List("ssl_certificate_authorities", "cacert")[0]
+			}
 			b.In("tls").Set("ca_file", kit.Text(ca.Value))
 			c.Carry(ca)
 		}

@@ -79,5 +79,5 @@ pipeline "main" {
   ]
   to = [output.elasticsearch.elasticsearch]
   # Left out: mutate.merge: write filter "set" for it
-  # LEFT OUT: translate: there is no filter that does this; see penstock help
+  # LEFT OUT: translate: write filter "lookup", with a table
 }

@@ -28,8 +28,8 @@ pipeline "main" {
   from   = [input.tail.file]
   filter = [filter.parse.file]
   to     = [output.stdout.nothing]
-  # LEFT OUT: ruby: there is no filter that does this; see penstock help
-  # LEFT OUT: aggregate: there is no filter that does this; see penstock help
+  # LEFT OUT: ruby: write filter "set" with expressions, or "wasm"
+  # LEFT OUT: aggregate: nothing is put together of several records, but lines by filter "multiline"
   # Changed: grok.match.message = %{MINE:[a][b]}: nested fields are joined with _
   # LEFT OUT: grok.match.message %{MINE:a_b}: there is no pattern %{MINE}; define it under
   # definitions

@@ -1,0 +1,260 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: Beats with TLS, lines by type and tags, metadata that names an index, authorities as a
+# list, filters that are called otherwise.
+input "http" "beats" {
+  listen = "0.0.0.0:5044"
+  tls {
+    cert_file = "/c.pem"
+    key_file  = "/k.pem"
+  }
+  # LEFT OUT: beats: penstock does not speak the Beats protocol: let penstock read the files there,
+  # or have them sent by HTTP
+  tag = "beats"
+}
+
+input "tail" "nginx" {
+  paths   = ["/var/log/nginx/access.log"]
+  exclude = ["/**/*.gz"]
+  tag     = "nginx"
+  # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
+}
+
+filter "parse" "nginx" {
+  if      = "tag == 'nginx'"
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "add_fields" "nginx" {
+  if = "tag == 'nginx'"
+  fields = {
+    type = "nginx"
+  }
+}
+
+filter "set" "nginx_tags" {
+  if = "tag == 'nginx'"
+  fields = {
+    tags = "concat(field.tags ?? [], ['web'])"
+  }
+}
+
+input "tcp" "app" {
+  listen = "0.0.0.0:5000"
+  tag    = "app"
+  # Changed: tcp: @timestamp, @version, event, host and log are no fields: write filter "add_fields"
+}
+
+filter "parse" "app" {
+  if      = "tag == 'app'"
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "add_fields" "app" {
+  if = "tag == 'app'"
+  fields = {
+    type = "app"
+  }
+}
+
+filter "parse" "grok" {
+  if = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  # Its fields have the names of the Elastic Common Schema.
+  format     = "grok"
+  field      = "message"
+  keep       = "message"
+  patterns   = ["%%{COMBINEDAPACHELOG}", "%%{IPORHOST:ip} %%{GREEDYDATA:rest}"]
+  on_failure = "mark"
+  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  # LEFT OUT: grok.patterns_dir: write what of those files is used into definitions
+}
+
+filter "remove_fields" "grok" {
+  if     = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  fields = ["message"]
+}
+
+filter "time" "date" {
+  if      = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  field   = "timestamp"
+  formats = ["%d/%b/%Y:%H:%M:%S %z"]
+}
+
+filter "remove_fields" "date" {
+  if     = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  fields = ["timestamp"]
+}
+
+filter "parse" "useragent" {
+  if         = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  format     = "user_agent"
+  field      = "agent"
+  keep       = "agent"
+  into       = "ua"
+  on_failure = "mark"
+  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
+  # version, os.name, ...
+}
+
+filter "rename_fields" "mutate" {
+  if = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  fields = {
+    clientip = "client.ip"
+  }
+}
+
+filter "convert" "mutate" {
+  if = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  types = {
+    bytes    = "int"
+    response = "int"
+  }
+}
+
+filter "replace" "mutate" {
+  if      = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  field   = "request"
+  pattern = "\\?.*$"
+  with    = ""
+}
+
+filter "set" "mutate" {
+  if = "field.type == 'nginx' and 'web' in (field.tags ?? [])"
+  fields = {
+    verb = "lower(field.verb)"
+  }
+}
+
+filter "parse" "json" {
+  if         = "not (field.type == 'nginx' and 'web' in (field.tags ?? [])) and string(field.type ?? '') matches '^app'"
+  format     = "json"
+  field      = "message"
+  keep       = "message"
+  into       = "app"
+  on_failure = "mark"
+  # Changed: json: what cannot be parsed has a header parse_error, and no tag that says so
+}
+
+filter "parse" "kv" {
+  if         = "not (field.type == 'nginx' and 'web' in (field.tags ?? [])) and string(field.type ?? '') matches '^app'"
+  format     = "key_value"
+  field      = "app.kv"
+  keep       = "app.kv"
+  on_failure = "mark"
+  # Changed: kv: what cannot be parsed has a header parse_error, and no tag that says so
+  pair_separator  = "&"
+  value_separator = "="
+}
+
+filter "drop" "drop" {
+  if = "not (field.type == 'nginx' and 'web' in (field.tags ?? [])) and string(field.type ?? '') matches '^app' and field.app.level in ['DEBUG', 'TRACE']"
+}
+
+filter "add_fields" "mutate" {
+  if = "header.parse_error != nil"
+  fields = {
+    "@metadata.idx" = "bad"
+  }
+}
+
+filter "add_fields" "mutate_2" {
+  if = "not (header.parse_error != nil)"
+  fields = {
+    "@metadata.idx" = "good"
+  }
+}
+
+output "local" "file" {
+  directory   = "/var/log/bad"
+  path        = "${strftime("%Y-%m-%d")}.log"
+  compression = "none"
+  format "ndjson" {}
+  # Changed: file.path = /var/log/bad/%{+YYYY-MM-dd}.log: files appear whole, in directories by
+  # that path, when they roll
+  # Changed: file.codec.format = %{message}: records go out as JSON
+}
+
+output "elasticsearch" "elasticsearch" {
+  urls      = ["https://es:9200"]
+  index     = "${field["@metadata"].idx}-${field.type}-${strftime("%Y.%m.%d")}"
+  operation = "index"
+  user      = env("ES_USER", "elastic")
+  password  = env("ES_PW")
+  id_header = "document_id"
+  tls {
+    ca_file = "/ca.pem"
+  }
+  # Left out: elasticsearch.ilm_enabled = false: life cycles are set up by others
+  # Left out: elasticsearch.template_overwrite = true: templates are set up by others
+  # Left out: elasticsearch.retry_on_conflict = 3: penstock has nothing of this name here
+}
+
+filter "set" "document_id" {
+  headers = {
+    document_id = "field.app.id"
+  }
+}
+
+output "kafka" "kafka" {
+  brokers     = ["k:9092"]
+  topic       = "logs"
+  compression = "lz4"
+  tls {}
+  sasl {
+    mechanism = "PLAIN"
+    username  = "u"
+    password  = "p"
+  }
+  # Left out: kafka.acks = all: a record counts as delivered when all in-sync replicas have it,
+  # always
+  # Left out: kafka.batch_size = 32768: see batch_max_bytes
+  # Left out: kafka.linger_ms = 5: see linger
+  # Left out: kafka.max_request_size = 2097152: penstock has nothing of this name here
+}
+
+pipeline "main" {
+  from = [input.http.beats, input.tail.nginx, input.tcp.app]
+  filter = [
+    filter.parse.nginx,
+    filter.add_fields.nginx,
+    filter.set.nginx_tags,
+    filter.parse.app,
+    filter.add_fields.app,
+    filter.parse.grok,
+    filter.remove_fields.grok,
+    filter.time.date,
+    filter.remove_fields.date,
+    filter.parse.useragent,
+    filter.rename_fields.mutate,
+    filter.convert.mutate,
+    filter.replace.mutate,
+    filter.set.mutate,
+    filter.parse.json,
+    filter.parse.kv,
+    filter.drop.drop,
+    filter.add_fields.mutate,
+    filter.add_fields.mutate_2,
+    filter.set.document_id,
+  ]
+  to = [output.elasticsearch.elasticsearch, output.kafka.kafka]
+  # Left out: geoip: see filter "lookup" for tables of your own; nothing is asked of others
+  # Left out: json.skip_on_invalid_json = true: what cannot be parsed passes: see on_failure
+  # LEFT OUT: kv.prefix = q_: penstock has nothing of this name here
+  # Left out: kv.include_keys = a: penstock has nothing of this name here
+  # Left out: kv.include_keys = b: penstock has nothing of this name here
+  # LEFT OUT: translate: write filter "lookup", with a table
+  # LEFT OUT: prune: write filter "keep_fields" or "remove_fields"
+  # LEFT OUT: aggregate: nothing is put together of several records, but lines by filter "multiline"
+  # LEFT OUT: throttle: write filter "throttle", with limit, per and key
+  # LEFT OUT: truncate: write filter "truncate", with fields and size
+  route {
+    if = "field['@metadata'].idx == 'bad'"
+    to = [output.local.file]
+  }
+}
