@@ -1,14 +1,12 @@
 package decode
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/tinylib/msgp/msgp"
@@ -22,7 +20,9 @@ func (msgpack) Fingerprint() string { return "msgpack" }
 // event time) ISO 8601, keys that are no strings the text of their JSON, floats that are no numbers
 // strings, and other extensions {"type": n, "data": base64}.
 func (msgpack) AppendJSON(dst, value []byte, _ []record.Header) ([]byte, error) {
-	out, rest, err := appendMessagePack(dst, value, 0, len(dst)+maxText(len(value)))
+	out, rest, err := appendMessagePack(
+		grown(dst, len(value)), value, 0, len(dst)+maxText(len(value)),
+	)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes after the end", len(rest))
 	}
@@ -80,19 +80,18 @@ func appendMessagePack(dst, b []byte, depth, most int) (out, rest []byte, err er
 		return append(dst, ']'), b, nil
 	case msgp.StrType:
 		s, b, err := msgp.ReadStringZC(b)
-		if err == nil && !utf8.Valid(s) {
-			err = errText
-		}
 		if err != nil {
 			return dst, b, err
 		}
-		return appendString(dst, string(s)), b, nil
+		dst, err = appendText(dst, s, most)
+		return dst, b, err
 	case msgp.BinType:
 		s, b, err := msgp.ReadBytesZC(b)
 		if err != nil {
 			return dst, b, err
 		}
-		return appendBase64(dst, s), b, nil
+		dst, err = appendBinary(dst, s, most)
+		return dst, b, err
 	case msgp.NilType:
 		b, err := msgp.ReadNilBytes(b)
 		return append(dst, "null"...), b, err
@@ -129,7 +128,9 @@ func appendKey(dst, b []byte, depth, most int) (out, rest []byte, err error) {
 		return append(dst, key...), rest, nil
 	}
 	start := len(dst)
-	dst = appendString(dst, string(key))
+	if dst, err = appendText(dst, key, most); err != nil {
+		return dst, b, err
+	}
 	// A map as a key within a key, and so on: its quotes take twice the room at each depth.
 	if len(dst)-start > 8*(len(b)-len(rest))+64 {
 		return dst, b, errors.New("nested too deeply in keys")
@@ -188,10 +189,6 @@ func extensionTime(kind int8, p []byte) (time.Time, bool) {
 	}
 	const year0, year10000 = -62167219200, 253402300800
 	return time.Unix(s, nano), nano < 1e9 && s >= year0 && s < year10000
-}
-
-func appendBase64(dst, b []byte) []byte {
-	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"')
 }
 
 func appendFloat(dst []byte, f float64, bits int) []byte {

@@ -82,7 +82,7 @@ func (d *protobufDecoder) AppendJSON(dst, value []byte, headers []record.Header)
 	}
 	r := protoReader{
 		pool: pool,
-		dst:  dst,
+		dst:  grown(dst, len(body)),
 		most: len(dst) + maxText(len(body)),
 		work: 64*len(body) + 1<<20,
 	}

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -217,10 +216,11 @@ func (r *protoReader) object(p []byte, depth int) error {
 		if err != nil {
 			return err
 		}
-		if !utf8.Valid(key) {
-			return errText
+		r.dst = append(r.dst, sep)
+		if err := r.text(key); err != nil {
+			return err
 		}
-		r.dst = append(appendString(append(r.dst, sep), string(key)), ':')
+		r.dst = append(r.dst, ':')
 		sep = ','
 		return r.anything(value, depth+1)
 	})
@@ -285,10 +285,7 @@ func (r *protoReader) anything(p []byte, depth int) error {
 		n, _ := protowire.ConsumeFixed64(data)
 		r.dst = appendFloat(r.dst, math.Float64frombits(n), 64)
 	case 3:
-		if !utf8.Valid(b) {
-			return errText
-		}
-		r.dst = appendString(r.dst, string(b))
+		return r.text(b)
 	case 4:
 		n, _ := protowire.ConsumeVarint(data)
 		r.dst = strconv.AppendBool(r.dst, n != 0)
@@ -317,10 +314,10 @@ func (r *protoReader) any(p []byte, depth int) error {
 	if err != nil {
 		return errShort
 	}
-	if !utf8.Valid(name) {
-		return errText
+	r.dst = append(r.dst, `{"@type":`...)
+	if err := r.text(name); err != nil {
+		return err
 	}
-	r.dst = appendString(append(r.dst, `{"@type":`...), string(name))
 	m := r.pool.messages[string(name)[strings.LastIndexByte(string(name), '/')+1:]]
 	switch {
 	case m == nil:

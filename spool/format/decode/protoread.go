@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -389,13 +388,9 @@ func (r *protoReader) scalar(f *protoField, p []byte) (int, error) {
 		case n < 0:
 			return 0, errShort
 		case f.kind == protoBytes:
-			r.dst = appendBase64(r.dst, b)
-		case !utf8.Valid(b):
-			return 0, errText
-		default:
-			r.dst = appendString(r.dst, string(b))
+			return n, r.binary(b)
 		}
-		return n, nil
+		return n, r.text(b)
 	}
 	v, n := protowire.ConsumeVarint(p)
 	if n < 0 {
@@ -420,4 +415,14 @@ func (r *protoReader) scalar(f *protoField, p []byte) (int, error) {
 		r.dst = strconv.AppendUint(r.dst, v, 10)
 	}
 	return n, nil
+}
+
+func (r *protoReader) text(b []byte) (err error) {
+	r.dst, err = appendText(r.dst, b, r.most)
+	return err
+}
+
+func (r *protoReader) binary(b []byte) (err error) {
+	r.dst, err = appendBinary(r.dst, b, r.most)
+	return err
 }

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -85,7 +86,12 @@ func newThrift(c *Config) (*thriftDecoder, error) {
 func (d *thriftDecoder) Fingerprint() string { return d.print }
 
 func (d *thriftDecoder) AppendJSON(dst, value []byte, _ []record.Header) ([]byte, error) {
-	r := thriftReader{compact: d.compact, dst: dst, p: value, most: len(dst) + maxText(len(value))}
+	r := thriftReader{
+		compact: d.compact,
+		dst:     grown(dst, len(value)),
+		p:       value,
+		most:    len(dst) + maxText(len(value)),
+	}
 	err := r.structure(d.root, 0)
 	if err == nil && len(r.p) > 0 {
 		err = fmt.Errorf("%d bytes after the end", len(r.p))
@@ -321,13 +327,13 @@ func (r *thriftReader) text(f *thriftField) error {
 	case err != nil:
 		return err
 	case f.binary:
-		r.dst = appendBase64(r.dst, b)
+		r.dst, err = appendBinary(r.dst, b, r.most)
 	case !utf8.Valid(b):
 		return errors.New("no text: if it is binary, name the field in binary = [...]")
 	default:
-		r.dst = appendString(r.dst, string(b))
+		r.dst, err = appendText(r.dst, b, r.most)
 	}
-	return nil
+	return err
 }
 
 func (r *thriftReader) list(f *thriftField, depth int) error {
@@ -420,8 +426,11 @@ func (r *thriftReader) key(t thriftType, depth int) error {
 	if r.dst[start] == '"' {
 		return nil
 	}
-	text := string(r.dst[start:])
-	r.dst = appendString(r.dst[:start], text)
+	text := bytes.Clone(r.dst[start:])
+	var err error
+	if r.dst, err = appendText(r.dst[:start], text, r.most); err != nil {
+		return err
+	}
 	// A map as a key within a key, and so on: its quotes take twice the room at each depth.
 	if len(r.dst)-start > 8*(from-len(r.p))+64 {
 		return errors.New("nested too deeply in keys")

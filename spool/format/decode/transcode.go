@@ -2,13 +2,11 @@ package decode
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hamba/avro/v2"
 )
@@ -20,7 +18,12 @@ var errShort = errors.New("unexpected end")
 // ISO 8601. Decimals and floats that are no numbers are strings, bytes are in base64. It returns
 // what follows.
 func AppendAvro(dst, p []byte, schema avro.Schema) (out, rest []byte, err error) {
-	t := transcoder{dst: dst, p: p, budget: 16*len(p) + 1<<16, most: len(dst) + maxText(len(p))}
+	t := transcoder{
+		dst:    grown(dst, len(p)),
+		p:      p,
+		budget: 16*len(p) + 1<<16,
+		most:   len(dst) + maxText(len(p)),
+	}
 	if err := t.value(schema, 0); err != nil {
 		return dst, p, err
 	}
@@ -32,15 +35,6 @@ type transcoder struct {
 	budget int // of values: some take no bytes, and a lying count must not keep us busy
 	most   int // length of dst
 }
-
-// maxText is how long the JSON of a value of n bytes may be. A schema makes much of little: names
-// of fields, and values that take no bytes.
-func maxText(n int) int { return max(4*n, 16<<20) }
-
-// errLong tells that a value is too long as JSON.
-var errLong = errors.New(
-	"its JSON is more than 16 MiB, and more than four times as long as the value",
-)
 
 func (t *transcoder) long() (int64, error) {
 	v, n := binary.Varint(t.p)
@@ -108,7 +102,10 @@ func (t *transcoder) value(schema avro.Schema, depth int) error {
 			if err != nil {
 				return err
 			}
-			t.dst = append(appendString(t.dst, string(key)), ':')
+			if err := t.text(key); err != nil {
+				return err
+			}
+			t.dst = append(t.dst, ':')
 			return t.value(s.Values(), depth+1)
 		})
 	case *avro.EnumSchema:
@@ -126,8 +123,7 @@ func (t *transcoder) value(schema avro.Schema, depth int) error {
 		if err != nil {
 			return err
 		}
-		t.binary(b, s.Logical())
-		return nil
+		return t.binary(b, s.Logical())
 	case *avro.NullSchema:
 		t.dst = append(t.dst, "null"...)
 		return nil
@@ -203,16 +199,13 @@ func (t *transcoder) primitive(s *avro.PrimitiveSchema) error {
 		if err != nil {
 			return err
 		}
-		t.binary(b, s.Logical())
+		return t.binary(b, s.Logical())
 	case avro.String:
 		b, err := t.bytes()
 		if err != nil {
 			return err
 		}
-		if !utf8.Valid(b) {
-			return errors.New("avro: string is not valid UTF-8")
-		}
-		t.dst = appendString(t.dst, string(b))
+		return t.text(b)
 	default:
 		return fmt.Errorf("avro: cannot read %s", s.Type())
 	}
@@ -257,20 +250,20 @@ func (t *transcoder) integer(n int64, logical avro.LogicalSchema) {
 }
 
 // binary appends bytes: a decimal as a string of digits, anything else in base64.
-func (t *transcoder) binary(b []byte, logical avro.LogicalSchema) {
+func (t *transcoder) binary(b []byte, logical avro.LogicalSchema) (err error) {
 	if d, ok := logical.(*avro.DecimalLogicalSchema); ok {
 		t.dst = AppendDecimal(t.dst, b, d.Scale())
-		return
+		return nil
 	}
-	t.dst = appendBase64(t.dst, b)
+	if t.dst, err = appendBinary(t.dst, b, t.most); err != nil {
+		return fmt.Errorf("avro: %w", err)
+	}
+	return nil
 }
 
-func appendString(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			text, _ := json.Marshal(s) // a string always marshals
-			return append(dst, text...)
-		}
+func (t *transcoder) text(b []byte) (err error) {
+	if t.dst, err = appendText(t.dst, b, t.most); err != nil {
+		return fmt.Errorf("avro: %w", err)
 	}
-	return append(append(append(dst, '"'), s...), '"')
+	return nil
 }
