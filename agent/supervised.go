@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
@@ -102,7 +103,7 @@ func (u *supervised) loop(ctx context.Context, r restart, f func(ctx context.Con
 		if err.Error() != last || time.Since(logged) >= r.logEvery {
 			u.log.Error(
 				"component failed; it is started again until it works", "error", err,
-				"in", pause.Round(time.Millisecond).String(),
+				"in", pause.Round(time.Millisecond).String(), "do", adviceOnFailure(err),
 			)
 			logged, last = time.Now(), err.Error()
 		}
@@ -139,4 +140,19 @@ func waitAll(ctx context.Context, done ...<-chan struct{}) bool {
 		}
 	}
 	return true
+}
+
+// adviceOnFailure says what to do about what makes a component fail.
+func adviceOnFailure(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop what listens there (ss -tulpn tells), or choose another address"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "listen on an address that this machine has, or on all: 0.0.0.0"
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return "let this user do that; ports below 1024 need CAP_NET_BIND_SERVICE"
+	case errors.Is(err, syscall.EMFILE):
+		return "raise the limit of open files (LimitNOFILE of the unit)"
+	}
+	return "mend what the error names"
 }

@@ -32,6 +32,7 @@ type Report struct {
 	validSubset *Config
 
 	declared map[Kind]string // the first component of each kind, which hints name
+	misread  map[string]int  // from which byte on a file is not what its writer meant
 }
 
 // ValidSubset returns the components without mistakes and the pipelines between them, in which
@@ -39,7 +40,9 @@ type Report struct {
 func (r *Report) ValidSubset() *Config { return r.validSubset }
 
 func newReport() *Report {
-	return &Report{sources: map[string][]byte{}, declared: map[Kind]string{}}
+	return &Report{
+		sources: map[string][]byte{}, declared: map[Kind]string{}, misread: map[string]int{},
+	}
 }
 
 // naming puts a component that there is into a list in which any may stand.
@@ -51,18 +54,27 @@ func (r *Report) naming(hint string) string {
 }
 
 func (r *Report) errorf(at hcl.Range, hint, format string, args ...any) {
-	r.problems = append(
-		r.problems, Problem{Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at},
-	)
+	r.tell(Problem{Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at})
 }
 
 func (r *Report) warnf(at hcl.Range, hint, format string, args ...any) {
-	r.problems = append(
-		r.problems,
-		Problem{
-			Warning: true, Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at,
-		},
-	)
+	r.tell(Problem{
+		Warning: true, Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at,
+	})
+}
+
+func (r *Report) tell(p Problem) {
+	if from, ok := r.misread[p.Range.Filename]; !ok || p.Range.Start.Byte < from {
+		r.problems = append(r.problems, p)
+	}
+}
+
+// tellLast tells what makes all behind it in its file be misread.
+func (r *Report) tellLast(at hcl.Range, hint, summary string) {
+	r.errorf(at, hint, "%s", summary)
+	if _, ok := r.misread[at.Filename]; !ok {
+		r.misread[at.Filename] = at.Start.Byte
+	}
 }
 
 // add takes over diagnostics of the HCL library.
@@ -79,7 +91,7 @@ func (r *Report) add(diags hcl.Diagnostics) {
 		if d.Subject != nil {
 			p.Range = *d.Subject
 		}
-		r.problems = append(r.problems, p)
+		r.tell(p)
 	}
 }
 

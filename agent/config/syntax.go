@@ -27,6 +27,8 @@ const (
 	openString        = "Unterminated template string"
 	brokenString      = "Invalid multi-line string"
 
+	noSeparator = "Missing item separator"
+
 	wrongDirective = "Invalid template directive"
 	wrongKeyword   = "Invalid template control keyword"
 )
@@ -46,6 +48,10 @@ func (r *Report) addSyntax(src []byte, diags hcl.Diagnostics) {
 		case openInterpolation, openControl, openString, brokenString:
 			r.unclosed(src, d)
 			return
+		case noSeparator:
+			if d.Subject != nil && r.openList(src, d.Subject) {
+				return
+			}
 		case wrongDirective, wrongKeyword:
 			if d.Subject != nil {
 				r.errorf(
@@ -94,14 +100,14 @@ func (r *Report) unclosed(src []byte, d *hcl.Diagnostic) {
 			at.End = at.Start
 			at.End.Byte += 2
 		}
-		r.errorf(
+		r.tellLast(
 			at,
 			`Write a } where it ends, as in "app-${tag}". A ${ that stands for itself is written $${.`,
 			"${ without its }",
 		)
 		return
 	}
-	r.errorf(
+	r.tellLast(
 		at,
 		"Add the quote where the string ends. A line break in a string is written \\n; a text of many lines is\nwritten <<EOT, and EOT on a line of its own behind it.",
 		"this line has a string that does not end",
@@ -113,6 +119,38 @@ func openBrace(line []byte) bool {
 	i := bytes.LastIndex(line, []byte("${"))
 	return i >= 0 && (i == 0 || line[i-1] != '$') && !bytes.ContainsRune(line[i:], '}')
 }
+
+// openList reports a list that is still open where the next attribute or the end of the block
+// stands.
+func (r *Report) openList(src []byte, at *hcl.Range) bool {
+	before, behind := src[:min(at.Start.Byte, len(src))], src[min(at.Start.Byte, len(src)):]
+	tokens, _ := hclsyntax.LexConfig(before, at.Filename, hcl.InitialPos)
+	var open []hclsyntax.Token
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOBrack, hclsyntax.TokenOBrace, hclsyntax.TokenOParen,
+			hclsyntax.TokenTemplateInterp:
+			open = append(open, t)
+		case hclsyntax.TokenCBrack, hclsyntax.TokenCBrace, hclsyntax.TokenCParen,
+			hclsyntax.TokenTemplateSeqEnd:
+			open = open[:max(len(open)-1, 0)]
+		}
+	}
+	if len(open) == 0 || !nextBegins.Match(behind) {
+		return false
+	}
+	last := open[len(open)-1]
+	if last.Type != hclsyntax.TokenOBrack || last.Range.Start.Line == at.Start.Line {
+		return false
+	}
+	r.tellLast(
+		last.Range, `Write a ] where the list ends, as in ["a", "b"].`, "this list has no ]",
+	)
+	return true
+}
+
+// nextBegins finds the end of a block, or the beginning of an attribute or a block.
+var nextBegins = regexp.MustCompile(`^(?:\}|[A-Za-z_][\w-]*\s*(?:=|\{|"))`)
 
 // dottedName reports a.b = c, for which HCL has blocks.
 func (r *Report) dottedName(src []byte, at *hcl.Range) bool {
