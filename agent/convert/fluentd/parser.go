@@ -176,6 +176,9 @@ func (c *converter) parser(
 			b, p.at, "multi_format "+strings.Join(formats, ", "),
 			"write formats, or patterns, which are tried in turn",
 		)
+		if spec.get("time_key") == nil {
+			return b // each pattern has its own
+		}
 	default:
 		c.d.Lost(
 			f.Notes(), p.at, shown(p),

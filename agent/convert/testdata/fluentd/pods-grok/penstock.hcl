@@ -26,11 +26,6 @@ filter "parse" "containers" {
   # Left out: time_format %Y-%m-%dT%H:%M:%S.%N%:z: penstock has nothing of this name here
 }
 
-filter "time" "containers" {
-  field  = "time"
-  remove = true
-}
-
 filter "add_fields" "file" {
   fields = {
     file = header.path
@@ -135,7 +130,6 @@ pipeline "main" {
   from = [input.tail.in_tail]
   filter = [
     filter.parse.containers,
-    filter.time.containers,
     filter.add_fields.file,
     filter.parse.parser,
     filter.remove_fields.parser,
