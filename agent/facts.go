@@ -54,7 +54,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.inputs)) {
-		in := p.inputs[id].facts()
+		in := p.inputs[id].facts(now)
 		if f.Buffer != nil {
 			in.Blocked, in.WriteError = f.Buffer.Blocked, f.Buffer.WriteError
 			in.Unresolved = unresolved
@@ -84,7 +84,7 @@ type bufferCursor struct {
 	oldest time.Duration
 }
 
-func (u *inputUnit) facts() state.Input {
+func (u *inputUnit) facts(at time.Time) state.Input {
 	f := state.Input{ID: u.id}
 	s, since, err := u.status()
 	f.Unit, f.UnitError, f.UnitSince = string(s), err, since
@@ -92,7 +92,7 @@ func (u *inputUnit) facts() state.Input {
 	own, sink := u.own, u.sink
 	u.mu.Unlock()
 	if sink != nil {
-		f.HeldEvents = sink.held()
+		f.HeldEvents, f.Rate = sink.held(), sink.rate.Rate(at)
 	}
 	if follower, ok := own.(inputs.Follower); ok {
 		var now inputs.Following

@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/joining"
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
@@ -61,6 +62,7 @@ type sink struct {
 	p          *pipeline
 	tap        *admin.Tap
 	count      *inputCounters
+	rate       state.Meter // records
 	unrouted   prometheus.Counter
 	tooLarge   prometheus.Counter
 	warned     atomic.Int64 // Unix seconds of the last warning of unrouted records
@@ -132,7 +134,9 @@ func (s *sink) Append(
 		return err
 	}
 	s.count.add(b)
-	s.p.inputRate.Add(float64(b.Len()), time.Now())
+	now := time.Now()
+	s.rate.Add(float64(b.Len()), now)
+	s.p.inputRate.Add(float64(b.Len()), now)
 	s.p.tap.Publish(b)
 	s.tap.Publish(b)
 	if routed := s.p.current.Load().isRouted; routed != nil && !routed(b.Tag) {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -186,6 +188,8 @@ func amiss() *fakeAgent {
 								Level:   state.Warning,
 								Text:    "does not <answer>",
 								Waiting: lag,
+								Rate:    1200,
+								To:      "output.forward.standby",
 							},
 						},
 						Problems: []state.Problem{
@@ -468,5 +472,23 @@ func TestTheAuditIsOfTheTimeThatIsAskedFor(t *testing.T) {
 	if code, body := fetch(t, srv.URL+"/api/audit?since=yesterday"); code != 400 ||
 		!strings.Contains(body, "24h") {
 		t.Error(code, body)
+	}
+}
+
+// The ways that the page draws stand in its text, each with what is on it.
+func TestPageSaysWhatIsOnEachWay(t *testing.T) {
+	srv := serve(t, amiss())
+	_, body := fetch(t, srv.URL+"/")
+	got := regexp.MustCompile(`data-way="(\w+)" data-level="(\w+)" data-says="([^"]*)"`).
+		FindAllStringSubmatch(body, -1)
+	want := [][]string{
+		{"out", "warning", "! standing by\n1,200 a second\n42 wait"},
+		{"aside", "warning", "! standing by"},
+	}
+	for i, w := range want {
+		if i >= len(got) || !slices.Equal(got[i][1:], w) {
+			t.Errorf("the ways are %q, want %q", got, want)
+			break
+		}
 	}
 }

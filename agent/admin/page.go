@@ -36,6 +36,22 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"title":   title,
 	"spoken":  announcement,
 	"figures": figures,
+	"inputEdge": func(s state.InputState) string {
+		var lag string
+		if b := s.Behind; s.Lag > 0 {
+			lag = size(s.Lag) + " not read"
+		} else if b != nil && b.Records > 0 {
+			lag = state.Number(b.Records) + " not read"
+		}
+		return edge(s.Level, s.Kind, s.Rate, lag)
+	},
+	"outputEdge": func(s state.OutputState) string {
+		var lag string
+		if s.Waiting > 0 {
+			lag = state.Number(s.Waiting) + " wait"
+		}
+		return edge(s.Level, s.Kind, s.Rate, lag)
+	},
 	"problems": func(v view) []state.Problem {
 		var out []state.Problem
 		for _, p := range v.Pipelines {
@@ -77,6 +93,18 @@ type view struct {
 // mark is a sign for a level, for those who do not see its colour.
 func mark(l state.Level) string {
 	return [...]string{"✓", "→", "!", "✖"}[min(max(l, state.OK), state.Critical)]
+}
+
+// edge is what the drawing says of a way of records, in lines.
+func edge(l state.Level, kind string, rate float64, lag string) string {
+	lines := []string{mark(l) + " " + state.Words(kind)}
+	if rate >= 1 {
+		lines = append(lines, state.Number(int64(rate))+" a second")
+	}
+	if lag != "" {
+		lines = append(lines, lag)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // title is that of the window: what can be read in a row of tabs.

@@ -33,8 +33,9 @@ type Input struct {
 	OfFiles    bool // what follows is known
 	Files      int
 	Unread     []UnreadFile
-	Lag        int64 // bytes of files not read yet
-	HeldEvents int64 // that wait for what belongs to them
+	Lag        int64   // bytes of files not read yet
+	HeldEvents int64   // that wait for what belongs to them
+	Rate       float64 // records per second that the buffer takes
 	Behind     *Behind
 }
 
@@ -64,6 +65,7 @@ type InputState struct {
 	Do    string    `json:"do,omitempty"`
 	Files int       `json:"files,omitempty"`
 	Lag   int64     `json:"lag_bytes,omitempty"`
+	Rate  float64   `json:"records_per_second,omitempty"`
 	// of several lines or records, that wait for what belongs to them
 	HeldEvents int64        `json:"held_events,omitempty"`
 	Unread     []UnreadFile `json:"unreadable,omitempty"`
@@ -81,8 +83,8 @@ func (s InputState) Holds() string {
 // State tells what the input is doing.
 func (i Input) State() InputState {
 	s := InputState{
-		ID: i.ID, Files: i.Files, Lag: i.Lag, HeldEvents: i.HeldEvents, Unread: i.Unread,
-		Behind: i.Behind,
+		ID: i.ID, Files: i.Files, Lag: i.Lag, Rate: i.Rate, HeldEvents: i.HeldEvents,
+		Unread: i.Unread, Behind: i.Behind,
 	}
 	switch {
 	case i.Unit == "waiting":

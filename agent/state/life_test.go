@@ -358,3 +358,15 @@ func TestMeterNeedsNoClock(t *testing.T) {
 		t.Errorf("%v two minutes after the last", r)
 	}
 }
+
+// Where the records of an output go instead is told while they go there, or come back.
+func TestOutputTellsWhereItsRecordsGo(t *testing.T) {
+	for mode, want := range map[string]string{
+		"direct": "", "overflow": "output.s3.o", "replay": "output.s3.o", "standby": "output.s3.o",
+	} {
+		o := Output{ID: "output.kafka.k", Unit: "running", Mode: mode, To: "output.s3.o"}
+		if got := o.State(time.Unix(1_800_000_000, 0)).To; got != want {
+			t.Errorf("%s: %q, want %q", mode, got, want)
+		}
+	}
+}

@@ -84,6 +84,8 @@ type OutputState struct {
 	Waiting int64     `json:"waiting_records"`
 	Stored  int64     `json:"overflow_records,omitempty"`
 	Rate    float64   `json:"records_per_second"`
+	// the overflow or standby, while records are there
+	To string `json:"to,omitempty"`
 	// until all is delivered, at the present rate; 0 if not known
 	ToGo time.Duration `json:"to_go_ns,omitempty"`
 }
@@ -91,6 +93,12 @@ type OutputState struct {
 // State tells what the output is doing.
 func (o Output) State(now time.Time) OutputState {
 	s := OutputState{ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords, Rate: o.Out}
+	switch o.Mode {
+	case "overflow", "replay":
+		s.To = name(o.To, "the overflow")
+	case "standby":
+		s.To = name(o.To, "the standby")
+	}
 	failing := !o.FailingSince.IsZero()
 	why := ""
 	if failing && o.Error != "" {
@@ -120,15 +128,13 @@ func (o Output) State(now time.Time) OutputState {
 	case o.Mode == "overflow":
 		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.downSince(), o.Do
 		if o.Down || failing {
-			s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the overflow")
+			s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + s.To
 		} else {
-			s.Text = "takes less than comes in; the oldest records go to " + name(
-				o.To, "the overflow",
-			)
+			s.Text = "takes less than comes in; the oldest records go to " + s.To
 		}
 	case o.Mode == "standby":
 		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.downSince(), o.Do
-		s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the standby")
+		s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + s.To
 	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 &&
 		now.Sub(o.FailingSince) >= slowAfter:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
