@@ -119,7 +119,7 @@ func (t *transcoder) text(at int, n uint64) (int, error) {
 		}
 	}
 	end := at + int(n)
-	if t.long(n) && JSONStringLength(t.src[at:end]) > t.most-len(t.dst) {
+	if t.long(n) && jsonLength(t.src[at:end]) > t.most-len(t.dst) {
 		return 0, ErrLong
 	}
 	t.dst = appendString(t.dst, t.src[at:end])

@@ -99,7 +99,7 @@ func TestAppendJSONWithin(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"", "abc", "\"\\\n\r\t\x00", "é\xff\u2028", strings.Repeat("long", 9) + "\x7f"} {
-		if n := JSONStringLength([]byte(s)); n != len(appendString(nil, []byte(s))) {
+		if n := jsonLength([]byte(s)); n != len(appendString(nil, []byte(s))) {
 			t.Errorf("%q: %d", s, n)
 		}
 	}

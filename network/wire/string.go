@@ -26,8 +26,8 @@ func appendString(dst, s []byte) []byte {
 // comment says.
 func AppendJSONString(dst, s []byte) []byte { return appendString(dst, s) }
 
-// JSONStringLength returns how long s is as a JSON string.
-func JSONStringLength(s []byte) int {
+// jsonLength returns how long s is as a JSON string.
+func jsonLength(s []byte) int {
 	n := len(s) + 2
 	for at := 0; at < len(s); {
 		if at += plain(s[at:]); at == len(s) {

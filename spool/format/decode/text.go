@@ -1,12 +1,11 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"slices"
 	"unicode/utf8"
-
-	"github.com/penstock/penstock/network/wire"
 )
 
 // leastText is the JSON that a value may become whatever its size: a schema makes much of little,
@@ -37,10 +36,47 @@ func appendText(dst, s []byte, most int) ([]byte, error) {
 		return dst, errText
 	}
 	// a character takes at most six
-	if len(dst)+2+6*len(s) > most && len(dst)+wire.JSONStringLength(s) > most {
+	if len(dst)+2+6*len(s) > most && len(dst)+quotedSize(s) > most {
 		return dst, errLong
 	}
-	return wire.AppendJSONString(dst, s), nil
+	return appendQuoted(dst, s), nil
+}
+
+// escapes are the characters that a backslash stands before, by what stands behind it then.
+var escapes = [256]byte{
+	'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't',
+}
+
+// quotedSize returns the length of what appendQuoted appends.
+func quotedSize(s []byte) int {
+	n := len(s) + 2
+	for _, c := range s {
+		if escapes[c] != 0 {
+			n++
+		} else if c < ' ' {
+			n += 5
+		}
+	}
+	return n
+}
+
+// appendQuoted appends s, which is valid UTF-8, as a string of JSON.
+func appendQuoted(dst, s []byte) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	done := 0
+	for i, c := range s {
+		if c >= ' ' && escapes[c] == 0 {
+			continue
+		}
+		dst = append(dst, s[done:i]...)
+		if done = i + 1; escapes[c] != 0 {
+			dst = append(dst, '\\', escapes[c])
+		} else {
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(dst, s[done:]...), '"')
 }
 
 // appendBinary appends b in base64, unless dst would become longer than most.
@@ -55,5 +91,7 @@ func appendBase64(dst, b []byte) []byte {
 	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"')
 }
 
-// appendString appends what is short.
-func appendString(dst []byte, s string) []byte { return wire.AppendJSONString(dst, []byte(s)) }
+// appendString appends what is short, such as a name.
+func appendString(dst []byte, s string) []byte {
+	return appendQuoted(dst, bytes.ToValidUTF8([]byte(s), []byte("\ufffd")))
+}
