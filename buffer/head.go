@@ -17,8 +17,8 @@ const (
 	memTableSize = 2 << 20
 	walName      = "00001.mem"
 
-	// maxGroups keeps a segment's memtable from filling up, which would make Badger write tables,
-	// through memory maps, at a time of its own choosing. One group takes about 100 bytes of
+	// maxGroups keeps a segment's memtable from filling up: Badger would begin another, with a map
+	// of its own, and cannot write the first (headLog). One group takes about 100 bytes of
 	// write-ahead log and as much of the table.
 	maxGroups    = 12_000
 	walGroupSize = 128
@@ -46,7 +46,8 @@ const (
 	// openRoom is what Badger writes through its maps meanwhile, and much to spare.
 	openRoom = 256 << 10
 
-	// maxRetiring bounds the databases that wait for that.
+	// maxRetiring bounds the segments that wait for descriptors to be closed, or for room to say
+	// what is in them.
 	maxRetiring = 8
 )
 
