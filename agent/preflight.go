@@ -201,16 +201,24 @@ func (p *preflights) ports(ctx context.Context, addresses []string, r *preflight
 		case errors.Is(err, syscall.EADDRINUSE) && p.running(ctx):
 			r.OK(address, "is taken, as the agent is running")
 		case errors.Is(err, syscall.EADDRINUSE):
-			r.Fail(address, "end what listens there, or write another port", "is taken: %v", err)
+			r.Fail(address, listenAdvice(err), "is taken: %v", err)
 		case errors.Is(err, syscall.EACCES):
-			r.Fail(
-				address, "write a port over 1023, or give the agent CAP_NET_BIND_SERVICE",
-				"may not be listened on: %v", err,
-			)
+			r.Fail(address, listenAdvice(err), "may not be listened on: %v", err)
 		default:
-			r.Fail(address, "write an address of this machine", "%v", err)
+			r.Fail(address, listenAdvice(err), "%v", err)
 		}
 	}
+}
+
+// listenAdvice says what to do where an address cannot be listened on.
+func listenAdvice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "end what listens there, or write another port"
+	case errors.Is(err, syscall.EACCES):
+		return "write a port over 1023, or give the agent CAP_NET_BIND_SERVICE"
+	}
+	return "write an address of this machine"
 }
 
 // bind listens on an address and closes it again.

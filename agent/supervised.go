@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -144,15 +145,14 @@ func waitAll(ctx context.Context, done ...<-chan struct{}) bool {
 
 // adviceOnFailure says what to do about what makes a component fail.
 func adviceOnFailure(err error) string {
+	op, isNetwork := errors.AsType[*net.OpError](err)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "stop what listens there (ss -tulpn tells), or choose another address"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "listen on an address that this machine has, or on all: 0.0.0.0"
+	case isNetwork && op.Op == "listen":
+		return listenAdvice(err)
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return "let this user do that; ports below 1024 need CAP_NET_BIND_SERVICE"
+		return "let this user do that, or see what forbids it"
 	case errors.Is(err, syscall.EMFILE):
-		return "raise the limit of open files (LimitNOFILE of the unit)"
+		return "raise the limit of open files (LimitNOFILE, ulimit -n)"
 	}
 	return "mend what the error names"
 }

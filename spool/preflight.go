@@ -80,29 +80,24 @@ func (c *Config) TryRest(ctx context.Context, env preflight.Env, r *preflight.Re
 	}
 }
 
+// advised is an error that knows what to do about it.
+type advised interface {
+	error
+	Advice() string
+}
+
 func storeAdvice(err error) string {
-	if errors.Is(err, ErrRefused) {
-		for _, a := range advice {
-			if strings.Contains(err.Error(), a.said) {
-				return a.todo
-			}
+	switch {
+	case errors.Is(err, ErrNoBucket):
+		return "make it, or see that bucket and endpoint are right"
+	case errors.Is(err, ErrRefused):
+		if a, ok := errors.AsType[advised](err); ok && a.Advice() != "" {
+			return a.Advice()
 		}
 		return "see that bucket, region and credentials are right, and that they may list, read, " +
 			"write and delete below the prefix"
-	}
-	if strings.Contains(err.Error(), "gave HTTP response to HTTPS client") {
+	case strings.Contains(err.Error(), "gave HTTP response to HTTPS client"):
 		return "write the endpoint with http://: the server speaks no TLS there"
 	}
 	return preflight.Advice(err)
-}
-
-// advice is what to do where a store says why it refuses: by the codes of S3 and by what stands in
-// errors of ours.
-var advice = []struct{ said, todo string }{
-	{"the bucket does not exist", "make it, or see that bucket and endpoint are right"},
-	{" InvalidBucketName", "write bucket as the store calls it: small letters, digits, - and ."},
-	{" InvalidAccessKeyId", "write another access_key_id: the store knows no such key"},
-	{" SignatureDoesNotMatch", "write the secret_access_key that belongs to access_key_id"},
-	{" RequestTimeTooSkewed", "set the clock of this host: it is not the store's"},
-	{" AccessDenied", "let these credentials list, read, write and delete below the prefix"},
 }

@@ -78,6 +78,8 @@ var (
 	// ErrRefused is wrapped by errors that trying again does not mend: wrong credentials, no such
 	// bucket, a bad key.
 	ErrRefused = errors.New("refused by the object store")
+	// ErrNoBucket is wrapped besides where that is why.
+	ErrNoBucket = errors.New("the bucket does not exist")
 )
 
 // MaxKey bounds the length of a key with the store's prefix, in bytes: the limit of S3 and GCS.

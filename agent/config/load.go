@@ -148,15 +148,12 @@ func (l *loader) parse(file string) {
 	}
 	for _, attr := range sortedAttributes(body) {
 		hint := didYouMean(attr.Name, topLevel)
-		i := slices.IndexFunc(
-			targetsOf(reflect.ValueOf(Agent{})),
-			func(t target) bool { return t.name == attr.Name && !t.block },
-		)
+		of := targetsOf(reflect.ValueOf(Agent{}))
+		i := slices.IndexFunc(of, func(t target) bool { return t.name == attr.Name && !t.block })
 		if i >= 0 {
-			t := targetsOf(reflect.ValueOf(Agent{}))[i]
 			value := l.report.sourceOf(attr.Expr)
 			if value == "" {
-				value = example(t.field)
+				value = example(of[i].field)
 			}
 			hint = "It belongs into a block: " + braced("agent", []string{attr.Name + " = " + value})
 		} else if g := hintForName("agent", attr.Name); g != "" {

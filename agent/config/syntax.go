@@ -33,9 +33,10 @@ const (
 	wrongKeyword   = "Invalid template control keyword"
 )
 
-// dotted finds a path of names before an equals sign, which HCL does not have.
+// soundsSecret finds names whose values a hint does not repeat.
 var soundsSecret = regexp.MustCompile(`(?i)passw|secret|token|key$`)
 
+// dotted finds a path of names before an equals sign, which HCL does not have.
 var dotted = regexp.MustCompile(`^([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)\s*=\s*([^\n]*)`)
 
 // addSyntax takes over what the parser found. All that stands behind a string without an end has

@@ -25,7 +25,7 @@ func (s *Store) fail(verb, key string, err error) error {
 	case errors.Is(err, spool.ErrRefused):
 		return fmt.Errorf("%s: %w", where, err)
 	case verb != "read" && isNotFound(err):
-		return fmt.Errorf("%s: %w: the bucket does not exist: %w", where, spool.ErrRefused, err)
+		return fmt.Errorf("%s: %w: %w: %w", where, spool.ErrRefused, spool.ErrNoBucket, err)
 	case isNotFound(err):
 		return fmt.Errorf("%s: %w", where, spool.ErrNotFound)
 	case refused(err):

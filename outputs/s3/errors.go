@@ -32,7 +32,7 @@ func (s *Store) fail(verb, key string, err error) error {
 	case code == "NoSuchKey", code == "NotFound" && verb == "read":
 		return fmt.Errorf("%s: %w", where, spool.ErrNotFound)
 	case code == "NoSuchBucket":
-		return fmt.Errorf("%s: %w: the bucket does not exist: %w", where, spool.ErrRefused, err)
+		return fmt.Errorf("%s: %w: %w: %w", where, spool.ErrRefused, spool.ErrNoBucket, err)
 	case status == http.StatusMovedPermanently:
 		region := api.header.Get("X-Amz-Bucket-Region")
 		return fmt.Errorf(
@@ -61,6 +61,23 @@ func (e *apiError) Error() string {
 		text += " (request " + e.request + ")"
 	}
 	return text
+}
+
+// Advice says what to do about it, "" where that is not known.
+func (e *apiError) Advice() string {
+	switch e.code {
+	case "InvalidBucketName":
+		return "write bucket as the store calls it: small letters, digits, - and ."
+	case "InvalidAccessKeyId":
+		return "write another access_key_id: the store knows no such key"
+	case "SignatureDoesNotMatch":
+		return "write the secret_access_key that belongs to access_key_id"
+	case "RequestTimeTooSkewed":
+		return "set the clock of this host: it is not the store's"
+	case "AccessDenied":
+		return "let these credentials list, read, write and delete below the prefix"
+	}
+	return ""
 }
 
 func errorCode(err error) string {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hamba/avro/v2"
 	"github.com/penstock/penstock/buffer/record/dialect"
+	"github.com/penstock/penstock/spool/format/decode"
 )
 
 // ctype is the type of a column.
@@ -427,11 +428,11 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 	}
 	r.extra = append(r.extra, sep)
 	if len(r.prefix) == 0 {
-		r.extra = appendString(r.extra, name)
+		r.extra = decode.AppendString(r.extra, name)
 	} else {
 		mark := len(r.prefix)
 		r.prefix = append(r.prefix, name...)
-		r.extra = appendString(r.extra, r.prefix)
+		r.extra = decode.AppendString(r.extra, r.prefix)
 		r.prefix = r.prefix[:mark]
 	}
 	r.extra = appendCompact(append(r.extra, ':'), n)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -67,7 +68,7 @@ func appendHeaders(dst []byte, headers []record.Header) []byte {
 func appendField(dst []byte, before byte, name string, v []byte) []byte {
 	dst = append(append(append(dst, before), '"'), name...)
 	if utf8.Valid(v) {
-		return appendString(append(dst, '"', ':'), v)
+		return decode.AppendString(append(dst, '"', ':'), v)
 	}
 	return append(base64.StdEncoding.AppendEncode(append(dst, `_base64":"`...), v), '"')
 }

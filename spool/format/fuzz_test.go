@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -51,7 +52,7 @@ func FuzzJSON(f *testing.F) {
 				t.Fatalf("text %q, want %q", got, s)
 			}
 			var back string
-			if err := json.Unmarshal(appendString(nil, []byte(s)), &back); err != nil || back != s {
+			if err := json.Unmarshal(decode.AppendString(nil, []byte(s)), &back); err != nil || back != s {
 				t.Fatalf("written back %q, %v", back, err)
 			}
 		}

@@ -82,7 +82,7 @@ func (a *assembler) group(fields []parquet.Field, rep, def int) error {
 		if !first {
 			a.dst = append(a.dst, ',')
 		}
-		a.dst = append(appendString(a.dst, []byte(f.Name())), ':')
+		a.dst = append(decode.AppendString(a.dst, []byte(f.Name())), ':')
 		present, err := a.node(f, rep, def)
 		if err != nil {
 			return err
@@ -267,7 +267,7 @@ func (a *assembler) bytes(b []byte, logical any) {
 			return
 		}
 	case *format.UUIDType:
-		a.dst = appendString(a.dst, uuidText(b))
+		a.dst = decode.AppendString(a.dst, uuidText(b))
 		return
 	case *format.JsonType:
 		if n, err := root(b); err == nil {
@@ -276,7 +276,7 @@ func (a *assembler) bytes(b []byte, logical any) {
 		}
 	case *format.StringType, *format.EnumType:
 		if utf8.Valid(b) {
-			a.dst = appendString(a.dst, b)
+			a.dst = decode.AppendString(a.dst, b)
 			return
 		}
 	}
@@ -298,7 +298,7 @@ func (a *assembler) timeOfDay(d time.Duration) {
 
 func (a *assembler) float(f float64, bits int) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		a.dst = appendString(a.dst, strconv.AppendFloat(nil, f, 'g', -1, bits))
+		a.dst = decode.AppendString(a.dst, strconv.AppendFloat(nil, f, 'g', -1, bits))
 		return
 	}
 	a.dst = strconv.AppendFloat(a.dst, f, 'g', -1, bits)

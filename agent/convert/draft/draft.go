@@ -199,6 +199,19 @@ type item struct {
 	line    int   // in what was written last
 }
 
+// all yields what stands in a block and in those within it, in order, each with the block that it
+// stands in. It may be taken out meanwhile.
+func (b *Block) all(yield func(*Block, *item) bool) { b.each(yield) }
+
+func (b *Block) each(yield func(*Block, *item) bool) (goesOn bool) {
+	for _, i := range slices.Clone(b.items) {
+		if !yield(b, i) || i.block != nil && !i.block.each(yield) {
+			return false
+		}
+	}
+	return true
+}
+
 // From says what the block came from.
 func (b *Block) From(at Place) {
 	b.place = at

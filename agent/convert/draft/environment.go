@@ -3,7 +3,6 @@ package draft
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -15,19 +14,10 @@ var reference = regexp.MustCompile(
 // Environment makes references to the environment of those that stand in texts still: ${X}, with
 // what it is where it is not set as ${X:-y} or ${X:y}. What is given has a value of its own.
 func (d *Draft) Environment(given map[string]string) {
-	var walk func(b *Block)
-	walk = func(b *Block) {
-		for _, i := range b.items {
-			switch {
-			case i.block != nil:
-				walk(i.block)
-			case i.name != "":
-				i.value = i.value.environment(given)
-			}
-		}
-	}
 	for _, b := range d.blocks {
-		walk(b)
+		for _, i := range b.all {
+			i.value = i.value.environment(given)
+		}
 	}
 }
 
@@ -62,17 +52,10 @@ func (v Value) environment(given map[string]string) Value {
 func (d *Draft) Dollars(instead string) {
 	plain := strings.NewReplacer(instead, "$")
 	value := strings.NewReplacer(instead+"{", "$${", instead, "$")
-	var walk func(b *Block)
-	walk = func(b *Block) {
-		for _, i := range b.items {
-			if i.block != nil {
-				walk(i.block)
-			}
+	for _, b := range d.blocks {
+		for _, i := range b.all {
 			i.comment, i.value = plain.Replace(i.comment), Value(value.Replace(string(i.value)))
 		}
-	}
-	for _, b := range d.blocks {
-		walk(b)
 	}
 	for i := range d.notes {
 		d.notes[i].What = plain.Replace(d.notes[i].What)
@@ -81,19 +64,12 @@ func (d *Draft) Dollars(instead string) {
 
 // Refuse tells of texts in which a pattern matches, and puts others in the place of that.
 func (d *Draft) Refuse(pattern *regexp.Regexp, why string) {
-	var walk func(b *Block)
-	walk = func(b *Block) {
-		for _, i := range slices.Clone(b.items) {
-			switch found := pattern.FindString(string(i.value)); {
-			case i.block != nil:
-				walk(i.block)
-			case found != "":
+	for _, top := range d.blocks {
+		for b, i := range top.all {
+			if found := pattern.FindString(string(i.value)); found != "" {
 				i.value = Value(pattern.ReplaceAllString(string(i.value), "CHANGE-ME"))
 				d.Lost(b, i.place, i.name+" = "+found, why)
 			}
 		}
-	}
-	for _, b := range d.blocks {
-		walk(b)
 	}
 }

@@ -207,19 +207,12 @@ func (b *Block) TypeOr(otherwise string) string {
 
 // Unverified takes authorities out of tls blocks in which nothing is verified, and tells.
 func (d *Draft) Unverified() {
-	var walk func(b *Block)
-	walk = func(b *Block) {
-		for _, i := range slices.Clone(b.items) {
-			if i.block != nil {
-				walk(i.block)
-			}
+	for _, top := range d.blocks {
+		for b, i := range top.all {
 			if b.typ == "tls" && i.name == "ca_file" && b.Get("insecure_skip_verify") == "true" {
 				d.Left(b, i.place, i.name+" = "+string(i.value), "nothing is verified here")
 				b.Unset(i.name)
 			}
 		}
-	}
-	for _, b := range d.blocks {
-		walk(b)
 	}
 }

@@ -144,16 +144,16 @@ func (p *places) spot(at Place) (found spot) {
 func (p *places) valued(r Remark) *item {
 	for _, value := range valuesOf(r.Of) {
 		if top := p.spot(r.At).top; top != nil {
-			for i := range top.attributes {
-				if i.value.has(value) {
+			for _, i := range top.all {
+				if i.name != "" && i.value.has(value) {
 					return i
 				}
 			}
 		}
 		var all []*item
 		for _, b := range p.tops {
-			for i := range b.attributes {
-				if i.value.has(value) {
+			for _, i := range b.all {
+				if i.name != "" && i.value.has(value) {
 					all = append(all, i)
 				}
 			}
@@ -183,23 +183,4 @@ func valuesOf(line string) []string {
 	return slices.DeleteFunc(append([]string{whole}, parts...), func(s string) bool {
 		return len(s) < 3 || s == "true" || s == "false"
 	})
-}
-
-// attributes yields those of a block and of those within it.
-func (b *Block) attributes(yield func(*item) bool) { b.each(yield) }
-
-func (b *Block) each(yield func(*item) bool) bool {
-	for _, i := range b.items {
-		switch {
-		case i.block != nil:
-			if !i.block.each(yield) {
-				return false
-			}
-		case i.name != "":
-			if !yield(i) {
-				return false
-			}
-		}
-	}
-	return true
 }

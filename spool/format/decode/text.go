@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -39,44 +38,63 @@ func appendText(dst, s []byte, most int) ([]byte, error) {
 	if len(dst)+2+6*len(s) > most && len(dst)+quotedSize(s) > most {
 		return dst, errLong
 	}
-	return appendQuoted(dst, s), nil
+	return AppendString(dst, s), nil
 }
 
-// escapes are the characters that a backslash stands before, by what stands behind it then.
-var escapes = [256]byte{
-	'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't',
-}
-
-// quotedSize returns the length of what appendQuoted appends.
+// quotedSize returns the length of what AppendString makes of valid UTF-8.
 func quotedSize(s []byte) int {
 	n := len(s) + 2
 	for _, c := range s {
-		if escapes[c] != 0 {
+		switch {
+		case c == '"', c == '\\', c == '\n', c == '\r', c == '\t':
 			n++
-		} else if c < ' ' {
+		case c < ' ':
 			n += 5
 		}
 	}
 	return n
 }
 
-// appendQuoted appends s, which is valid UTF-8, as a string of JSON.
-func appendQuoted(dst, s []byte) []byte {
-	const hex = "0123456789abcdef"
+// AppendString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD: callers that
+// cannot have that look first.
+func AppendString(dst, s []byte) []byte {
+	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
-	done := 0
-	for i, c := range s {
-		if c >= ' ' && escapes[c] == 0 {
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
 			continue
 		}
-		dst = append(dst, s[done:i]...)
-		if done = i + 1; escapes[c] != 0 {
-			dst = append(dst, '\\', escapes[c])
-		} else {
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRune(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				dst = append(append(dst, s[start:i]...), "\ufffd"...)
+				i++
+				start = i
+				continue
+			}
+			i += size
+			continue
 		}
+		dst = append(dst, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		}
+		i++
+		start = i
 	}
-	return append(append(dst, s[done:]...), '"')
+	return append(append(dst, s[start:]...), '"')
 }
 
 // appendBinary appends b in base64, unless dst would become longer than most.
@@ -92,6 +110,4 @@ func appendBase64(dst, b []byte) []byte {
 }
 
 // appendString appends what is short, such as a name.
-func appendString(dst []byte, s string) []byte {
-	return appendQuoted(dst, bytes.ToValidUTF8([]byte(s), []byte("\ufffd")))
-}
+func appendString(dst []byte, s string) []byte { return AppendString(dst, []byte(s)) }
