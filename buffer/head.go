@@ -293,7 +293,11 @@ func (h *head) full(size, segmentSize int64, groups int) bool {
 // written is durable.
 func (h *head) close() error {
 	err := h.closeDatabase()
-	if err == nil && !h.memory.missing() && !h.released {
+	switch {
+	case err != nil:
+	case h.released: // Badger has given the log its length again
+		h.release()
+	case !h.memory.missing():
 		// Badger has synced memory, and knows nothing of what was refused.
 		if err = h.vlog.Truncate(h.written); err == nil {
 			err = h.disk.sync(h.vlog)

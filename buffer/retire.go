@@ -38,13 +38,12 @@ func (c *chain) retire(s *segment, h *head) {
 				break
 			}
 		}
+		if closed && gone {
+			err = c.dir.disk.removeAll(h.dir) // where that fails remove tries again
+			break
+		}
 		if closed {
-			if gone {
-				err = c.dir.disk.removeAll(h.dir)
-			} else {
-				err = c.seal(s, h)
-			}
-			if !isFull(err) {
+			if err = c.seal(s, h); !isFull(err) {
 				break
 			}
 		}
