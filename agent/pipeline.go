@@ -150,6 +150,7 @@ func (p *pipeline) outputFingerprint(o *outputPlan) string {
 
 func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 	u := &inputUnit{supervised: p.a.newSupervised(in.id, in.fingerprint, in.log), plan: in}
+	u.finished = p.a.inputFinished
 	u.start(p.a.opts.restart, after, func(ctx context.Context) error {
 		if err := p.awaitResolved(ctx, in.id); err != nil {
 			return err
@@ -173,7 +174,6 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 			return err
 		}
 		p.log.Info("input has come to its end", "input", in.id)
-		p.a.inputFinished()
 		return nil
 	})
 	return u

@@ -44,6 +44,7 @@ type supervised struct {
 	fingerprint string
 	log         *slog.Logger
 	restarts    prometheus.Counter
+	finished    func() // told once the state is Finished; may be nil
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -92,6 +93,9 @@ func (u *supervised) loop(ctx context.Context, r restart, f func(ctx context.Con
 		}
 		if err == nil {
 			u.set(Finished, nil)
+			if u.finished != nil {
+				u.finished()
+			}
 			return
 		}
 		if time.Since(began) >= r.steady {
