@@ -129,7 +129,13 @@ func (c *client) references(
 			}
 			seen[v] = true
 			sub, err := c.confluent.SchemaByVersion(ctx, r.Subject, r.Version)
-			if err != nil {
+			switch {
+			case refused(err):
+				return fmt.Errorf(
+					"the schema refers to %s, and the registry has no version %d of subject %s",
+					r.Name, r.Version, r.Subject,
+				)
+			case err != nil:
 				return fmt.Errorf("%w: reference %s: %w", ErrUnavailable, r.Name, err)
 			}
 			if err := resolve(sub.References, depth+1); err != nil {

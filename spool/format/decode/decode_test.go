@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"net/http"
@@ -149,6 +150,55 @@ func TestSchemaRegistry(t *testing.T) {
 	}
 	if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, 9), nil); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("registry down: %v, want ErrUnavailable", err)
+	}
+}
+
+// What a schema refers to may have been deleted. That is so for good: who waited for it held up its
+// partition.
+func TestSchemaThatRefersToNothing(t *testing.T) {
+	var code, status atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+		if id, ok := strings.CutPrefix(req.URL.Path, "/schemas/ids/"); ok {
+			kind, text := "AVRO", schemaText
+			if id == "8" {
+				kind, text = "PROTOBUF", `syntax = "proto3"; message M { int32 n = 1; }`
+			}
+			_ = json.NewEncoder(w).Encode(map[string]any{
+				"schemaType": kind, "schema": text, "references": []any{
+					map[string]any{"name": "acme.Level", "subject": "level", "version": 3},
+				},
+			})
+			return
+		}
+		w.WriteHeader(int(status.Load()))
+		_ = json.NewEncoder(w).Encode(map[string]any{"error_code": code.Load(), "message": "no"})
+	}))
+	defer srv.Close()
+	for i, kind := range []string{"avro", "protobuf"} {
+		value := binary.BigEndian.AppendUint32([]byte{0}, uint32(7+i))
+		for _, c := range []struct {
+			status, code int64
+			good         bool // for good
+		}{
+			{404, 40401, true}, {404, 40402, true}, {404, 404, false}, {500, 50001, false},
+		} {
+			status.Store(c.status)
+			code.Store(c.code)
+			d, err := New(Config{Type: kind, Registry: &Registry{
+				URLs: []string{srv.URL}, Timeout: 5 * time.Second,
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = d.AppendJSON(nil, value, nil)
+			if err == nil || errors.Is(err, ErrUnavailable) == c.good {
+				t.Errorf("%s, code %d: %v; for good: %t", kind, c.code, err, c.good)
+			}
+			if c.good && !strings.Contains(fmt.Sprint(err), "no version 3 of subject level") {
+				t.Errorf("%s, code %d: %v", kind, c.code, err)
+			}
+		}
 	}
 }
 

@@ -189,10 +189,11 @@ func (id schemaID) possible() bool {
 	return id.id <= math.MaxInt64
 }
 
-// refused reports whether the registry says that it has no such schema, for good.
+// refused reports whether the registry says that it has no such subject, version or schema, for
+// good. Where the URL is wrong the code is that of HTTP.
 func refused(err error) bool {
 	var answer *sr.ResponseError
-	return errors.As(err, &answer) && answer.ErrorCode == 40403
+	return errors.As(err, &answer) && answer.ErrorCode >= 40401 && answer.ErrorCode <= 40403
 }
 
 func newCatalogue[T any](
