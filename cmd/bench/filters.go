@@ -56,6 +56,10 @@ var filterCases = []filterCase{
     format = "json"
     types  = { status = "int", ms = "float" }
   }`},
+	{"json and set", jsonLines, `filter "parse" { format = "json" }
+  filter "set" {
+    fields = { slow = "field.ms > 250.0", class = "int(field.status) / 100" }
+  }`},
 	{"nginx", nginxLines, `filter "parse" { format = "nginx" }`},
 	{"regex", nginxLines, fmt.Sprintf(`filter "parse" {
     format  = "regex"
