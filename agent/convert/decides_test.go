@@ -36,7 +36,7 @@ func TestWhatDecidesWhereDataGoesMakesResultsIncomplete(t *testing.T) {
 				"[OUTPUT]\n name kafka\n match *\n brokers k:9092\n topics t\n new_topic x",
 				"[OUTPUT]\n name stdout\n match_regex (?!x)",
 				"[INPUT]\n name mqtt\n[OUTPUT]\n name stdout\n match *",
-				"[FILTER]\n name rewrite_tag\n match *\n rule $a ^b$ c false\n[OUTPUT]\n name stdout\n match *",
+				"[FILTER]\n name rewrite_tag\n match *\n rule $a ^(b)x c.$1 false\n[OUTPUT]\n name stdout\n match *",
 				"[FILTER]\n name lua\n match *\n script x.lua\n call f\n[OUTPUT]\n name stdout\n match *",
 			},
 		},

@@ -263,6 +263,16 @@ func (b *Block) Rename(name, to string) {
 	}
 }
 
+// Writes reports whether a regular expression matches the value of an attribute in the block.
+func (b *Block) Writes(re *regexp.Regexp) bool {
+	for _, i := range b.all {
+		if re.MatchString(string(i.value)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Unset removes an attribute.
 func (b *Block) Unset(name string) {
 	b.items = slices.DeleteFunc(b.items, func(i *item) bool { return i.name == name })
@@ -386,6 +396,15 @@ func (b *Block) Comments() []string {
 
 // Move takes over what stands in another block.
 func (b *Block) Move(from *Block) { b.items = append(b.items, from.items...) }
+
+// MoveComments takes over the comments in another block.
+func (b *Block) MoveComments(from *Block) {
+	for _, i := range from.items {
+		if i.comment != "" {
+			b.comment(i.comment, i.place)
+		}
+	}
+}
 
 // Type returns the first label of a block, which is the type of a component.
 func (b *Block) Type() string { return b.labels[0] }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/zclconf/go-cty/cty"
@@ -86,6 +88,19 @@ func List(items ...Value) Value {
 		return Value("[" + one + "]")
 	}
 	return Value("[\n" + strings.Join(all, ",\n") + ",\n]")
+}
+
+// Items returns what is in a list that is written out.
+func (v Value) Items() (items []Value) {
+	e, diags := hclsyntax.ParseExpression([]byte(v), "", hcl.InitialPos)
+	list, ok := e.(*hclsyntax.TupleConsExpr)
+	if diags.HasErrors() || !ok {
+		return nil
+	}
+	for _, in := range list.Exprs {
+		items = append(items, Value(in.Range().SliceBytes([]byte(v))))
+	}
+	return items
 }
 
 // Texts is a list of strings.

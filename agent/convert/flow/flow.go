@@ -19,6 +19,7 @@ type Flow struct {
 	Buffer  *draft.Block // settings of the pipeline's buffer
 	notes   *draft.Block
 	drops   bool
+	retags  []Retag
 }
 
 type route struct {
@@ -37,6 +38,9 @@ func (f *Flow) From(b *draft.Block) { f.from = append(f.from, b) }
 
 // HasInputs reports whether anything comes in.
 func (f *Flow) HasInputs() bool { return len(f.from) > 0 }
+
+// Filters returns the filters so far.
+func (f *Flow) Filters() []*draft.Block { return f.filters }
 
 // Notes is where comments about the pipeline itself go.
 func (f *Flow) Notes() *draft.Block { return f.notes }
@@ -138,6 +142,7 @@ func (f *Flow) Finish() {
 		}
 		f.routes = append(f.routes, route{match: All(), outputs: []*draft.Block{out}})
 	}
+	f.tellTags()
 	p := f.D.Add("pipeline", f.D.Name("pipeline", "", f.Name))
 	p.Set("from", refs(f.from))
 	if len(f.filters) > 0 {
@@ -174,7 +179,7 @@ func (f *Flow) Finish() {
 		// All routes that match apply, so that what an earlier one takes has to be said where they
 		// overlap.
 		cond := ""
-		if r.match.Regexp != "" {
+		if r.match.Regexp != "" || r.match.Retagged != "" {
 			cond = r.match.Condition()
 		}
 		for _, before := range f.routes[:i] {

@@ -11,6 +11,7 @@ type Match struct {
 	Patterns []string // as a route takes them; any of them
 	Regexp   string   // instead, where patterns cannot say it
 	Further  string   // a further condition, for filters; "" for none
+	Retagged string   // the condition for the same set where records have new tags; "" without
 }
 
 // All is every tag.
@@ -40,11 +41,19 @@ func (m Match) Condition() string {
 }
 
 func (m Match) tags() string {
+	if m.Retagged != "" {
+		return m.Retagged
+	}
+	return m.tagsOf("tag")
+}
+
+// tagsOf is the condition on an expression that gives the tag.
+func (m Match) tagsOf(tag string) string {
 	if m.everyTag() {
 		return ""
 	}
 	if m.Regexp != "" {
-		return "tag matches " + Quote(m.Regexp)
+		return tag + " matches " + Quote(m.Regexp)
 	}
 	var exact, any []string
 	for _, p := range m.Patterns {
@@ -57,12 +66,12 @@ func (m Match) tags() string {
 	var parts []string
 	switch {
 	case len(exact) == 1:
-		parts = append(parts, "tag == "+exact[0])
+		parts = append(parts, tag+" == "+exact[0])
 	case len(exact) > 1:
-		parts = append(parts, "tag in ["+strings.Join(exact, ", ")+"]")
+		parts = append(parts, tag+" in ["+strings.Join(exact, ", ")+"]")
 	}
 	if len(any) > 0 {
-		parts = append(parts, "tag matches "+Quote("^(?:"+strings.Join(any, "|")+")$"))
+		parts = append(parts, tag+" matches "+Quote("^(?:"+strings.Join(any, "|")+")$"))
 	}
 	if len(parts) == 2 {
 		return "(" + parts[0] + " or " + parts[1] + ")"

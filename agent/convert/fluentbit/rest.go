@@ -9,7 +9,9 @@ import (
 	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
-func (c *converter) filter(s *section) { c.filterOf(s, c.match(s)) }
+func (c *converter) filter(s *section) {
+	c.filterOf(s, c.flow.Effective(c.match(s)))
+}
 
 func (c *converter) filterOf(s *section, m flow.Match) {
 	name := s.value("name")
@@ -80,6 +82,10 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 	case "stdout":
 		c.d.Left(f.Notes(), s.at, title, "see /tap of the admin server, or penstock try")
 		return
+	case "rewrite_tag":
+		c.retag(s, m, label)
+		c.rest(f.Notes(), s)
+		return
 	case "multiline":
 		if !c.joinRecords(s, m, label) {
 			return
@@ -98,10 +104,9 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 
 // elsewhere says what does the work of filters that are not carried over.
 var elsewhere = map[string]string{
-	"throttle":    "write filter \"throttle\", with limit, per and key",
-	"rewrite_tag": "write a route with if, or filter \"rename_tag\" where records go on by their tag",
-	"lua":         "code of one's own does not run here; see filter \"set\" and penstock help expressions",
-	"wasm":        "code of one's own does not run here; see filter \"set\" and penstock help expressions",
+	"throttle": "write filter \"throttle\", with limit, per and key",
+	"lua":      "code of one's own does not run here; see filter \"set\" and penstock help expressions",
+	"wasm":     "code of one's own does not run here; see filter \"set\" and penstock help expressions",
 }
 
 // modify does add, set, remove, rename, copy and record, each in its order.
@@ -203,7 +208,7 @@ func (c *converter) nest(s *section, m flow.Match, label string) {
 }
 
 func (c *converter) output(s *section) {
-	m := c.match(s)
+	m := c.flow.Effective(c.match(s))
 	name := s.value("name")
 	title := s.title()
 	var b *draft.Block

@@ -422,12 +422,16 @@ func pattern(arg string) (flow.Match, error) {
 
 // walk goes through a scope for the events with certain tags.
 func (c *converter) walk(f *flow.Flow, scope *element, m flow.Match, depth int) {
+	c.expectTags(f, scope)
 	for _, e := range scope.elements {
 		switch e.name {
 		case "filter", "match":
 			p, err := pattern(e.arg)
 			if err != nil {
 				c.d.Lost(f.Notes(), e.at, e.title(), err.Error())
+			}
+			if e.typ() != "rewrite_tag_filter" {
+				p = f.Effective(p)
 			}
 			if e.name == "filter" {
 				c.filter(f, e, p, m.Condition())

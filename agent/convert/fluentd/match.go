@@ -45,15 +45,7 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		}
 		c.d.Carried(e.at, title)
 	case "rewrite_tag_filter":
-		var rules []string
-		for _, r := range e.elements {
-			rules = append(rules, r.value("key")+" "+r.value("pattern")+" "+r.value("tag"))
-		}
-		c.d.Lost(
-			f.Notes(), e.at, title+" "+strings.Join(rules, "; "),
-			"a tag made of a record's contents: write filter \"rename_tag\" where tags suffice, or a template in topic, index or path such as ${field.level}",
-		)
-		f.Take(m, nil)
+		c.retag(f, e, m)
 	case "roundrobin":
 		var outs []*draft.Block
 		for _, s := range e.elements {

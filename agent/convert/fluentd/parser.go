@@ -31,7 +31,7 @@ func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match
 		}
 	}
 	c.parser(f, spec, name, c.own(tags, only), "", "")
-	if typ := spec.value("format", "@type", "type"); !takesAll[typ] && !c.raw {
+	if typ := spec.value("format", "@type", "type"); !takesAll[typ] && !c.raw && !takesRest(spec) {
 		if strings.HasPrefix(typ, "/") {
 			typ = "regexp"
 		}
@@ -46,6 +46,13 @@ func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match
 // takesAll are the parsers that every line matches.
 var takesAll = map[string]bool{
 	"none": true, "": true, "csv": true, "tsv": true, "ltsv": true,
+}
+
+// takesRest reports whether the last of several formats is one that every line matches.
+func takesRest(spec *element) bool {
+	n := len(spec.elements)
+	return n > 0 && spec.elements[n-1].name == "pattern" &&
+		takesAll[spec.elements[n-1].value("format", "@type", "type")]
 }
 
 // parseNone makes {"message": line} of a line, as fluentd does.
@@ -164,21 +171,7 @@ func (c *converter) parser(
 			c.d.Lost(b, p.at, shown(p), "write patterns")
 		}
 	case "multi_format", "multi-format-parser":
-		formats := []string{}
-		for _, s := range spec.elements {
-			if s.name == "pattern" {
-				formats = append(formats, s.value("format", "@type"))
-			}
-		}
-		b = f.Filter("parse", name, m, further)
-		b.Set("format", draft.Text("json"))
-		c.d.Lost(
-			b, p.at, "multi_format "+strings.Join(formats, ", "),
-			"write formats, or patterns, which are tried in turn",
-		)
-		if spec.get("time_key") == nil {
-			return b // each pattern has its own
-		}
+		return c.multiFormat(f, spec, p, name, m, field, further)
 	default:
 		c.d.Lost(
 			f.Notes(), p.at, shown(p),

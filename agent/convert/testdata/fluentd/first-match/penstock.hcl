@@ -2,8 +2,8 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
-# Shows: the first match takes an event: overlapping patterns; what cannot be had
-# (rewrite_tag_filter, an unknown output, Ruby).
+# Shows: the first match takes an event: overlapping patterns; what cannot be had (a tag out of a
+# part of a field, an unknown output, Ruby).
 input "forward" "forward" {
   listen = "0.0.0.0:24224"
 }
@@ -33,9 +33,9 @@ filter "drop" "null" {
 pipeline "main" {
   from   = [input.forward.forward]
   filter = [filter.add_fields.record_transformer, filter.drop.null]
-  # LEFT OUT: <match web> rewrite_tag_filter status /^5/ web.error: a tag made of a record's
-  # contents: write filter "rename_tag" where tags suffice, or a template in topic, index or path
-  # such as ${field.level}
+  # LEFT OUT: <match web> rewrite_tag_filter status /^5(\d)/ web.error.$1: $1 is a part of the
+  # field; write a route with if
+  # LEFT OUT: <match web> rewrite_tag_filter: none of its rules could be carried over
   # LEFT OUT: <match mongo.**> mongo: there is no such output; see penstock help for those there are
   route {
     match = ["app.error.**"]

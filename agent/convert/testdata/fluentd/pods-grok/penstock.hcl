@@ -16,14 +16,14 @@ input "tail" "in_tail" {
 }
 
 filter "parse" "containers" {
-  format = "json"
-  # LEFT OUT: multi_format json, regexp: write formats, or patterns, which are tried in turn
-  # Left out: time_key time: penstock has nothing of this name here
-  # Left out: time_format %Y-%m-%dT%H:%M:%S.%NZ: penstock has nothing of this name here
-  # LEFT OUT: keep_time_key true: penstock has nothing of this name here
-  # Left out: expression /^(?<time>.+) (?<stream>stdout|stderr)( (?<logtag>.))? (?<log>.*)$/:
-  # penstock has nothing of this name here
-  # Left out: time_format %Y-%m-%dT%H:%M:%S.%N%:z: penstock has nothing of this name here
+  formats = ["json", "regex"]
+  pattern = "^(?P<time>.+) (?P<stream>stdout|stderr)( (?P<logtag>.))? (?P<log>.*)$"
+}
+
+filter "time" "containers" {
+  field   = "time"
+  formats = ["%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S.%f%z"]
+  # Changed: keep_time_key "time": the field stays with every format, as one of them keeps it
 }
 
 filter "add_fields" "file" {
@@ -130,6 +130,7 @@ pipeline "main" {
   from = [input.tail.in_tail]
   filter = [
     filter.parse.containers,
+    filter.time.containers,
     filter.add_fields.file,
     filter.parse.parser,
     filter.remove_fields.parser,

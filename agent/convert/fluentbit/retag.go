@@ -1,0 +1,77 @@
+package fluentbit
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// retag carries over the rules of a filter rewrite_tag, of which the first that holds counts.
+func (c *converter) retag(s *section, m flow.Match, label string) {
+	for _, p := range s.all("rule") {
+		words := strings.Fields(p.value)
+		if len(words) != 4 {
+			c.d.Lost(c.flow.Notes(), p.at, s.title()+" "+shown(p), "it is no rule that is known now")
+			continue
+		}
+		f := kit.Field(field(words[0]))
+		re, err := flow.RE2(words[1], false)
+		var pieces []flow.TagPiece
+		if err == nil {
+			pieces, err = newTag(words[2], f, words[1])
+		}
+		if err != nil {
+			c.d.Lost(
+				c.flow.Notes(), p.at, s.title()+" "+shown(p),
+				err.Error()+"; write a route with if",
+			)
+			continue
+		}
+		expr, pattern := flow.TagOf(pieces)
+		r := flow.Retag{
+			At: p.at, What: s.title() + " " + shown(p), From: m, Tags: pattern, Keep: on(words[3]),
+		}
+		c.flow.Retag(
+			r, label, f+" != nil and string("+f+") matches "+flow.Quote(re), expr,
+		)
+		c.flow.Expect(r)
+	}
+}
+
+var tagVariable = regexp.MustCompile(
+	`\$TAG(?:\[(\d+)\])?|\$(\d)|\$([A-Za-z_]\w*(?:\[['"][^'"]+['"]\])*)|\$`,
+)
+
+// newTag takes a new tag apart. A group stands for the whole field where it is all of it.
+func newTag(text, f, re string) (out []flow.TagPiece, err error) {
+	for text != "" {
+		v := tagVariable.FindStringSubmatchIndex(text)
+		if v == nil {
+			return append(out, flow.TagPiece{Text: text}), nil
+		}
+		if v[0] > 0 {
+			out = append(out, flow.TagPiece{Text: text[:v[0]]})
+		}
+		name := text[v[0]:v[1]]
+		switch {
+		case strings.HasPrefix(name, "$TAG["):
+			out = append(out, flow.TagPiece{Expr: "tag[" + text[v[2]:v[3]] + "]"})
+		case name == "$TAG":
+			out = append(out, flow.TagPiece{Expr: "tag"})
+		case v[4] >= 0:
+			if name > "$1" || !flow.IsWhole(re, name == "$1") {
+				return nil, fmt.Errorf("%s is a part of the field", name)
+			}
+			out = append(out, flow.TagPiece{Expr: "string(" + f + ")"})
+		case v[6] >= 0:
+			out = append(out, flow.TagPiece{Expr: "string(" + kit.Field(field(name)) + " ?? '')"})
+		default:
+			return nil, fmt.Errorf("%s is not known", text)
+		}
+		text = text[v[1]:]
+	}
+	return out, nil
+}
