@@ -13,7 +13,7 @@ const expressions = "expressions"
 // expressionNames are what an expression sees.
 var expressionNames = []reference.Entry{
 	{Term: "field.NAME", Text: `A field of a JSON value: field.user.name, field["a.b"], field.list[0]. field alone is the whole object.`},
-	{Term: "header.NAME", Text: `A header, or header["a-b"].`},
+	{Term: "header.NAME", Text: `A header, or header["a-b"]. headers('labels.') is an object of all whose names begin so, without that.`},
 	{Term: "tag, origin, agent", Text: "As in templates. tag[0] is the tag's first part, tag[-1] its last."},
 	{Term: "key, value", Text: "The record's key and value as text."},
 	{Term: "time", Text: `The record's time: time.Year(), time < date("2026-01-01").`},

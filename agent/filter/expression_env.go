@@ -32,6 +32,7 @@ type environment struct {
 const (
 	getField  = "field$"
 	getHeader = "header$"
+	getPrefix = "headers$"
 	getPart   = "part$"
 	getAll    = "all$"
 	textually = "text$"
@@ -51,6 +52,18 @@ var functions = []expr.Option{
 		}
 		return alias(v), nil
 	}, new(func(any, string) any)),
+	expr.Function(getPrefix, func(p ...any) (any, error) {
+		out := map[string]any{}
+		for _, h := range p[0].(*environment).view.rec.Headers {
+			if name, ok := strings.CutPrefix(h.Key, p[1].(string)); ok {
+				out[name] = alias(h.Value)
+			}
+		}
+		if len(out) > maxExpressionList {
+			return nil, errLong
+		}
+		return out, nil
+	}, new(func(any, string) map[string]any)),
 	expr.Function(getPart, func(p ...any) (any, error) {
 		parts := strings.Split(p[0].(*environment).Tag, ".")
 		i := p[1].(int)

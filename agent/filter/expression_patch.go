@@ -55,6 +55,8 @@ func (p *patcher) Visit(node *ast.Node) {
 				p.fail("the right side of matches must be a text in quotes")
 			}
 		}
+	case *ast.CallNode:
+		p.headers(node, n)
 	case *ast.BuiltinNode:
 		if n.Name == "reduce" {
 			p.fail("unknown name reduce: it could make much of little")
@@ -62,6 +64,22 @@ func (p *patcher) Visit(node *ast.Node) {
 	case *ast.PredicateNode:
 		ast.Walk(&n.Node, nested{p})
 	}
+}
+
+// headers turns headers('labels.') into a call.
+func (p *patcher) headers(node *ast.Node, n *ast.CallNode) {
+	if of, ok := n.Callee.(*ast.IdentifierNode); !ok || of.Value != "headers" {
+		return
+	}
+	if len(n.Arguments) == 1 {
+		if prefix, ok := n.Arguments[0].(*ast.StringNode); ok {
+			p.sees("header")
+			p.record = true
+			ast.Patch(node, call(getPrefix, &ast.StringNode{Value: prefix.Value}))
+			return
+		}
+	}
+	p.fail("write headers('labels.') for all whose names begin so")
 }
 
 // nested refuses what would make the time that a loop takes the product of two lengths.
@@ -72,6 +90,9 @@ func (p nested) Visit(node *ast.Node) {
 	case *ast.PredicateNode:
 		p.fail("all, any, filter, map and the like cannot stand within one another")
 	case *ast.CallNode:
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok && id.Value == getPrefix {
+			p.fail("headers cannot be looked up again and again: write let x = headers('labels.'); before, and x here")
+		}
 		if p.names[n] != nil {
 			p.fail(
 				"a field cannot be looked up again and again: write let x = field.NAME; before, and x here",

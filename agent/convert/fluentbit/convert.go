@@ -73,6 +73,7 @@ type converter struct {
 	flow               *flow.Flow
 	parsers, multiline map[string]*section
 	only               bool // there is one input
+	pods               []podLogs
 }
 
 var secret = regexp.MustCompile(
@@ -469,7 +470,7 @@ func (c *converter) tags(s *section, preset string) flow.Match {
 		return flow.All()
 	}
 	if before, _, wild := strings.Cut(tag, "*"); wild {
-		return flow.Match{Regexp: "^" + regexp.QuoteMeta(before)}
+		return flow.Match{Patterns: []string{before + "**"}}
 	}
 	return flow.Match{Patterns: []string{tag}}
 }

@@ -68,10 +68,7 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 	case "nest":
 		c.nest(s, m, label)
 	case "kubernetes":
-		c.d.Left(
-			f.Notes(), s.at, title,
-			"write container = true and a kubernetes block in input \"tail\": labels, annotations and the pod come as headers",
-		)
+		c.kubernetes(s, m, label)
 		return
 	case "aws", "geoip2", "nightfall", "checklist":
 		c.d.Left(

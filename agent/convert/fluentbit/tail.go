@@ -110,6 +110,9 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 		return
 	}
 	p := s.get("multiline.parser")
+	if p == nil && c.ofPods(b, s, m) {
+		return
+	}
 	if p == nil {
 		c.parsed(s, m, "tail")
 		return
@@ -155,13 +158,19 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 		c.logField(s, m)
 		return
 	}
-	b.Set("container", draft.Bool(true))
 	c.logField(s, m)
+	c.container(b, p, m)
+}
+
+// container has a tail read the logs of containers.
+func (c *converter) container(b *draft.Block, p *prop, m flow.Match) {
+	b.Set("container", draft.Bool(true))
 	c.flow.Filter("add_fields", "stream", m, "").
 		Set("fields", draft.Map("stream", "header.stream"))
 	c.d.Changed(
 		b, p.at, shown(p), "the time that the runtime has written is the record's, not a field",
 	)
+	c.pods = append(c.pods, podLogs{b, m})
 }
 
 // newline tells what all events of multiline.parser differ in.

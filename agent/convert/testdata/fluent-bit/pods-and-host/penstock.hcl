@@ -29,20 +29,20 @@ input "tail" "kube" {
 }
 
 filter "parse" "kube" {
-  if      = "tag matches '^kube\\\\.'"
+  if      = "tag matches '^(?:kube(?:[.].*)?)$'"
   format  = "regex"
   pattern = "^(?P<log>(?s:.*))$"
 }
 
 filter "add_fields" "stream" {
-  if = "tag matches '^kube\\\\.'"
+  if = "tag matches '^(?:kube(?:[.].*)?)$'"
   fields = {
     stream = header.stream
   }
 }
 
 filter "add_fields" "log_path" {
-  if = "tag matches '^kube\\\\.'"
+  if = "tag matches '^(?:kube(?:[.].*)?)$'"
   fields = {
     log_path = header.path
   }
