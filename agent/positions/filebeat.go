@@ -39,6 +39,9 @@ func filebeat(dir string) ([]tail.Foreign, error) {
 	if fi, err := os.Stat(dir); err != nil {
 		return nil, err
 	} else if !fi.IsDir() {
+		if filepath.Ext(dir) != ".json" {
+			return nil, fmt.Errorf("%s: a registry is a directory, with log.json in it", dir)
+		}
 		dir = filepath.Dir(dir)
 	}
 	if sub := filepath.Join(dir, "filebeat"); isDir(sub) {
@@ -115,7 +118,7 @@ func changes(file string, since uint64, states map[string]json.RawMessage) error
 	data, err := text(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if len(states) == 0 {
-			return fmt.Errorf("%s: there is no registry here", filepath.Dir(file))
+			return fmt.Errorf("%s: there is no registry here: it is a directory with log.json in it", filepath.Dir(file))
 		}
 		return nil
 	}

@@ -33,14 +33,14 @@ func fluentd(path string) ([]tail.Foreign, error) {
 		// A path may have tabs in it.
 		parts := strings.Split(line, "\t")
 		if len(parts) < 3 {
-			errs = append(errs, fmt.Errorf("%s: this is no line of a pos_file: %.100q", from, line))
+			errs = append(errs, noPosition(from, line))
 			continue
 		}
 		n := len(parts) - 2
 		off, err := strconv.ParseUint(parts[n], 16, 64)
 		ino, err2 := strconv.ParseUint(strings.TrimSpace(parts[n+1]), 16, 64)
 		if err != nil || err2 != nil {
-			errs = append(errs, fmt.Errorf("%s: this is no line of a pos_file: %.100q", from, line))
+			errs = append(errs, noPosition(from, line))
 			continue
 		}
 		if off == math.MaxUint64 || off > math.MaxInt64 || ino == 0 {
@@ -56,5 +56,12 @@ func fluentd(path string) ([]tail.Foreign, error) {
 		last[file{p.Path, ino}] = len(all)
 		all = append(all, p)
 	}
+	if len(all) == 0 && len(errs) > 0 {
+		return nil, errs[0] // another file altogether
+	}
 	return all, errors.Join(errs...)
+}
+
+func noPosition(from, line string) error {
+	return fmt.Errorf("%s: this is no line of a pos_file: %.100q", from, line)
 }

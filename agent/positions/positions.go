@@ -31,6 +31,9 @@ func Tools() []Tool {
 	}
 }
 
+// ErrTool is the error for a tool that there is none of.
+var ErrTool = errors.New("is none of")
+
 // Read reads what a tool has in files.
 func Read(tool string, paths []string) ([]tail.Foreign, error) {
 	i := slices.IndexFunc(Tools(), func(t Tool) bool { return t.Name == tool })
@@ -39,7 +42,7 @@ func Read(tool string, paths []string) ([]tail.Foreign, error) {
 		for _, t := range Tools() {
 			names = append(names, t.Name)
 		}
-		return nil, fmt.Errorf("%q is none of %s", tool, strings.Join(names, ", "))
+		return nil, fmt.Errorf("%q %w %s", tool, ErrTool, strings.Join(names, ", "))
 	}
 	var all []tail.Foreign
 	var errs []error

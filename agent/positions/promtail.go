@@ -21,7 +21,7 @@ func promtail(path string) ([]tail.Foreign, error) {
 		Positions map[string]string `yaml:"positions"`
 	}
 	if err := yaml.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: it is no positions.yaml: %w", path, err)
 	}
 	var all []tail.Foreign
 	var errs []error

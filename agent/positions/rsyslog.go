@@ -17,6 +17,9 @@ const stateFile = "imfile-state:"
 func rsyslog(path string) ([]tail.Foreign, error) {
 	files, err := filepath.Glob(filepath.Join(path, stateFile+"*"))
 	if err != nil || len(files) == 0 {
+		if isDir(path) {
+			return nil, fmt.Errorf("%s: there are no %s* files here", path, stateFile)
+		}
 		files = []string{path}
 	}
 	var all []tail.Foreign
@@ -44,7 +47,7 @@ func stateOf(file string) (tail.Foreign, error) {
 		Message string `json:"prev_msg_segment"`  // the lines before that, which wait for more
 	}
 	if err := json.Unmarshal(data, &state); err != nil {
-		return tail.Foreign{}, err
+		return tail.Foreign{}, fmt.Errorf("it is no state file of imfile: %w", err)
 	}
 	if state.File == "" || state.Off == nil {
 		return tail.Foreign{}, errors.New("it is no state file of imfile")

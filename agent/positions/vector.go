@@ -31,7 +31,7 @@ func vector(path string) ([]tail.Foreign, error) {
 		} `json:"checkpoints"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: it is no checkpoints.json: %w", path, err)
 	}
 	if file.Version != "1" {
 		return nil, fmt.Errorf("%s: version %q of it is not known", path, file.Version)

@@ -188,3 +188,9 @@ func exitCode(root *cobra.Command, args []string, err error) (int, error) {
 	}
 	return code, err
 }
+
+// choices has the shell complete a flag that takes one of a few values.
+func choices(cmd *cobra.Command, flag string, of ...string) {
+	fixed := cobra.FixedCompletions(of, cobra.ShellCompDirectiveNoFileComp)
+	_ = cmd.RegisterFlagCompletionFunc(flag, fixed) // there is such a flag
+}

@@ -100,11 +100,12 @@ func TestExitCodesAreAsDocumented(t *testing.T) {
 		"convert frobnicate fluentd.conf": exitConfig,
 		"import-positions fluentd x":      exitConfig,
 		"import-positions fluentd x -c valid.hcl": exitFailure,
-		"replay":                     exitConfig,
-		"status --admin 127.0.0.1:1": exitUnknown,
-		"status x":                   exitUnknown,
-		"check --frobnicate":         exitUnknown,
-		"check --admin 127.0.0.1:1":  exitUnknown,
+		"import-positions nagios x -c valid.hcl":  exitConfig,
+		"replay":                                  exitConfig,
+		"status --admin 127.0.0.1:1":              exitUnknown,
+		"status x":                                exitUnknown,
+		"check --frobnicate":                      exitUnknown,
+		"check --admin 127.0.0.1:1":               exitUnknown,
 	} {
 		var out, errs bytes.Buffer
 		if got := run(strings.Fields(line), &out, &errs); got != want {
@@ -112,5 +113,32 @@ func TestExitCodesAreAsDocumented(t *testing.T) {
 		} else if want != exitOK && out.Len()+errs.Len() == 0 {
 			t.Errorf("penstock %s fails and says nothing", line)
 		}
+	}
+}
+
+func TestFlagsOfFewValuesAreCompleted(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"graph --format": "mermaid", "try --view": "side", "init --from": "journald",
+		"init --failover": "gcs",
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"__complete"}, append(strings.Fields(line), "")...)
+		if got := run(args, &out, &errs); got != exitOK || !strings.Contains(out.String(), want+"\n") {
+			t.Errorf("penstock %s is completed by %q, not %s; exit code %d", line, out.String(), want, got)
+		}
+	}
+}
+
+func TestInitNamesTheFileThatItWouldWrite(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mine.hcl")
+	var out, errs bytes.Buffer
+	got := run([]string{
+		"init", "--from", "forward", "--to", "kafka", "--brokers", "k:9092", "--topic", "a b", file,
+	}, &out, &errs)
+	if got != exitConfig || !strings.Contains(errs.String(), file+":") ||
+		strings.Contains(errs.String(), "penstock-init-") {
+		t.Errorf("exit code %d: %s", got, errs.String())
 	}
 }

@@ -23,6 +23,7 @@ and conditions are all that is shown of the configuration.`,
 	}
 	vars := varFlags(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "text, mermaid, dot or svg")
+	choices(cmd, "format", "text", "mermaid", "dot", "svg")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		cfg, report, err := loadConfig(paths, *vars)
 		if err != nil {

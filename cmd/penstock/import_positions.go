@@ -68,6 +68,9 @@ FROM is one of
 			return &exitError{code: exitConfig}
 		}
 		all, readErr := positions.Read(args[0], args[1:])
+		if errors.Is(readErr, positions.ErrTool) {
+			return &exitError{exitConfig, readErr}
+		}
 		if all == nil && readErr != nil {
 			return readErr
 		}
@@ -213,7 +216,7 @@ func (m *positionImport) report(input string, t tail.Taken) {
 		m.taken++
 		what, why = "taken over", fmt.Sprintf("from byte %d of %d", t.Off, t.Size)
 	case tail.Kept:
-		what, why = "kept", fmt.Sprintf("this agent has read it up to byte %d itself", t.Off)
+		what, why = "kept", fmt.Sprintf("this agent goes on at byte %d already", t.Off)
 	case tail.Shorter:
 		what, why = "begun anew", "it is shorter than what was read of it: from its beginning"
 	case tail.Gone:

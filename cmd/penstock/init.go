@@ -51,6 +51,9 @@ terminal what the flags leave open is asked for; otherwise the flags have to say
 		} else {
 			texts[q.Flag] = f.String(q.Flag, "", help)
 		}
+		if q.Choices != nil {
+			choices(cmd, q.Flag, q.Choices...)
+		}
 	}
 	f.BoolVar(&force, "force", false, "write over a file that is there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -168,7 +171,13 @@ func place(cmd *cobra.Command, file string, text []byte) error {
 	}
 	_, report := config.Load([]string{draft}, agent.Components().Config(), config.Options{})
 	if report.Errors() > 0 {
-		report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
+		var told strings.Builder
+		report.Write(&told, isTerminal(cmd.ErrOrStderr()))
+		name := file
+		if name == "-" {
+			name = filepath.Base(draft)
+		}
+		fmt.Fprint(cmd.ErrOrStderr(), strings.ReplaceAll(told.String(), draft, name))
 		return &exitError{exitConfig, errors.New("what was answered makes no valid configuration")}
 	}
 	if file == "-" {

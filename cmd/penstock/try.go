@@ -87,6 +87,7 @@ func (v *trialView) flags(cmd *cobra.Command) {
 		&v.name, "view", "auto",
 		"side: before and after each filter side by side; lines: a line for each; auto: side on a terminal",
 	)
+	choices(cmd, "view", "auto", "side", "lines")
 	cmd.Flags().IntVar(
 		&v.width, "width", 0,
 		"columns there are, that of the terminal by default; lines are shown if they are fewer than 80",

@@ -132,11 +132,14 @@ func (c *converter) kubernetes(s *section, m flow.Match, label string) {
 		if t := s.get("kube_token_file"); t != nil && t.value != dir+"token" {
 			c.set(k, "token_file", s, "kube_token_file")
 		}
-		if t := s.get("kube_ca_file"); t != nil && t.value != dir+"ca.crt" {
-			c.set(k.In("tls"), "ca_file", s, "kube_ca_file")
-		}
-		if t := s.get("tls.verify"); t != nil && !on(t.value) {
-			k.In("tls").Unset("ca_file") // nothing is verified
+		if t := s.get("tls.verify"); t == nil || on(t.value) {
+			if ca := s.value("kube_ca_file"); ca != "" && ca != dir+"ca.crt" {
+				c.set(k.In("tls"), "ca_file", s, "kube_ca_file")
+			}
+		} else {
+			if ca := s.get("kube_ca_file"); ca != nil {
+				c.d.Left(k.In("tls"), ca.at, shown(ca), "nothing is verified here")
+			}
 			k.In("tls").Set("insecure_skip_verify", draft.Bool(true))
 			c.carry(t)
 		}

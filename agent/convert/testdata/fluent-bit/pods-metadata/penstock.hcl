@@ -54,6 +54,7 @@ input "tail" "infra" {
     annotations   = ["*"]
     honor_exclude = false
     tls {
+      # Left out: kube_ca_file /etc/kube/ca.pem: nothing is verified here
       insecure_skip_verify = true
     }
   }
