@@ -98,6 +98,41 @@ pipeline "p" {
 	}
 }
 
+// A file of an input that feeds another pipeline stays until that one's buffer has it, too.
+func TestAFileStaysUntilEachPipelineHasIt(t *testing.T) {
+	t.Parallel()
+	w, logs, data := newWorld(), t.TempDir(), t.TempDir()
+	w.more = Catalogue{InputType("tail", "Tail.", tail.Default, tail.New)}
+	first := fmt.Sprintf(removingInput+`
+output "fake" "a" { name = "a" }
+pipeline "p" {
+  from = [input.tail.in]
+  to   = [output.fake.a]
+}`, logs)
+	r := startAgent(t, w, data, first)
+	blocked := filepath.Join(data, "buffer", "q")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reload(first + `
+output "fake" "b" { name = "b" }
+pipeline "q" {
+  from = [input.tail.in]
+  to   = [output.fake.b]
+}`); err != nil {
+		t.Fatal(err)
+	}
+	path := writeLog(t, logs, "a.log", "1\n2\n")
+	w.await(t, "a has it", w.has("a", 2))
+	stays(t, path)
+	if err := os.Remove(blocked); err != nil {
+		t.Fatal(err)
+	}
+	runtest.Within(t, 20*time.Second, func() bool { return !isThere(path) }, r.log.String)
+	w.await(t, "b has it", w.has("b", 2))
+	equal(t, "b", w.delivered("b"), "app/1", "app/2")
+}
+
 // With transactions a file is deleted once they are committed.
 func TestAFileStaysUntilItsTransactionIsCommitted(t *testing.T) {
 	t.Parallel()

@@ -59,10 +59,13 @@ type Agent struct {
 	mailbox
 	closers []<-chan struct{}
 	stopped chan struct{} // closed when Run returns
+	lent    lentBuffers
 
 	mu        sync.Mutex // held to change what follows, and by others to read it
 	cur       *built
 	pipelines map[string]*pipeline
+	leaving   map[string]<-chan struct{} // by name, of pipelines that are not configured any more
+	changed   chan struct{}              // closed, and made anew, with each change
 	phase     phase
 	reloaded  admin.Reload
 }
@@ -103,6 +106,9 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		},
 		stopped:   make(chan struct{}),
 		pipelines: map[string]*pipeline{},
+		leaving:   map[string]<-chan struct{}{},
+		changed:   make(chan struct{}),
+		lent:      lentBuffers{byName: map[string]*lentBuffer{}},
 	}
 	a.metrics = newOwnMetrics(a)
 	var err error
@@ -286,6 +292,25 @@ func (a *Agent) set(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f()
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// await waits until cond, which is called with the lock held, or until ctx ends.
+func (a *Agent) await(ctx context.Context, cond func() bool) error {
+	for {
+		a.mu.Lock()
+		ok, changed := cond(), a.changed
+		a.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // show makes the metrics of built components visible.
@@ -347,18 +372,13 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 	drain, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	all := slices.Collect(maps.Values(a.pipelines))
-	var ins, outs []<-chan struct{}
+	var outs []<-chan struct{}
 	for _, p := range all {
-		p.endLogs()
-		for _, u := range p.inputs {
-			u.stop()
-			ins = append(ins, u.done)
-		}
 		for _, u := range p.outputs {
 			outs = append(outs, u.done)
 		}
 	}
-	if !waitAll(drain, ins...) && timeout > 0 {
+	if !a.stopInputs(drain, all, silence) && timeout > 0 {
 		a.log.Warn("inputs did not stop in time")
 	}
 	for _, p := range all {

@@ -62,6 +62,9 @@ type inputPlan struct {
 	log             *slog.Logger
 	deadLetter      func(ctx context.Context, b *record.Batch, reason string) error
 	front           *front
+	owner           string   // the pipeline that reads it, where that is another one
+	readers         []string // further pipelines that it feeds, by the buffer of this one
+	namedBy         func(pipeline string) bool
 	make            func(reg *registry) (inputs.Input, error)
 	source          func(reg *registry) (inputs.Source, error)
 }
@@ -451,6 +454,18 @@ func (b *builder) input(p *plan, id string) {
 	}
 	if p.front != nil {
 		in.fingerprint += " " + p.front.fingerprint
+	}
+	in.owner = p.spec.Feeds[id]
+	in.readers = readersOf(b.cfg, p.spec.Name, id)
+	in.namedBy = func(pipeline string) bool { return names(b.cfg, pipeline, id) }
+	b.checkOwner(p, in)
+	if len(in.readers) > 0 && p.spec.Buffer.(*buffer.Config).Spill {
+		in.fingerprint += " shared" // see newSink
+	}
+	if in.owner != "" {
+		in.fingerprint += " of " + in.owner
+		p.inputs = append(p.inputs, in)
+		return
 	}
 	if comp.source != nil {
 		in.source = func(reg *registry) (inputs.Source, error) {

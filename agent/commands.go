@@ -132,18 +132,10 @@ func (a *Agent) Drain(ctx context.Context) (string, error) {
 // the agent is to stop.
 func (a *Agent) drain(ctx context.Context, d draining) {
 	a.log.Info("draining: inputs stop, what is in the buffers is delivered, and the agent ends")
-	var ins []<-chan struct{}
-	for _, p := range a.pipelines {
-		for _, u := range p.inputs {
-			u.stop()
-			ins = append(ins, u.done)
-		}
-		p.endLogs()
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
-	waitAll(ctx, ins...)
+	a.stopInputs(ctx, slices.Collect(maps.Values(a.pipelines)), noLimit)
 	a.drainAll(ctx)
 	var left []string
 	for _, s := range a.States() {

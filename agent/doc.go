@@ -2,9 +2,10 @@
 //
 // It owns the catalogue of components (catalogue.go; component.go says what a row is), and the life
 // of every component and buffer (build.go, pipeline.go, opening.go, sources.go, supervised.go,
-// reload.go). It owns what connects them: the sink that an input appends to (sink.go, and front.go
-// for filters in front of the buffer), and the view of a log that an output drains (view.go, and
-// routes.go for who gets what). One goroutine, that of Run (agent.go), owns all that changes.
+// reload.go). It owns what connects them: the sink that an input appends to (sink.go; front.go for
+// filters in front of the buffer; feed.go and takeover.go for an input of several pipelines), and
+// the view of a log that an output drains (view.go, and routes.go for who gets what). One
+// goroutine, that of Run (agent.go), owns all that changes.
 //
 // Where the rest is:
 //

@@ -59,6 +59,9 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 			in.Blocked, in.WriteError = f.Buffer.Blocked, f.Buffer.WriteError
 			in.Unresolved = unresolved
 		}
+		if in.Owner = p.inputs[id].plan.owner; in.Owner != "" {
+			in.Waiting = p.waitingAt(in.Owner, id)
+		}
 		f.Inputs = append(f.Inputs, in)
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
@@ -77,6 +80,15 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		}
 	}
 	return f
+}
+
+// waitingAt returns how many records in its owner's buffer an input is behind. Agent.mu is held.
+func (p *pipeline) waitingAt(owner, input string) int64 {
+	o := p.a.pipelines[owner]
+	if o == nil || o.buf == nil {
+		return 0
+	}
+	return o.lag(readerCursor(p.name, input))
 }
 
 type bufferCursor struct {

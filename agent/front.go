@@ -98,7 +98,8 @@ func (p *pipeline) openFront(ctx context.Context, s *sink, f *front) error {
 			continue
 		}
 		other := &sink{
-			buf: s.buf, input: input, p: p, tooLarge: s.tooLarge, deadLetter: s.deadLetter,
+			buf: s.buf, input: input, id: record.InputID(input), p: p, tooLarge: s.tooLarge,
+			deadLetter: s.deadLetter,
 		}
 		if err := other.release(ctx); err != nil {
 			return err
@@ -196,7 +197,7 @@ func (f *frontSink) Append(
 	ctx context.Context, b *record.Batch, positions []record.Position, replayable bool,
 	done func(error),
 ) error {
-	_, err := f.sink.place(ctx, b, positions, replayable, done)
+	_, err := f.sink.append(ctx, b, positions, replayable, done)
 	return err
 }
 

@@ -49,6 +49,16 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 		}
 		cursor.Close()
 	}
+	for _, name := range p.plan.readerCursors() {
+		cursor, err := buf.Cursor(name)
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("cursor of %s: %w", name, err), buf.Close())
+		}
+		cursor.Close()
+	}
+	if err := p.checkPlaces(buf); err != nil {
+		return nil, nil, errors.Join(err, buf.Close())
+	}
 	reg.MustRegister(newAuditGauge(buf, p.log))
 	p.a.registries.show(reg)
 	p.fronts.Lock()
@@ -62,6 +72,9 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 func (p *pipeline) findOrphanedCursors(buf *buffer.Buffer) []string {
 	var out []string
 	for _, c := range buf.Cursors() {
+		if slices.Contains(p.plan.readerCursors(), c.Name) {
+			continue
+		}
 		if !slices.ContainsFunc(
 			p.plan.outputs, func(o *outputPlan) bool { return o.id == c.Name },
 		) {

@@ -34,6 +34,7 @@ type pipeline struct {
 	inputs          map[string]*inputUnit
 	outputs         map[string]*outputUnit
 	orphanedCursors []string
+	lastRuns        map[string]<-chan struct{} // of inputs: when they ended that are gone
 
 	fronts         sync.Mutex
 	orphanedInputs []string // that are gone, and of which something is held; under fronts
@@ -76,17 +77,18 @@ func (a *Agent) newPipeline(p *plan) *pipeline {
 	end, endLogs := context.WithCancel(context.Background())
 	id := "pipeline." + p.spec.Name
 	return &pipeline{
-		a:       a,
-		plan:    p,
-		name:    p.spec.Name,
-		log:     a.log.With("component", id),
-		reg:     newRegistry(id),
-		tap:     &admin.Tap{},
-		inputs:  map[string]*inputUnit{},
-		outputs: map[string]*outputUnit{},
-		end:     end,
-		endLogs: endLogs,
-		gone:    make(chan struct{}),
+		a:        a,
+		plan:     p,
+		name:     p.spec.Name,
+		log:      a.log.With("component", id),
+		reg:      newRegistry(id),
+		tap:      &admin.Tap{},
+		inputs:   map[string]*inputUnit{},
+		outputs:  map[string]*outputUnit{},
+		lastRuns: map[string]<-chan struct{}{},
+		end:      end,
+		endLogs:  endLogs,
+		gone:     make(chan struct{}),
 	}
 }
 
@@ -119,6 +121,7 @@ func (p *pipeline) run() (stopped []<-chan struct{}) {
 			u.stop()
 			after[id] = u.done
 			stopped = append(stopped, u.done)
+			p.lastRuns[id] = u.done
 			delete(p.inputs, id)
 		}
 	}
@@ -128,7 +131,7 @@ func (p *pipeline) run() (stopped []<-chan struct{}) {
 		}
 	}
 	for _, in := range p.plan.inputs {
-		if p.inputs[in.id] == nil && in.make != nil {
+		if p.inputs[in.id] == nil && in.source == nil {
 			p.inputs[in.id] = p.startInput(in, after[in.id])
 		}
 	}
@@ -155,6 +158,9 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		if err := p.awaitResolved(ctx, in.id); err != nil {
 			return err
 		}
+		if in.owner != "" {
+			return p.runReader(ctx, u)
+		}
 		reg := newRegistry(in.id)
 		input, err := in.make(reg)
 		if err != nil {
@@ -168,7 +174,9 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		p.a.registries.show(reg)
 		defer p.a.registries.hide(reg)
 		u.show(reg, input, s)
-		err = input.Run(ctx, s)
+		if err = p.takeOver(ctx, s); err == nil {
+			err = input.Run(ctx, s)
+		}
 		s.closeFront(p.deliversHeld(in, ctx.Err() != nil, err))
 		if err != nil || ctx.Err() != nil {
 			return err
@@ -177,6 +185,24 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		return nil
 	})
 	return u
+}
+
+// runReader is an input of which another pipeline is the owner.
+func (p *pipeline) runReader(ctx context.Context, u *inputUnit) error {
+	in := u.plan
+	reg := newRegistry(in.id, "pipeline", p.name)
+	s := newSink(p.buf, in, nil, reg, p)
+	s.tap = &u.tap
+	if err := p.openFront(ctx, s, in.front); err != nil {
+		return err
+	}
+	p.a.registries.show(reg)
+	defer p.a.registries.hide(reg)
+	u.show(reg, nil, s)
+	err := p.follow(ctx, s, in)
+	stopped := ctx.Err() != nil || p.end.Err() != nil
+	s.closeFront(p.deliversHeld(in, stopped, err))
+	return err
 }
 
 // awaitResolved waits until outputs have found out what their destinations had committed before the
@@ -257,7 +283,7 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "penstock_output_lag_records",
 			Help: "Records in the buffer that the output has not delivered.",
-		}, func() float64 { return p.lag(o.id) })
+		}, func() float64 { return float64(p.lag(o.id)) })
 		reg.MustRegister(lag)
 		p.a.registries.show(reg)
 		u.start(p.a.opts.restart, after, func(ctx context.Context) error {
@@ -279,10 +305,10 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 	return u
 }
 
-func (p *pipeline) lag(output string) float64 {
+func (p *pipeline) lag(cursor string) int64 {
 	for _, c := range p.buf.Cursors() {
-		if c.Name == output {
-			return float64(c.Lag)
+		if c.Name == cursor {
+			return c.Lag
 		}
 	}
 	return 0

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"time"
 
@@ -50,6 +51,11 @@ func (a *Agent) apply(cfg *config.Config) error {
 	cfg.Agent.DataDir, cfg.Agent.Name = old.DataDir, old.Name
 	cfg.Agent.Admin, cfg.Agent.Metrics, cfg.Agent.Audit = old.Admin, old.Metrics, old.Audit
 	next, err := a.build(cfg, a.cur)
+	if err == nil {
+		if err = checkOwners(a.cur, next); err != nil {
+			err = errors.Join(err, a.closeNew(next))
+		}
+	}
 	if err != nil {
 		a.RefuseReload(err)
 		return err
@@ -109,6 +115,7 @@ func (a *Agent) changePipelines(next *built) (starts []pipelineStart, stopped []
 			if !seen[name] {
 				p.retire()
 				stopped = append(stopped, p.gone)
+				a.leaving[name] = p.gone
 				delete(a.pipelines, name)
 				p.log.Warn(
 					"the pipeline is not configured any more; what its buffer holds stays there",

@@ -59,6 +59,7 @@ func (c *inputCounters) add(b *record.Batch) {
 type sink struct {
 	buf        *buffer.Buffer
 	input      string
+	id         int64 // of the input, for its batches
 	p          *pipeline
 	tap        *admin.Tap
 	count      *inputCounters
@@ -78,10 +79,12 @@ func newSink(
 ) *sink {
 	r, ok := input.(inputs.Replayer)
 	s := &sink{
-		replay:     ok && r.Replayable(),
+		// What readers of the buffer have taken must not come again under another position.
+		replay:     ok && r.Replayable() && len(in.readers) == 0,
 		deadLetter: in.deadLetter,
 		buf:        buf,
 		input:      in.id,
+		id:         record.InputID(in.id),
 		p:          p,
 		count:      newInputCounters(reg),
 		tooLarge: prometheus.NewCounter(
@@ -128,7 +131,7 @@ func (s *sink) Append(
 	if s.front != nil {
 		err = s.front.take(ctx, b, positions, done)
 	} else {
-		kept, err = s.place(ctx, b, positions, len(positions) > 0, done)
+		kept, err = s.append(ctx, b, positions, len(positions) > 0, done)
 	}
 	if err != nil || b == nil || !kept {
 		return err
@@ -153,11 +156,14 @@ func (s *sink) Append(
 	return nil
 }
 
-// place appends to the buffer. Unless kept, the batch is too large for it, and in the dead letter.
-func (s *sink) place(
+// append appends to the buffer. Unless kept, the batch is too large for it, and in the dead letter.
+func (s *sink) append(
 	ctx context.Context, b *record.Batch, positions []inputs.Position, replayable bool,
 	done func(error),
 ) (kept bool, err error) {
+	if b != nil {
+		b.Input = s.id
+	}
 	add := s.buf.Append
 	if s.replay && replayable {
 		add = s.buf.AppendReplayable
@@ -183,6 +189,7 @@ func (s *sink) Pack(b *record.Batch) error {
 	if s.front != nil {
 		return nil
 	}
+	b.Input = s.id
 	return s.buf.Pack(b)
 }
 
@@ -200,16 +207,28 @@ func (s *sink) Placed(tag, origin string) (pos int64, ok bool) {
 	return s.buf.Placed(), true
 }
 
-// Acknowledged implements inputs.Acknowledger. An output that has not begun yet has nothing.
+// Acknowledged implements inputs.Acknowledger. An output that has not begun yet has nothing. Other
+// pipelines that the input feeds have what is in their buffers.
 func (s *sink) Acknowledged(pos int64) (bool, error) {
-	var outputs []string
-	for _, o := range s.p.current.Load().outputs {
-		outputs = append(outputs, o.id)
+	plan := s.p.current.Load()
+	cursors := plan.readerCursors()
+	for _, o := range plan.outputs {
+		cursors = append(cursors, o.id)
 	}
-	return s.buf.Passed(pos, outputs...)
+	return s.buf.Passed(pos, cursors...)
 }
 
 // Positions implements inputs.Sink.
 func (s *sink) Positions() map[string][]byte {
-	return joining.WithoutHeld(s.buf.Positions(s.input))
+	return inputPositions(s.buf, s.input)
 }
+
+// inputPositions returns what an input has stored itself.
+func inputPositions(buf *buffer.Buffer, input string) map[string][]byte {
+	positions := joining.WithoutHeld(buf.Positions(input))
+	delete(positions, placeKey)
+	return positions
+}
+
+// place returns how far the input is read in its owner's buffer.
+func (s *sink) place() (p place, ok bool) { return placeIn(s.buf.Positions(s.input)) }

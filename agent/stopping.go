@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/penstock/penstock/outputs/drain"
@@ -11,6 +12,41 @@ import (
 // silence is for how long an output that fails has delivered nothing once a stop does not wait for
 // it. What it has not delivered is on disk, in the overflow, or in the source's own log.
 const silence = time.Second
+
+// noLimit is for what may take as long as it takes.
+const noLimit = time.Duration(math.MaxInt64)
+
+// stopInputs stops all inputs, and lets pipelines that get records from another's buffer take what
+// is there for as long as patience lasts: what is left is on disk in that one. It reports whether
+// all inputs ended before ctx.
+func (a *Agent) stopInputs(ctx context.Context, all []*pipeline, patience time.Duration) bool {
+	var own, readers []*inputUnit
+	for _, p := range all {
+		p.endLogs()
+		for _, u := range p.inputs {
+			if u.plan.owner != "" {
+				readers = append(readers, u)
+				continue
+			}
+			u.stop()
+			own = append(own, u)
+		}
+	}
+	ended := func(units []*inputUnit) (done []<-chan struct{}) {
+		for _, u := range units {
+			done = append(done, u.done)
+		}
+		return done
+	}
+	ok := waitAll(ctx, ended(own)...)
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	waitAll(patient, ended(readers)...)
+	for _, u := range readers {
+		u.stop()
+	}
+	return waitAll(ctx, ended(readers)...) && ok
+}
 
 // awaitOutputs waits until all outputs have ended, or those that are left deliver nothing, or ctx
 // ends. It reports whether all have ended.

@@ -25,6 +25,7 @@ type Sample struct {
 	Data  []byte    // lines
 	// Partitions of the topics of Kafka; where it is 0, partitions are not told.
 	Partitions int
+	Pipeline   string // one of those that name the input; all where it is empty
 }
 
 // Trial is what would become of one record.
@@ -77,10 +78,29 @@ type destinationBinder interface {
 // what the input makes of lines, the filters, the routes and the templates of the outputs. The
 // agent must not have been run.
 func (a *Agent) Try(s Sample) ([]Trial, error) {
-	p, in, err := a.findInput(s.Input)
+	plans, in, err := a.findInput(s.Input)
 	if err != nil {
 		return nil, err
 	}
+	var out []Trial
+	if s.Pipeline != "" {
+		plans = slices.DeleteFunc(plans, func(p *plan) bool { return p.spec.Name != s.Pipeline })
+		if len(plans) == 0 {
+			return nil, fmt.Errorf("no pipeline %s reads %s", s.Pipeline, in.ID())
+		}
+	}
+	for _, p := range plans {
+		all, err := a.try(p, in, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, all...)
+	}
+	return out, nil
+}
+
+// try is Try in one of the pipelines that name the input.
+func (a *Agent) try(p *plan, in *config.Instance, s Sample) ([]Trial, error) {
 	b, err := sampleBatch(in, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.ID(), err)
@@ -140,7 +160,7 @@ func (a *Agent) Foresee() []Foreseen {
 	for _, p := range a.cur.plans {
 		for _, id := range p.spec.From {
 			in, ok := a.cur.cfg.Find(id).Config.(interface{ FirstLines() (string, []byte) })
-			if !ok {
+			if !ok || p.spec.Feeds[id] != "" {
 				continue
 			}
 			path, lines := in.FirstLines()
@@ -176,18 +196,22 @@ func (a *Agent) deadInAll(path string, trials []Trial) (out []Foreseen) {
 	return out
 }
 
-func (a *Agent) findInput(id string) (*plan, *config.Instance, error) {
+// findInput returns an input and the pipelines that name it.
+func (a *Agent) findInput(id string) (plans []*plan, found *config.Instance, err error) {
 	var all []string
 	for _, p := range a.cur.plans {
 		for _, in := range p.spec.From {
 			all = append(all, in)
 			if in == id || strings.TrimPrefix(in, "input.") == id {
-				return p, a.cur.cfg.Find(in), nil
+				plans, found = append(plans, p), a.cur.cfg.Find(in)
 			}
 		}
 	}
 	slices.Sort(all)
+	all = slices.Compact(all)
 	switch {
+	case found != nil:
+		return plans, found, nil
 	case id != "":
 		return nil, nil, fmt.Errorf(
 			"no pipeline reads %s; there are %s", id, strings.Join(all, ", "),

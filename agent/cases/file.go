@@ -29,9 +29,11 @@ type File struct {
 type Case struct {
 	Name  string         `hcl:"name,label"`
 	Input hcl.Expression `hcl:"input,optional"`
-	Path  string         `hcl:"path,optional"`
-	Tag   string         `hcl:"tag,optional"`
-	Key   string         `hcl:"key,optional"`
+	// Pipeline is the one that is looked at, where the input feeds several.
+	Pipeline string `hcl:"pipeline,optional"`
+	Path     string `hcl:"path,optional"`
+	Tag      string `hcl:"tag,optional"`
+	Key      string `hcl:"key,optional"`
 	// Partitions is how many the topics of Kafka have.
 	Partitions int       `hcl:"partitions,optional"`
 	Time       string    `hcl:"time,optional"`

@@ -32,7 +32,7 @@ func (c *Case) Run(a *agent.Agent) ([]string, error) {
 	}
 	trials, err := a.Try(agent.Sample{
 		Input: c.input, Path: c.Path, Tag: c.Tag, Key: c.Key, Time: c.at, Data: data,
-		Partitions: c.Partitions,
+		Partitions: c.Partitions, Pipeline: c.Pipeline,
 	})
 	if err != nil {
 		return nil, err

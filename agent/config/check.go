@@ -74,19 +74,31 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 }
 
 // checkSources parts the inputs of p into logs, which are read where they are, and others, which go
-// through a buffer. owner says which pipeline an input belongs to.
+// through a buffer. owner says which pipeline is the first that names an input.
 func (l *loader) checkSources(p *Pipeline, owner map[string]string) {
 	at := func(path string) hcl.Range { return p.positions.position(path) }
 	var sources, others []string
 	for i, id := range p.From {
 		path := fmt.Sprintf("from[%d]", i)
-		if other, taken := owner[id]; taken {
-			hint := "An input belongs to one pipeline, which may have many outputs. Declare a second input, or add the outputs there."
+		inst := l.cfg.Find(id)
+		other, taken := owner[id]
+		switch {
+		case taken && other == p.Name:
+			l.report.errorf(at(path), "Remove one.", "%s is listed twice", id)
+			continue
+		case taken && inst != nil && inst.Component.Source:
+			hint := "It is a log already, which keeps one position for each group: declare another input, with a group of its own, for this pipeline. Or add the outputs there."
 			l.report.errorf(at(path), hint, "%s is read by pipeline.%s already", id, other)
 			continue
+		case taken:
+			if p.Feeds == nil {
+				p.Feeds = map[string]string{}
+			}
+			p.Feeds[id] = other
+		default:
+			owner[id] = p.Name
 		}
-		owner[id] = p.Name
-		if inst := l.cfg.Find(id); inst != nil && inst.Component.Source {
+		if inst != nil && inst.Component.Source {
 			sources = append(sources, id)
 		} else if inst != nil {
 			others = append(others, id)

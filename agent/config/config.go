@@ -161,7 +161,7 @@ func (a *Agent) Validate() error {
 // themselves.
 type Pipeline struct {
 	Name      string   `hcl:"name,label" doc:"Name of the pipeline, and of its buffer's directory."`
-	From      []string `hcl:"from" ref:"input" doc:"The inputs it reads. An input belongs to one pipeline."`
+	From      []string `hcl:"from" ref:"input" doc:"The inputs it reads. An input may feed several pipelines and is read once: the pipeline that is written first reads it, and each further one gets its records from that one's buffer, into its own. An input that is a log already, such as kafka, belongs to one pipeline."`
 	To        []string `hcl:"to,optional" ref:"output" doc:"The outputs that get every record. Each goes at its own pace."`
 	Filter    []string `hcl:"filter,optional" ref:"filter" doc:"The filters that records pass on their way out of the buffer, in this order; a filter of type multiline, and those before it, work on the way in. A filter may also be written within the pipeline, without a name: filter \"parse\" { format = \"json\" }; then the order in which all of them are written counts."`
 	Otherwise []string `hcl:"otherwise,optional" ref:"output" doc:"The outputs that get the records which no route takes."`
@@ -173,6 +173,9 @@ type Pipeline struct {
 
 	Range  hcl.Range
 	Source bool // its inputs are logs themselves: there is no buffer
+	// Feeds names, for inputs that an earlier pipeline reads, which one that is: their records come
+	// from its buffer.
+	Feeds map[string]string
 
 	named     []string // of Filter, those of the attribute
 	positions *decoder // while loading

@@ -18,7 +18,8 @@ type pipe struct {
 	name    string
 	buffer  string // the id of its buffer's node, or "" where there is none
 	inputs  []string
-	filters []string // the ids of nodes; each use of a filter is one of its own
+	feeds   map[string]string // by input, the pipeline that reads it, where that is another one
+	filters []string          // the ids of nodes; each use of a filter is one of its own
 	outputs []delivery
 }
 
@@ -80,7 +81,7 @@ func reason(path string) string {
 
 func (g *Graph) addPipeline(p *config.Pipeline) {
 	id := "pipeline." + p.Name
-	out := pipe{name: p.Name, inputs: p.From}
+	out := pipe{name: p.Name, inputs: p.From, feeds: p.Feeds}
 	var chain []string
 	if !p.Source {
 		out.buffer = id + ".buffer"

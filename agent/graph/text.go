@@ -13,6 +13,9 @@ func (g *Graph) WriteText(w io.Writer) {
 		}
 		fmt.Fprintf(w, "pipeline %s\n", p.name)
 		for _, in := range p.inputs {
+			if owner := p.feeds[in]; owner != "" {
+				in += ", as pipeline " + owner + " reads it"
+			}
 			fmt.Fprintf(w, "  %s\n", in)
 		}
 		indent := "  "

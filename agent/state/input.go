@@ -37,6 +37,8 @@ type Input struct {
 	HeldEvents int64   // that wait for what belongs to them
 	Rate       float64 // records per second that the buffer takes
 	Behind     *Behind
+	Owner      string // the pipeline from whose buffer it comes, where that is another one
+	Waiting    int64  // records that wait there, of this input and others
 }
 
 // Behind is how far an input is behind the ends of its partitions.
@@ -129,6 +131,11 @@ func (i Input) State() InputState {
 		}
 		if b.Age >= time.Second {
 			s.Text += ", " + Duration(b.Age) + " behind"
+		}
+	case i.Owner != "":
+		s.Kind, s.Text = Following, "takes what pipeline "+i.Owner+" reads"
+		if i.Waiting > 0 {
+			s.Text += ", in whose buffer " + Count(i.Waiting, "record waits", "records wait")
 		}
 	default:
 		s.Kind, s.Text = Following, "takes what comes"

@@ -21,6 +21,8 @@ type Batch struct {
 	End   int64 // position after the last record; more than First+Len where the log has gaps
 	// of a batch without records: positions that were never read and are gone, by retention
 	Lost int64
+	// which input has appended it to a buffer, as InputID tells; 0 where that is not known
+	Input int64
 
 	count int
 	// length of the record section, uncompressed; an estimate for batches made of records

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Layout of a Kafka record batch, magic 2:
@@ -31,6 +33,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // ErrCorrupt is wrapped by every decoding error.
 var ErrCorrupt = errors.New("corrupt batch")
+
+// InputID is a number that stands for the input called name, the same for ever. A batch that an
+// input has appended has it in the place of the producer id, which whoever produces it to Kafka
+// writes over.
+func InputID(name string) int64 { return int64(max(xxhash.Sum64String(name)>>1, 1)) }
 
 // Packed returns the batch as one Kafka record batch with base offset 0 and no producer, compressed
 // with codec. The bytes are made once and shared: callers that write a header of their own copy
@@ -66,6 +73,9 @@ func (b *Batch) Packed(codec Codec) ([]byte, error) {
 	binary.BigEndian.PutUint64(dst[offBaseTime:], uint64(b.base))
 	binary.BigEndian.PutUint64(dst[offMaxTime:], uint64(maxMilli))
 	binary.BigEndian.PutUint64(dst[offProducerID:], math.MaxUint64)
+	if b.Input > 0 {
+		binary.BigEndian.PutUint64(dst[offProducerID:], uint64(b.Input))
+	}
 	binary.BigEndian.PutUint16(dst[offEpoch:], math.MaxUint16)
 	binary.BigEndian.PutUint32(dst[offSequence:], math.MaxUint32)
 	binary.BigEndian.PutUint32(dst[offCount:], uint32(b.count))
@@ -125,6 +135,7 @@ func unpack(p []byte) (*Batch, error) {
 	return &Batch{
 		End: int64(count), count: int(count),
 		maxTime: int64(binary.BigEndian.Uint64(p[offMaxTime:])) * 1e6,
+		Input:   max(int64(binary.BigEndian.Uint64(p[offProducerID:])), 0),
 		section: section{
 			base:   int64(binary.BigEndian.Uint64(p[offBaseTime:])),
 			packed: p, codec: Codec(attributes & 7),

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -10,6 +11,26 @@ import (
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
+
+// Whose batch it is stands in what is stored of it, and nothing does of one that nobody is known to
+// have appended.
+func TestTheInputIsStored(t *testing.T) {
+	for _, id := range []int64{0, InputID("input.tail.app"), math.MaxInt64} {
+		b := FromRecords("app", "file", []Record{{Value: []byte("x")}})
+		b.Input = id
+		p, err := b.Retag("other").AppendEncoded(nil, LZ4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, rest, err := Decode(p, 7)
+		if err != nil || len(rest) > 0 || got.Input != id || got.Tag != "other" {
+			t.Errorf("input %d: %+v, %v", id, got, err)
+		}
+	}
+	if a, b := InputID("input.tail.a"), InputID("input.tail.b"); a == b || a <= 0 || b <= 0 {
+		t.Errorf("%d and %d", a, b)
+	}
+}
 
 func randomRecords(rng *rand.Rand, n int) []Record {
 	recs := make([]Record, n)

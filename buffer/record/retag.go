@@ -5,7 +5,7 @@ func (b *Batch) Retag(tag string) *Batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return &Batch{
-		Tag: tag, Origin: b.Origin, Topic: b.Topic, First: b.First, End: b.End,
+		Tag: tag, Origin: b.Origin, Topic: b.Topic, First: b.First, End: b.End, Input: b.Input,
 		count: b.count, bodySize: b.bodySize, maxTime: b.maxTime, recs: b.recs,
 		section: section{
 			base: b.base, body: b.body, sub: b.sub, packed: b.packed, codec: b.codec,

@@ -60,6 +60,11 @@
 //  21. outputs/deliver/ledger.go: COMMITTED. The position goes to the cursor (buffer/cursor.go),
 //     which stores it through buffer/writer.go. Segments that every cursor has passed are removed.
 //
+// An input of several pipelines is read by the first of them, its owner. agent/feed.go takes its
+// records from the owner's buffer (step 12) into the buffer of each other one, a reader (step 7),
+// and stores with them how far it has come; agent/takeover.go refuses another owner, or makes one
+// of the last reader. Batches tell by which input they came (InputID in buffer/record/kafka.go).
+//
 // The tail's position is stored with the records (step 10). In spill mode records may never be
 // written: then it is stored with the cursors once all have passed them (buffer/spill.go,
 // buffer/commit.go). agent/pipeline.go starts and stops all of this; agent/build.go makes it from a

@@ -113,7 +113,7 @@ func (m *positionImport) run(ctx context.Context) error {
 	for _, p := range m.cfg.Pipelines {
 		var inputs []*config.Instance
 		for _, id := range p.From {
-			if in := m.cfg.Find(id); in != nil {
+			if in := m.cfg.Find(id); in != nil && p.Feeds[id] == "" {
 				if _, ok := in.Config.(*tail.Config); ok {
 					inputs = append(inputs, in)
 				}

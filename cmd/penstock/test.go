@@ -26,6 +26,7 @@ of the outputs, as they would in the agent; nothing is started and nobody is rea
 
     case "an error of the shop goes to its topic" {
       input = input.tail.app                    # where there are several
+      pipeline = "shop"                         # of several that name it; all of them otherwise
       path  = "/var/log/shop/app.log"           # where the lines stand; of Kafka, the topic
       time  = "2026-01-31T12:00:00Z"            # when they are read
       lines = ["{\"level\":\"error\",\"ms\":12}", "{\"level\":\"debug\"}"]  # or file = "sample.log"

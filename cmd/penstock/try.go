@@ -67,9 +67,16 @@ On a terminal of at least 80 columns each record stands before and after each fi
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}
-		print := view.printer(cmd.OutOrStdout())
+		out := cmd.OutOrStdout()
+		print, n := view.printer(out), 0
+		several := len(trials) > 0 && trials[0].Pipeline != trials[len(trials)-1].Pipeline
 		for i, t := range trials {
-			print(i+1, t)
+			if begins := i == 0 || trials[i-1].Pipeline != t.Pipeline; several && begins {
+				fmt.Fprintf(out, "%spipeline %s\n\n", strings.Repeat("\n", min(i, 1)), t.Pipeline)
+				n = 0
+			}
+			n++
+			print(n, t)
 		}
 		return nil
 	}

@@ -30,18 +30,19 @@ const examplesDir = "../../../examples"
 
 // exampleTests has a test for each folder of examples that holds configurations.
 var exampleTests = map[string]func(*world){
-	"edge":              exampleEdge,
-	"edge-exactly-once": exampleEdgeExactlyOnce,
-	"edge-parse":        exampleEdgeParse,
-	"edge-to-forwarder": exampleEdgeToForwarder,
-	"edge-to-lake":      exampleEdgeToLake,
-	"fluentd-drop-in":   exampleDropIn,
-	"kafka-to-gcs":      exampleKafkaToGCS,
-	"kafka-to-s3":       exampleKafkaToS3,
-	"kubernetes":        exampleKubernetes,
-	"parquet-for-trino": exampleParquet,
-	"secor-layout":      exampleSecor,
-	"tron-forwarder":    exampleTron,
+	"edge":               exampleEdge,
+	"edge-exactly-once":  exampleEdgeExactlyOnce,
+	"edge-parse":         exampleEdgeParse,
+	"edge-to-forwarder":  exampleEdgeToForwarder,
+	"edge-to-lake":       exampleEdgeToLake,
+	"edge-two-pipelines": exampleEdgeTwoPipelines,
+	"fluentd-drop-in":    exampleDropIn,
+	"kafka-to-gcs":       exampleKafkaToGCS,
+	"kafka-to-s3":        exampleKafkaToS3,
+	"kubernetes":         exampleKubernetes,
+	"parquet-for-trino":  exampleParquet,
+	"secor-layout":       exampleSecor,
+	"tron-forwarder":     exampleTron,
 }
 
 // TestExamples runs every example: only addresses, paths, credentials and waiting times are other
@@ -373,6 +374,35 @@ func exampleEdgeParse(w *world) {
 	if err != nil || n != 1 {
 		w.Errorf("%v requests failed, by the metric: %v", n, err)
 	}
+}
+
+func exampleEdgeTwoPipelines(w *world) {
+	b := w.broker()
+	ledger := w.read(b.Addr())
+	if err := os.MkdirAll(w.logs(), 0o755); err != nil {
+		w.Fatal(err)
+	}
+	text := ""
+	for i := range 40 {
+		kind := map[bool]string{false: "request", true: "login"}[i%10 == 0]
+		text += fmt.Sprintf(`{"source":"app","seq":%d,"kind":%q}`+"\n", i, kind)
+	}
+	if err := os.WriteFile(filepath.Join(w.logs(), "app.log"), []byte(text), 0o644); err != nil {
+		w.Fatal(err)
+	}
+	w.start("edge.hcl", "edge", "kafka-1:9092", b.Addr())
+	logins := filepath.Join(w.dir, "edge", "logins.log")
+	count := func() (all, login int) {
+		out, _ := os.ReadFile(logins)
+		return strings.Count(string(out), "\n"), strings.Count(string(out), `"kind":"login"`)
+	}
+	runtest.Within(w.T, 30*time.Second, func() bool {
+		all, login := count()
+		return ledger.Distinct() == 40 && all == 4 && login == 4
+	}, func() string {
+		all, login := count()
+		return fmt.Sprintf("%d of 40 lines, %d logins of %d of 4", ledger.Distinct(), login, all)
+	})
 }
 
 func exampleEdgeToForwarder(w *world) {
