@@ -202,6 +202,8 @@ var harmless = map[string]string{
 	"emitter_storage.type":          "what is held has bounds, and lies on disk",
 	"emitter_mem_buf_limit":         "what is held has bounds, and lies on disk",
 	"dynamic_topic":                 "a template of topic may make any name",
+	"docker_mode":                   "container = true of input \"tail\" puts lines together",
+	"docker_mode_flush":             "container = true of input \"tail\" puts lines together",
 	"timestamp_format":              "the time is that of the Kafka record",
 }
 
@@ -401,7 +403,7 @@ func (c *converter) input(s *section) {
 	case "systemd":
 		b = add("journald", "journal")
 		if t := s.get("tag"); t != nil && strings.Contains(t.value, "*") {
-			b.Set("tag", draft.Text(strings.Trim(strings.ReplaceAll(t.value, "*", ""), ".")))
+			b.Set("tag", draft.Text(strings.ReplaceAll(t.value, "*", "journal")))
 			c.d.Lost(
 				b, t.at, s.title()+" "+shown(t),
 				"the unit is no part of the tag; it is a field, by which a route can choose with if",

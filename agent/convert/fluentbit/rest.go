@@ -23,29 +23,7 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 	}
 	switch name {
 	case "grep":
-		for _, attr := range []struct{ key, set string }{{"regex", "include"}, {"exclude", "exclude"}} {
-			for _, p := range s.all(attr.key) {
-				key, pattern, _ := strings.Cut(p.value, " ")
-				re, err := flow.RE2(strings.TrimSpace(pattern), false)
-				if err != nil {
-					c.d.Lost(f.Notes(), p.at, title+" "+shown(p), err.Error())
-					continue
-				}
-				b := f.Filter("grep", label, m, "")
-				b.Set("field", draft.Text(field(key)))
-				b.Set(attr.set, draft.Texts(re))
-				c.carry(p)
-			}
-		}
-		if p := s.get(
-			"logical_op",
-		); p != nil && !strings.EqualFold(p.value, "legacy") &&
-			!strings.EqualFold(p.value, "and") {
-			c.d.Lost(
-				f.Notes(), p.at, title+" "+shown(p),
-				"several filters stand for and; for or write filter \"where\"",
-			)
-		}
+		c.grep(s, m, label)
 	case "modify", "record_modifier":
 		c.modify(s, m, label)
 	case "parser":
@@ -79,6 +57,10 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 	case "stdout":
 		c.d.Left(f.Notes(), s.at, title, "see /tap of the admin server, or penstock try")
 		return
+	case "throttle":
+		c.throttle(s, m, label)
+	case "type_converter":
+		c.convertTypes(s, m, label)
 	case "rewrite_tag":
 		c.retag(s, m, label)
 		c.rest(f.Notes(), s)
@@ -101,9 +83,8 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 
 // elsewhere says what does the work of filters that are not carried over.
 var elsewhere = map[string]string{
-	"throttle": "write filter \"throttle\", with limit, per and key",
-	"lua":      "code of one's own does not run here; see filter \"set\" and penstock help expressions",
-	"wasm":     "code of one's own does not run here; see filter \"set\" and penstock help expressions",
+	"lua":  "code of one's own does not run here; see filter \"set\" and penstock help expressions",
+	"wasm": "code of one's own does not run here; see filter \"set\" and penstock help expressions",
 }
 
 // modify does add, set, remove, rename, copy and record, each in its order.
@@ -151,7 +132,13 @@ func (c *converter) modify(s *section, m flow.Match, label string) {
 					keep = append(keep, field(a.value))
 				}
 			}
+			for _, r := range s.all("record") { // they are added to what was kept
+				name, _, _ := strings.Cut(r.value, " ")
+				keep = append(keep, name)
+			}
 			f.Filter("keep_fields", label, m, further).Set("fields", draft.Texts(keep...))
+		case "uuid_key":
+			f.Filter("uuid", label, m, further).Set("field", draft.Text(key))
 		case "condition":
 		case "remove_wildcard", "remove_regex":
 			p.used = true
@@ -263,12 +250,13 @@ func (c *converter) output(s *section) {
 		c.s3(b, s)
 	case "es", "elasticsearch", "opensearch":
 		add("elasticsearch", "elasticsearch")
-		b.Set(
-			"urls",
-			draft.List(
-				draft.Join(append([]draft.Part{draft.Lit(scheme())}, hostPort("9200")...)...),
-			),
-		)
+		url := append([]draft.Part{draft.Lit(scheme())}, hostPort("9200")...)
+		if p := s.get("path"); p != nil {
+			url = append(url, c.parts(p.value)...)
+			c.carry(p)
+		}
+		b.Set("urls", draft.List(draft.Join(url...)))
+		c.set(b, "timestamp_field", s, "time_key")
 		if p := s.get("logstash_format"); p != nil && on(p.value) {
 			prefix, format := s.value("logstash_prefix"), s.value("logstash_dateformat")
 			if prefix == "" {
@@ -294,9 +282,7 @@ func (c *converter) output(s *section) {
 			c.carry(p)
 		} else {
 			b.Set("operation", draft.Text("index"))
-			if !c.set(b, "index", s, "index") {
-				b.Set("index", draft.Text("fluent-bit"))
-			}
+			c.index(b, s)
 		}
 		c.set(b, "user", s, "http_user")
 		c.set(b, "password", s, "http_passwd")
@@ -335,6 +321,7 @@ func (c *converter) output(s *section) {
 		default:
 			c.carry(p)
 		}
+		c.dateKey(b, s)
 		if p := s.get("compress"); p == nil || p.value != "gzip" {
 			b.Set("compression", draft.Text("none"))
 		}
@@ -342,6 +329,11 @@ func (c *converter) output(s *section) {
 		for _, p := range s.all("header") {
 			k, v, _ := strings.Cut(p.value, " ")
 			headers = append(headers, plainKey(k), draft.Join(c.parts(strings.TrimSpace(v))...))
+			c.carry(p)
+		}
+		if p := s.get("bearer_token"); p != nil {
+			bearer := append([]draft.Part{draft.Lit("Bearer ")}, c.parts(p.value)...)
+			headers = append(headers, draft.Value("Authorization"), draft.Join(bearer...))
 			c.carry(p)
 		}
 		if headers != nil {
@@ -414,14 +406,7 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 	topics := s.get("topics")
 	switch key := s.get("topic_key"); {
 	case key != nil:
-		b.Set("topic", draft.Join(draft.Tmpl("field["+string(draft.Text(key.value))+"]")))
-		c.d.Changed(
-			b, key.at, shown(key),
-			"records without the field go to the dead letter, not to the first of topics",
-		)
-		if topics != nil {
-			c.d.Left(b, topics.at, shown(topics), "topic_key says where records go")
-		}
+		c.topicKey(b, s, key, topics)
 	case topics != nil:
 		first, _, more := strings.Cut(topics.value, ",")
 		b.Set("topic", draft.Join(c.parts(strings.TrimSpace(first))...))
@@ -538,6 +523,7 @@ func (c *converter) s3(b *draft.Block, s *section) {
 	}
 	b.Set("compression", draft.Text(compression))
 	b.Add("format", "ndjson")
+	c.dateKey(b, s)
 	if p := s.get("s3_key_format_tag_delimiters"); p != nil && p.value != "." {
 		c.d.Lost(b, p.at, shown(p), "tags are divided at dots")
 	}

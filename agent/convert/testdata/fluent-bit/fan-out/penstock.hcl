@@ -25,8 +25,10 @@ output "elasticsearch" "elasticsearch" {
 }
 
 output "http" "http" {
-  url         = "http://hooks.example.org:80/errors"
-  format      = "json"
+  url    = "http://hooks.example.org:80/errors"
+  format = "json"
+  # Changed: OUTPUT http json_date_key date: the time is not written into records: write filter
+  # "add_fields" with ${time} for that
   compression = "none"
   headers = {
     "X-Team" = "web"

@@ -20,13 +20,9 @@ filter "parse" "udp" {
 
 output "kafka" "kafka" {
   brokers = ["kafka:9092"]
-  topic   = "${field["topic"]}"
-  # Changed: topic_key topic: records without the field go to the dead letter, not to the first of
-  # topics
-  # Left out: topics a,b: topic_key says where records go
+  topic   = "${expr("field.topic ?? 'a'")}"
   # Changed: OUTPUT kafka timestamp_key @timestamp: the time is that of the Kafka record; for a
   # field write filter "add_fields" with ${time}
-  # Left out: dynamic_topic On: a template of topic may make any name
 }
 
 output "kafka" "kafka_2" {

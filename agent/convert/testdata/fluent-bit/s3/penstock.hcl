@@ -4,7 +4,7 @@ agent {
 
 # Shows: out_s3 with a key format, sizes and times; systemd with units; syslog over tcp.
 input "journald" "journal" {
-  tag = "host"
+  tag = "host.journal"
   # LEFT OUT: INPUT systemd tag host.*: the unit is no part of the tag; it is a field, by which a
   # route can choose with if
   units   = ["docker.service"]
@@ -33,6 +33,8 @@ output "s3" "s3" {
   }
   compression = "gzip"
   format "ndjson" {}
+  # Changed: OUTPUT s3 json_date_key date: the time is not written into records: write filter
+  # "add_fields" with ${time} for that
   # Left out: use_put_object On: see part_size
   # Left out: store_dir /tmp/s3: the spool lies below data_dir
 }
