@@ -163,10 +163,18 @@ func (p *pipeline) readFrom(ctx context.Context, s *sink, from followed) (err er
 	return errors.Join(err, f.finish())
 }
 
+// reader is the sink of a reader.
+type reader interface {
+	Append(
+		ctx context.Context, b *record.Batch, positions []record.Position, done func(error),
+	) error
+	place() (p place, ok bool)
+}
+
 // feed is an input as it comes from its owner's buffer.
 type feed struct {
 	followed
-	sink    *sink
+	sink    reader
 	cursor  *buffer.Cursor
 	id      int64 // of the input, in its batches
 	life    string

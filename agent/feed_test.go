@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -441,8 +442,24 @@ func newFeeder(t *testing.T) *feeder {
 	return f
 }
 
-// run feeds until ctx ends. A killed one moves its cursor no more than its begin does.
-func (f *feeder) run(ctx context.Context, isKilled bool) {
+// killed is a sink that stores nothing any more after some appends.
+type killed struct {
+	*sink
+	appends int
+}
+
+func (k *killed) Append(
+	ctx context.Context, b *record.Batch, positions []record.Position, done func(error),
+) error {
+	if k.appends--; k.appends < 0 {
+		return errors.New("killed")
+	}
+	return k.sink.Append(ctx, b, positions, done)
+}
+
+// run feeds until ctx ends. A killed one stores so many appends at most, and moves its cursor no
+// more than its begin does.
+func (f *feeder) run(ctx context.Context, isKilled bool, appends int) {
 	never, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	from := followed{owner: "p", buf: f.from, ended: never}
@@ -455,7 +472,9 @@ func (f *feeder) run(ctx context.Context, isKilled bool) {
 		f.t.Fatal(err)
 	}
 	defer cursor.Close()
-	one := &feed{sink: f.sink, followed: from, cursor: cursor, id: f.sink.id}
+	one := &feed{
+		sink: &killed{f.sink, appends}, followed: from, cursor: cursor, id: f.sink.id,
+	}
 	one.settled.changed = make(chan struct{}, 1)
 	if err := one.begin(ctx); err == nil {
 		_ = one.run(ctx)
@@ -494,12 +513,12 @@ func TestFeedsGoOnBehindWhatIsStored(t *testing.T) {
 			}
 			f.from.Flush()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.IntN(8000))*time.Microsecond)
-			f.run(ctx, rng.IntN(2) == 0)
+			f.run(ctx, rng.IntN(2) == 0, rng.IntN(20))
 			cancel()
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); f.run(ctx, false) }()
+		go func() { defer close(done); f.run(ctx, false, 0) }()
 		runtest.Until(t, "all is there", func() bool { return f.to.End() >= int64(len(want)) })
 		cancel()
 		<-done

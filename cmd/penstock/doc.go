@@ -245,6 +245,12 @@
 //     buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The input hands
 //     both over in one Append (inputs/tail/worker.go, deliver):
 //     inputs/tail TestLogrotate286_CrashAfterACopyWasFound.
+//   - How far a pipeline has come in another's buffer is stored with the records, in one Append,
+//     and the cursor there is moved afterwards (agent/feed.go, run and commit):
+//     agent TestFeedsGoOnBehindWhatIsStored,
+//     cmd/penstock/e2e TestFedPipelinesSurviveCrashes. What a reader may have taken never comes
+//     again under another position, so that an input with readers goes to disk first in spill mode,
+//     too (agent/sink.go, newSink).
 //   - Blocks of a file are encoded at the same time, but appended in the order of their turns
 //     (inputs/tail/worker.go, turn): inputs/tail TestRandomWritersAndRestarts.
 //   - In spill mode a position is stored once every cursor has passed its records, or the disk has
@@ -470,6 +476,8 @@
 //   - orphaned cursor: one that no output of the configuration reads; it holds segments until it is
 //     forgotten.
 //   - overflow: the part of a log that was moved to an object store while the destination was down.
+//   - owner, reader: of an input that several pipelines name, the one that reads it, and those that
+//     follow the owner's buffer (agent/feed.go).
 //   - position: a place in a log, counted in records from its beginning.
 //   - retention: how long a broker keeps records; what is older is gone, and reported.
 //   - rotation: a log file is renamed, copied and truncated, or compressed, and a new one begun.
