@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -184,5 +185,99 @@ func crashFed(t *testing.T, first string) {
 	}
 	if total < int64(n)*500 {
 		t.Errorf("only %d lines: the test shows nothing", total)
+	}
+}
+
+const takeOverConfig = `
+agent {
+  data_dir = "DIR/data"
+  name     = "edge-1"
+  admin { listen = "ADMIN" }
+}
+
+input "tail" "app" {
+  paths = ["DIR/logs/*.log", "DIR/logs/*.log.*"]
+}
+`
+
+// TestATakeOverSurvivesCrashes removes the pipeline that reads the input of two, and kills the
+// agent over and over while the other one takes that over: it gets each line once.
+func TestATakeOverSurvivesCrashes(t *testing.T) {
+	parallel(t)
+	rng := runtest.Rand(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	pipeline := `
+pipeline "NAME" {
+  from = [input.tail.app]
+  to   = [output.local.NAME]
+  buffer { segment_size = "4MiB" }
+}
+` + feedOutput
+	config := replaceAll(takeOverConfig, "DIR", dir)
+	lakes := map[string]*lake{}
+	for _, name := range []string{"first", "second"} {
+		lakes[name] = localLake(t)
+		config += replaceAll(pipeline, "NAME", name, "STORE", lakes[name].block)
+	}
+	ag := newAgent(t, "edge", config)
+	app := &demo.App{
+		Source: "web", Path: filepath.Join(dir, "logs", "web.log"),
+		Kinds: []demo.Rotation{demo.Rename}, Rand: rand.New(rand.NewPCG(rng.Uint64(), 3)),
+	}
+	t.Cleanup(func() { _ = app.Close() })
+	stop := background(ctx, func(ctx context.Context) error {
+		return app.Run(ctx, 3000, 700*time.Millisecond)
+	})
+	n := kills(t, 8)
+	for i := range n {
+		if i == 1 {
+			text, err := os.ReadFile(ag.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin := strings.Index(string(text), `pipeline "first"`)
+			end := strings.Index(string(text), `pipeline "second"`)
+			alone := string(text[:begin]) + string(text[end:])
+			if err := os.WriteFile(ag.config, []byte(alone), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ag.start()
+		most := 250 * time.Millisecond
+		if i == 0 {
+			most = 2 * time.Second
+		}
+		pause(ctx, most/2+time.Duration(rng.Int64N(int64(most))))
+		if !ag.running() {
+			t.Fatal("the agent ended by itself")
+		}
+		ag.kill()
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	ag.start()
+	total := app.Written()
+	found := func() int64 { return ledgerOf(t, lakes["second"].objects(t)).Distinct() }
+	runtest.Within(
+		t, time.Minute, func() bool { return found() >= total || !ag.running() },
+		func() string { return fmt.Sprintf("%d of %d lines arrived", found(), total) },
+	)
+	if code := ag.terminate(20 * time.Second); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	b := ledgerOf(t, lakes["second"].objects(t)).Check(map[string]int64{"web": total})
+	t.Logf("%d lines, %d kills: %d lost, %d repeated", total, n, b.Lost, b.Duplicated)
+	if b.Lost != 0 || b.Duplicated != 0 || b.Seen != total || total < 1000 {
+		t.Errorf("%+v", b)
+	}
+	log, err := os.ReadFile(ag.logPath)
+	if err != nil || !strings.Contains(string(log), "taking over an input") {
+		t.Errorf("nothing was taken over: the test shows nothing, %v", err)
 	}
 }
