@@ -308,6 +308,43 @@ func TestAReaderTakesOver(t *testing.T) {
 	}
 }
 
+// A reader that joins records takes over, too: what it holds goes on.
+func TestAReaderThatJoinsTakesOver(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprint(restart), func(t *testing.T) {
+			t.Parallel()
+			w := frontWorld()
+			dir := t.TempDir()
+			joins := fed["a"] + strings.Replace(
+				fed["r"], "to ", "filter \"multiline\" {\n continue = \"^ \"\n timeout = \"10m\"\n}\n  to ", 1,
+			)
+			both := fed["a"] + fed["q"] + strings.TrimPrefix(joins, fed["a"])
+			r := startAgent(t, w, dir, both)
+			w.send(t, "a", "app", "one", " more", "two")
+			w.await(t, "the first one", w.has("z", 1))
+			if restart {
+				r.stop()
+				r.wait()
+				r = startAgent(t, w, dir, joins)
+			} else if err := r.reload(joins); err != nil {
+				t.Fatal(err)
+			}
+			w.send(t, "a", "app", " more", "three")
+			r.stop()
+			r.wait()
+			got := strings.Join(w.delivered("z"), "|")
+			want := "app/one\n more|app/two\n more|app/three"
+			if restart { // a stop delivers what is held
+				want = "app/one\n more|app/two|app/ more|app/three"
+			}
+			if got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // A take over that a crash ended, after the positions were taken, is finished.
 func TestATakeOverIsFinished(t *testing.T) {
 	t.Parallel()
