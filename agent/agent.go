@@ -68,6 +68,8 @@ type Agent struct {
 	changed   chan struct{}              // closed, and made anew, with each change
 	phase     phase
 	reloaded  admin.Reload
+	loaded    time.Time // when cur was
+	note      string    // what of its files is not in force
 }
 
 // phase is how far the agent has come.
@@ -95,6 +97,7 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		log:            opts.Log,
 		dataDir:        cfg.Agent.DataDir,
 		started:        time.Now(),
+		loaded:         time.Now(),
 		registries:     newRegistries(),
 		deadLetterDirs: map[string]*deadletter.Dir{},
 		descriptors:    inputs.NewDescriptors(),

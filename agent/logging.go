@@ -54,16 +54,20 @@ func (s *Secrets) change(old, values []string) {
 }
 
 // Mask returns text without the values, and without what is secret in URLs.
-func (s *Secrets) Mask(text string) string {
-	if s != nil {
-		s.mu.Lock()
-		values := s.values
-		s.mu.Unlock()
-		for _, v := range values {
-			text = strings.ReplaceAll(text, v, "***")
-		}
+func (s *Secrets) Mask(text string) string { return config.RedactURLs(s.hide(text, "***")) }
+
+// hide puts mark in the place of each of the values.
+func (s *Secrets) hide(text, mark string) string {
+	if s == nil {
+		return text
 	}
-	return config.RedactURLs(text)
+	s.mu.Lock()
+	values := s.values
+	s.mu.Unlock()
+	for _, v := range values {
+		text = strings.ReplaceAll(text, v, mark)
+	}
+	return text
 }
 
 type maskingWriter struct {

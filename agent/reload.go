@@ -40,9 +40,11 @@ func (a *Agent) RefuseReload(err error) {
 func (a *Agent) apply(cfg *config.Config) error {
 	now := cfg.Agent
 	old := a.cur.cfg.Agent
+	note := ""
 	if now.DataDir != old.DataDir || now.Name != old.Name ||
 		!reflect.DeepEqual(now.Admin, old.Admin) || !reflect.DeepEqual(now.Metrics, old.Metrics) ||
 		!reflect.DeepEqual(now.Audit, old.Audit) {
+		note = "What has changed of data_dir, name, admin, metrics and audit is in force from the next start on."
 		a.log.Warn(
 			"data_dir, name, admin, metrics and audit of the agent change with its next start only",
 			"data_dir", old.DataDir, "name", old.Name, "admin", old.Admin.Listen,
@@ -70,7 +72,8 @@ func (a *Agent) apply(cfg *config.Config) error {
 	a.show(next)
 	a.set(func() {
 		a.cur = next
-		a.reloaded = admin.Reload{Time: time.Now()}
+		a.loaded, a.note = time.Now(), note
+		a.reloaded = admin.Reload{Time: a.loaded}
 	})
 	a.metrics.reloads.WithLabelValues("applied").Inc()
 	a.log.Info("configuration reloaded", "pipelines", len(next.plans), "stopped", len(stopped))

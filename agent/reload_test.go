@@ -60,6 +60,33 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 	}
 }
 
+// What is shown of the configuration is what the agent runs with.
+func TestTheConfigurationThatIsShownIsTheOneInForce(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), variant("1", "1"))
+	shows := func(yes, no string) {
+		t.Helper()
+		text := get(t, r, "/config")
+		if !strings.Contains(text, yes) || strings.Contains(text, no) {
+			t.Errorf("not with %s and without %s: %s", yes, no, text)
+		}
+	}
+	shows(`mode = "1"`, `mode = "2"`)
+	first := r.Configuration().Loaded
+	if err := r.reload("# a comment\n" + variant("impossible", "2")); err == nil {
+		t.Fatal("taken")
+	}
+	shows(`mode = "1"`, "impossible")
+	if err := r.reload("# a comment\n" + variant("2", "2")); err != nil {
+		t.Fatal(err)
+	}
+	shows(`mode = "2"`, "comment")
+	if c := r.Configuration(); !c.Loaded.After(first) || c.Note != "" {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestReloadThatCannotBeMadeChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

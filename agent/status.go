@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/overflow"
@@ -76,6 +77,7 @@ func (a *Agent) Status() admin.Status {
 		Version: a.opts.Version,
 		Started: a.started,
 		Reload:  a.reloaded,
+		Loaded:  a.loaded,
 		Memory:  memoryInUse(),
 
 		Pipelines: []admin.Pipeline{},
@@ -91,6 +93,19 @@ func (a *Agent) Status() admin.Status {
 	}
 	maskStrings(reflect.ValueOf(&s).Elem(), a.opts.Secrets)
 	return s
+}
+
+// Configuration implements admin.Agent.
+func (a *Agent) Configuration() admin.Configuration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := admin.Configuration{Loaded: a.loaded, Note: a.note, Files: []admin.ConfigFile{}}
+	for _, f := range a.cur.cfg.Files {
+		c.Files = append(c.Files, admin.ConfigFile{
+			Path: f.Path, Text: a.opts.Secrets.hide(f.Text, config.Hidden),
+		})
+	}
+	return c
 }
 
 // maskStrings masks every text below v, which can be set.

@@ -24,6 +24,7 @@ import (
 type fakeAgent struct {
 	mu     sync.Mutex
 	status Status
+	config Configuration
 	tap    *Tap
 }
 
@@ -32,6 +33,11 @@ func (f *fakeAgent) Status() Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.status
+}
+func (f *fakeAgent) Configuration() Configuration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.config
 }
 func (f *fakeAgent) Ready() (bool, []string) { return f.status.Ready, f.status.Reasons }
 func (f *fakeAgent) States() []state.PipelineState {
@@ -491,4 +497,58 @@ func TestPageSaysWhatIsOnEachWay(t *testing.T) {
 			break
 		}
 	}
+}
+
+// The configuration stands on the page, in place of what is sent anew, and by itself as text and as
+// JSON; it is sent again once another one is loaded.
+func TestTheConfigurationIsShown(t *testing.T) {
+	a := amiss()
+	a.status.Loaded = time.Now()
+	a.config = Configuration{
+		Loaded: a.status.Loaded, Note: "Not all is in force.",
+		Files: []ConfigFile{{"/etc/a.hcl", "a = \"<b>\"\n"}, {"/etc/b.hcl", "b = (hidden)\n"}},
+	}
+	srv := serve(t, a)
+	const want = "# Not all is in force.\n\n# /etc/a.hcl\na = \"<b>\"\n\n# /etc/b.hcl\nb = (hidden)\n"
+	if code, text := fetch(t, srv.URL+"/config"); code != 200 || text != want {
+		t.Errorf("%d %s", code, text)
+	}
+	var got Configuration
+	_, text := fetch(t, srv.URL+"/api/config")
+	if err := json.Unmarshal([]byte(text), &got); err != nil || len(got.Files) != 2 ||
+		got.Files[0] != a.config.Files[0] || got.Note != a.config.Note {
+		t.Errorf("%v: %s", err, text)
+	}
+	_, html := fetch(t, srv.URL+"/")
+	_, after, ok := strings.Cut(html, `<details id="config">`)
+	if !ok || !strings.Contains(after, "a = &#34;&lt;b&gt;&#34;") ||
+		!strings.Contains(after, "/etc/b.hcl") || !strings.Contains(after, "Not all is in force.") {
+		t.Errorf("the page: %s", html)
+	}
+
+	resp, err := http.Get(srv.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	awaitConfig := func(part string) {
+		t.Helper()
+		for lines.Scan() {
+			if lines.Text() != "event: config" {
+				continue
+			}
+			if lines.Scan(); !strings.Contains(lines.Text(), part) {
+				t.Fatalf("not with %s: %s", part, lines.Text())
+			}
+			return
+		}
+		t.Fatalf("the events end: %v", lines.Err())
+	}
+	awaitConfig("/etc/a.hcl")
+	a.mu.Lock()
+	a.status.Loaded = a.status.Loaded.Add(time.Second)
+	a.config.Files = []ConfigFile{{"/etc/c.hcl", "c = 1\n"}}
+	a.mu.Unlock()
+	awaitConfig("/etc/c.hcl")
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bytes"
 	"cmp"
 	"embed"
 	"encoding/json"
@@ -21,8 +20,8 @@ import (
 //go:embed web
 var web embed.FS
 
-// page is compiled once, and never changed.
-var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
+// pages is compiled once, and never changed.
+var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"size":    size,
 	"count":   count,
 	"many":    func(n int64, one, more string) string { return state.Count(n, one, more) },
@@ -84,7 +83,13 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	},
 }).ParseFS(web, "web/page.html"))
 
-// view is what the page is made of.
+// page is what the whole page is made of.
+type page struct {
+	View   view
+	Config Configuration
+}
+
+// view is what the part of it is made of that changes all the time.
 type view struct {
 	Status
 	Pprof bool
@@ -157,9 +162,9 @@ func figures(conditions map[string]float64) []row {
 	return out
 }
 
-func writePage(w http.ResponseWriter, v view, log *slog.Logger) {
+func writePage(w http.ResponseWriter, p page, log *slog.Logger) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := page.Execute(w, v); err != nil {
+	if err := pages.Execute(w, p); err != nil {
 		log.Debug("writing the status page", "error", err)
 	}
 }
@@ -171,34 +176,34 @@ const (
 	eventsWrite = 10 * time.Second
 )
 
-// serveEvents sends the changing part of the page whenever it has changed, until the viewer leaves.
-func serveEvents(w http.ResponseWriter, r *http.Request, show func() view) {
+// serveEvents sends the changing part of the page whenever it has changed, and the configuration
+// when it has been loaded, until the viewer leaves.
+func serveEvents(w http.ResponseWriter, r *http.Request, agent Agent, pprof bool) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	rc := http.NewResponseController(w)
 	tick := time.NewTicker(eventsEvery)
 	defer tick.Stop()
 	var last string
+	var loaded time.Time
 	for {
-		var b bytes.Buffer
-		if page.ExecuteTemplate(&b, "now", show()) != nil {
+		status := agent.Status()
+		now, err := render("now", view{status, pprof})
+		if err != nil || rc.SetWriteDeadline(time.Now().Add(eventsWrite)) != nil {
 			return
 		}
-		if rc.SetWriteDeadline(time.Now().Add(eventsWrite)) != nil {
-			return
+		text := ": still so\n\n"
+		if now != last {
+			last, text = now, event("now", now)
 		}
-		if b.String() != last {
-			last = b.String()
-			data, err := json.Marshal(last)
+		if !status.Loaded.Equal(loaded) {
+			loaded = status.Loaded
+			config, err := render("config", agent.Configuration())
 			if err != nil {
 				return
 			}
-			if _, err := fmt.Fprintf(w, "event: now\ndata: %s\n\n", data); err != nil {
-				return
-			}
-		} else if _, err := fmt.Fprint(w, ": still so\n\n"); err != nil {
-			return
+			text += event("config", config)
 		}
-		if rc.Flush() != nil {
+		if _, err := fmt.Fprint(w, text); err != nil || rc.Flush() != nil {
 			return
 		}
 		select {
@@ -207,6 +212,18 @@ func serveEvents(w http.ResponseWriter, r *http.Request, show func() view) {
 			return
 		}
 	}
+}
+
+func render(part string, data any) (string, error) {
+	var b strings.Builder
+	err := pages.ExecuteTemplate(&b, part, data)
+	return b.String(), err
+}
+
+// event writes a part of the page as an event, on one line.
+func event(name, html string) string {
+	data, _ := json.Marshal(html) // a text always can be
+	return fmt.Sprintf("event: %s\ndata: %s\n\n", name, data)
 }
 
 // serveAsset serves a file of the page.

@@ -24,6 +24,8 @@ import (
 type Agent interface {
 	prometheus.Gatherer
 	Status() Status
+	// Configuration returns the files that the agent runs with, as they may be shown.
+	Configuration() Configuration
 	// Ready reports whether the agent takes and moves data as configured, or why it does not.
 	Ready() (bool, []string)
 	// States returns how its pipelines are.
@@ -124,17 +126,22 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux.HandleFunc(
 		"GET /{$}",
 		func(w http.ResponseWriter, r *http.Request) {
-			writePage(w, view{agent.Status(), o.Pprof}, log)
+			writePage(w, page{view{agent.Status(), o.Pprof}, agent.Configuration()}, log)
 		},
 	)
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
-		serveEvents(w, r, func() view { return view{agent.Status(), o.Pprof} })
+		serveEvents(w, r, agent, o.Pprof)
 	})
 	mux.HandleFunc("GET /page.js", serveAsset("page.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /style.css", serveAsset("style.css", "text/css; charset=utf-8"))
 	mux.HandleFunc(
 		"GET /api/status",
 		func(w http.ResponseWriter, r *http.Request) { serveStatus(w, agent, log) },
+	)
+	mux.HandleFunc("GET /config", func(w http.ResponseWriter, r *http.Request) { serveConfig(w, agent) })
+	mux.HandleFunc(
+		"GET /api/config",
+		func(w http.ResponseWriter, r *http.Request) { serveConfigJSON(w, agent, log) },
 	)
 	mux.HandleFunc(
 		"GET /api/audit",

@@ -17,6 +17,7 @@ type Status struct {
 	Level     state.Level `json:"level"`
 	Memory    int64       `json:"memory_bytes"` // in use by the Go runtime
 	Reload    Reload      `json:"reload"`
+	Loaded    time.Time   `json:"configuration_loaded"` // when what is in force was read
 	Pipelines []Pipeline  `json:"pipelines"`
 }
 

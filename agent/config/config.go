@@ -18,6 +18,7 @@ type Config struct {
 	Components []*Instance // in the order of the files
 	Pipelines  []*Pipeline
 	Secrets    []string // values of secret attributes and variables, for logs to leave out
+	Files      []File   // as they may be shown, in the order in which they were read
 }
 
 // Instance is one configured component.

@@ -188,6 +188,9 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 		if t.secret {
 			d.report.seal(s)
 		}
+		if t.secret || urlSecrets(s) != nil {
+			d.report.secretExprs = append(d.report.secretExprs, attr.Expr)
+		}
 		for _, part := range embeddedSecrets(s) {
 			d.report.seal(part)
 		}

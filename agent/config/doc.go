@@ -15,6 +15,6 @@
 //     pipelines say of it), refs.go, ports.go, machine.go (this machine's files), tags.go (patterns
 //     of tags), subset.go (what of it is sound), fingerprint.go
 //   - what is said of mistakes: report.go, suggest.go, and the names of other tools in
-//     foreignname.go; redact.go keeps secrets out
+//     foreignname.go; redact.go keeps secrets out of texts, shown.go out of the files themselves
 //   - what there is: catalogue.go; reference.go and its neighbours make the reference of it
 package config

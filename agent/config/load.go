@@ -80,6 +80,7 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 	if report.Errors() > 0 {
 		return nil, report
 	}
+	l.cfg.Files = l.shown()
 	return l.cfg, report
 }
 
@@ -88,6 +89,7 @@ type loader struct {
 	cat    *Catalogue
 	opts   Options
 	scope  *scope
+	parsed []parsedFile
 	blocks []*hclsyntax.Block
 	refs   []Ref
 	broken map[string]bool // components that were declared, but not well enough to exist
@@ -97,6 +99,11 @@ type loader struct {
 	pipelines []*decoder // of cfg.Pipelines
 
 	memorySet bool // agent.memory_limit is written
+}
+
+type parsedFile struct {
+	path string
+	body *hclsyntax.Body
 }
 
 func (l *loader) files(paths []string) []string {
@@ -146,6 +153,7 @@ func (l *loader) parse(file string) {
 	if !ok {
 		return
 	}
+	l.parsed = append(l.parsed, parsedFile{file, body})
 	for _, attr := range sortedAttributes(body) {
 		hint := didYouMean(attr.Name, topLevel)
 		of := targetsOf(reflect.ValueOf(Agent{}))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Problem is one mistake or warning, with where it stands. Its texts may hold secrets: only Report
@@ -26,9 +27,10 @@ type Problem struct {
 type Report struct {
 	problems    []Problem
 	sources     map[string][]byte
-	secrets     []string    // values that must not be printed
-	sealed      []string    // those of them that are secret wherever they turn up
-	hidden      []hcl.Range // source text that must not be printed
+	secrets     []string               // values that must not be printed
+	sealed      []string               // those of them that are secret wherever they turn up
+	hidden      []hcl.Range            // source text that must not be printed
+	secretExprs []hclsyntax.Expression // of which secrets are made
 	validSubset *Config
 
 	declared map[Kind]string // the first component of each kind, which hints name

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -23,7 +24,13 @@ func statusCommand() *cobra.Command {
 		Args:  usage(cobra.NoArgs),
 	}
 	addr := adminFlag(cmd)
+	files := cmd.Flags().Bool(
+		"config", false, "show the configuration that it runs with instead, without secrets and comments",
+	)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *files {
+			return writeConfig(cmd.Context(), cmd.OutOrStdout(), *addr)
+		}
 		s, err := askStatus(cmd.Context(), *addr)
 		if err != nil {
 			return &exitError{exitUnknown, err}
@@ -92,6 +99,21 @@ It warns and alarms as penstock status does, and beyond the thresholds that are 
 func askStatus(ctx context.Context, addr string) (s admin.Status, err error) {
 	err = adminAddress(addr).get(ctx, 10*time.Second, "/api/status", nil, &s)
 	return s, err
+}
+
+// writeConfig writes the configuration that a running agent has.
+func writeConfig(ctx context.Context, out io.Writer, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	resp, err := adminAddress(addr).do(ctx, http.MethodGet, "/config", nil)
+	if err != nil {
+		return &exitError{exitUnknown, err}
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(out, resp.Body); err != nil {
+		return &exitError{exitUnknown, err}
+	}
+	return nil
 }
 
 func exitOf(l state.Level) error {

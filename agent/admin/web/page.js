@@ -74,5 +74,6 @@
   }
   new ResizeObserver(draw).observe(now);
   source.addEventListener('now', function (e) { lost.classList.remove('on'); show(JSON.parse(e.data)); });
+  source.addEventListener('config', function (e) { document.getElementById('config-files').innerHTML = JSON.parse(e.data); });
   source.addEventListener('error', function () { lost.classList.add('on'); });
 })();

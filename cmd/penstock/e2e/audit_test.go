@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -15,7 +16,9 @@ import (
 // are counted by output and stage.
 func (a *agent) wantBalance() map[string]int64 {
 	a.t.Helper()
-	out, err := exec.Command(binary, "audit", "--json", a.config).Output()
+	cmd := exec.Command(binary, "audit", "--json", a.config)
+	cmd.Env = append(os.Environ(), a.env...)
+	out, err := cmd.Output()
 	if e, ok := err.(*exec.ExitError); ok && bytes.Contains(e.Stderr, []byte("there are no buffers")) {
 		return nil // it reads Kafka
 	}

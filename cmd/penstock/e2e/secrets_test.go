@@ -195,6 +195,52 @@ var secretAttributes = regexp.MustCompile(
 	`(?m)^ *(\w+)  \(.*secret\)$|^ *(\w*(?:url|urls|endpoint|location))  \(`,
 )
 
+// secretsElsewhere is what a configuration has of secrets that no attribute is known to hold.
+const secretsElsewhere = `
+# once it was PLANT // PLANT
+/* PLANT
+   PLANT */
+variable "given" { default = "PLANT" }
+variable "pin" {
+  default   = "PLANT"
+  sensitive = true
+}
+locals {
+  preset   = env("NO_SUCH_VARIABLE", "PLANT")
+  half     = "PLANT"
+  whole    = "${local.half}-${env("OF_ENVIRONMENT")}-${file("DIR/planted.txt")}"
+  password = "PLANT"
+  nested   = { api_key = "PLANT", list = ["--token", "PLANT"] } # PLANT
+  url      = "https://PLANT:PLANT${local.preset}@h/x?PLANT&a=PLANT 'PLANT#PLANT"
+  dsn      = "host=db password=PLANT user=u"
+  header   = "Authorization: Bearer PLANT"
+  pem      = <<-EOT
+    -----BEGIN RSA PRIVATE KEY-----
+    PLANT # PLANT
+    EOT
+}
+input "exec" "probe" {
+  command  = ["true", "--password", "PLANT", "http://PLANT@h/"] // PLANT
+  env      = { ANY = "PLANT" }
+  interval = "1h"
+}
+output "http" "c" {
+  url     = "http://GONE/?x=${local.half}"
+  token   = local.whole
+  headers = {
+    # PLANT
+    "X-A" = env("NO_SUCH_VARIABLE", "PLANT")
+    "X-B" = <<EOT
+PLANT
+EOT
+  }
+}
+pipeline "probe" {
+  from = [input.exec.probe]
+  to   = [output.http.c]
+}
+`
+
 func TestSecretsShowNowhere(t *testing.T) {
 	parallel(t)
 	for _, subject := range []string{
@@ -220,7 +266,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 	dir := t.TempDir()
 	planted := 0
 	text := strings.NewReplacer("DIR", dir, "HERE", srv.Listener.Addr().String(), "GONE", servers.FreeAddr(t)).
-		Replace(secretsConfig)
+		Replace(secretsConfig + secretsElsewhere)
 	text = regexp.MustCompile("PLANT").ReplaceAllStringFunc(text, func(string) string {
 		planted++
 		return fmt.Sprintf("sEcReT-%d-planted", planted)
@@ -250,6 +296,12 @@ func TestSecretsShowNowhere(t *testing.T) {
 	}
 
 	ag := newAgent(t, "edge", text)
+	ag.env = []string{"OF_ENVIRONMENT=sEcReT-10001-planted"}
+	if err := os.WriteFile(
+		filepath.Join(dir, "planted.txt"), []byte("sEcReT-10002-planted\n"), 0o600,
+	); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "a.log"), []byte("{\"a\":1}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -275,12 +327,17 @@ func TestSecretsShowNowhere(t *testing.T) {
 		}
 		return true
 	}, func() string { return "not every output has said that it fails:\n" + lastLines(ag.logPath, 30) })
-	for _, page := range []string{"/", "/api/status", "/readyz", "/metrics"} {
+	for _, page := range []string{
+		"/", "/config", "/api/config", "/api/status", "/readyz", "/metrics", "/metrics.json",
+	} {
 		_, body, err := ag.get(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		check(page, body)
+		if strings.HasSuffix(page, "config") && strings.Count(body, "(hidden)") < 60 {
+			t.Errorf("%s hides little, or is not the configuration: %s", page, body)
+		}
 	}
 	ag.terminate(40 * time.Second)
 	log, err := os.ReadFile(ag.logPath)

@@ -1,0 +1,301 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// File is a file of a configuration as it may be shown: without what is secret, what may well be,
+// and comments, in which people leave both.
+type File struct {
+	Path string
+	Text string
+}
+
+// Hidden stands where something is not shown.
+const Hidden = "(hidden)"
+
+// shown returns the files as they may be shown.
+func (l *loader) shown() []File {
+	hidden := l.hiddenLocals()
+	out := make([]File, len(l.parsed))
+	for i, p := range l.parsed {
+		s := shower{path: p.path, src: l.report.sources[p.path], sealed: l.report.sealed}
+		for _, h := range slices.Concat(hidden, l.report.hidden) {
+			if h.Filename == p.path {
+				s.hide(h)
+			}
+		}
+		s.body(p.body)
+		out[i] = File{p.path, s.text()}
+	}
+	return out
+}
+
+// hiddenLocals returns the places of local values of which something secret is made.
+func (l *loader) hiddenLocals() (out []hcl.Range) {
+	byName := map[string]hclsyntax.Expression{}
+	for _, b := range l.blocks {
+		if b.Type == "locals" {
+			for name, attr := range b.Body.Attributes {
+				byName[name] = attr.Expr
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for todo := slices.Clone(l.report.secretExprs); len(todo) > 0; {
+		for _, t := range todo[0].Variables() {
+			if t.RootName() != "local" || len(t) < 2 {
+				continue
+			}
+			step, _ := t[1].(hcl.TraverseAttr)
+			expr := byName[step.Name]
+			if expr == nil || seen[step.Name] {
+				continue
+			}
+			seen[step.Name] = true
+			todo = append(todo, expr)
+			if !namesItsSource(expr) {
+				out = append(out, expr.Range())
+			}
+		}
+		todo = todo[1:]
+	}
+	return out
+}
+
+// shower finds what of one file is not shown.
+type shower struct {
+	path   string
+	src    []byte
+	sealed []string
+	spans  [][2]int // not shown
+}
+
+func (s *shower) hide(at hcl.Range) {
+	s.spans = append(s.spans, [2]int{at.Start.Byte, min(at.End.Byte, len(s.src))})
+}
+
+// source returns what is written at a place.
+func (s *shower) source(at hcl.Range) []byte {
+	return s.src[min(at.Start.Byte, len(s.src)):min(at.End.Byte, len(s.src))]
+}
+
+// body hides what the names of attributes give away, and what each expression holds.
+func (s *shower) body(b *hclsyntax.Body) {
+	for _, block := range b.Blocks {
+		for name, attr := range block.Body.Attributes {
+			switch {
+			case block.Type == "variable" && name == "default",
+				block.Type == "locals" && s.soundsSecret(attr.NameRange, attr.Expr):
+				s.hide(attr.Expr.Range())
+			case name == "env": // of a command, for which secrets come this way
+				if object, ok := attr.Expr.(*hclsyntax.ObjectConsExpr); ok {
+					for _, item := range object.Items {
+						s.hideUnlessSource(item.ValueExpr)
+					}
+				}
+			}
+		}
+		s.body(block.Body)
+	}
+	for _, attr := range b.Attributes {
+		_ = hclsyntax.VisitAll(attr.Expr, func(n hclsyntax.Node) hcl.Diagnostics {
+			s.node(n)
+			return nil
+		})
+	}
+}
+
+func (s *shower) node(n hclsyntax.Node) {
+	switch e := n.(type) {
+	case *hclsyntax.FunctionCallExpr:
+		if e.Name == "env" && len(e.Args) > 1 {
+			for _, arg := range e.Args[1:] {
+				s.hide(arg.Range())
+			}
+		}
+	case *hclsyntax.ObjectConsExpr:
+		for _, item := range e.Items {
+			if s.soundsSecret(item.KeyExpr.Range(), item.ValueExpr) {
+				s.hide(item.ValueExpr.Range())
+			}
+		}
+	case *hclsyntax.TupleConsExpr:
+		for i := range e.Exprs {
+			if i > 0 && secretFlag.Match(s.source(e.Exprs[i-1].Range())) {
+				s.hideUnlessSource(e.Exprs[i])
+			}
+		}
+	case *hclsyntax.TemplateExpr:
+		s.template(e)
+	}
+}
+
+func (s *shower) hideUnlessSource(e hclsyntax.Expression) {
+	if !namesItsSource(e) {
+		s.hide(e.Range())
+	}
+}
+
+// secretWord is what the names of secrets end in, secretFlag an argument behind which one stands,
+// secretText one within a text, and secretKey a text that is one.
+var (
+	secretWord = regexp.MustCompile(`(?i)(?:` + secretWords + `)s?"?\s*$`)
+	secretFlag = regexp.MustCompile(`(?i)^"--?(?:[\w-]*[_-])?(?:` + secretWords + `)"$`)
+	secretText = regexp.MustCompile(
+		`(?i)(?:` + secretWords + `)["'\\]*\s*[=:]\s*["'\\]*(?:(?:bearer|basic)\s+)?([^\s"'\\&;,}=][^\s"'\\&;,}]*)` +
+			`|\b(?:bearer|basic)\s+(\S{6,})`,
+	)
+	secretKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY`)
+)
+
+const secretWords = `(?:\b|_)pass|password|passwd|pwd|passphrase|secret|token|credential|` +
+	`authorization|cookie|(?:api|access|private|shared|secret|account|signing)[_-]?key`
+
+// soundsSecret reports whether the name at a place is that of a secret, and value is one.
+func (s *shower) soundsSecret(name hcl.Range, value hclsyntax.Expression) bool {
+	return !namesItsSource(value) && secretWord.Match(s.source(name))
+}
+
+// template hides what is secret in a text, as far as that shows: parts of URLs, values behind names
+// of secrets, and what is known to be secret from elsewhere.
+func (s *shower) template(e *hclsyntax.TemplateExpr) {
+	from, end := e.SrcRange.Start.Byte, e.SrcRange.Start.Byte
+	plain := bytes.Repeat([]byte("x"), len(s.source(e.SrcRange))) // where there is no literal
+	var value strings.Builder
+	for _, part := range e.Parts {
+		at := part.Range()
+		end = max(end, at.End.Byte)
+		literal, ok := part.(*hclsyntax.LiteralValueExpr)
+		if !ok {
+			value.WriteByte(0)
+			continue
+		}
+		copy(plain[at.Start.Byte-from:], s.source(at))
+		if v, err := convert.Convert(literal.Val, cty.String); err == nil && !v.IsNull() {
+			value.WriteString(v.AsString())
+		}
+	}
+	plain = plain[:min(end-from, len(plain))]
+	known := func(secret string) bool { return holds(value.String(), secret) }
+	if secretKey.Match(plain) || slices.ContainsFunc(s.sealed, known) {
+		s.hide(e.SrcRange)
+		return
+	}
+	at := from
+	for line := range bytes.Lines(plain) {
+		spans := quotedURLSecrets(strings.TrimRight(string(line), "\r\n"))
+		for _, m := range secretText.FindAllSubmatchIndex(line, -1) {
+			spans = append(spans, [2]int{max(m[2], m[4]), max(m[3], m[5])})
+		}
+		for _, span := range spans {
+			s.spans = append(s.spans, [2]int{at + span[0], at + span[1]})
+		}
+		at += len(line)
+	}
+}
+
+// holds reports whether a text holds a secret: a short one alone, as it occurs in other words.
+func holds(text, secret string) bool {
+	switch {
+	case len(secret) >= 8:
+		return strings.Contains(text, secret)
+	case len(secret) < 4:
+		return text == secret
+	}
+	for at := 0; ; {
+		i := strings.Index(text[at:], secret)
+		if i < 0 {
+			return false
+		}
+		if i += at; boundary(text, i-1) && boundary(text, i+len(secret)) {
+			return true
+		}
+		at = i + 1
+	}
+}
+
+// quotedURLSecrets is urlSecrets for what stands in quotes: there a URL may go on to the end, with
+// whatever is in it.
+func quotedURLSecrets(text string) (spans [][2]int) {
+	for at := 0; ; {
+		i := strings.Index(text[at:], "://")
+		if i < 0 {
+			return spans
+		}
+		begin := at + i + len("://")
+		end := len(text)
+		if next := strings.Index(text[begin:], "://"); next >= 0 {
+			end = begin + next
+		}
+		authority := begin + strings.IndexAny(text[begin:end]+"/", "/?#")
+		if user := strings.LastIndexByte(text[begin:authority], '@'); user > 0 {
+			spans = append(spans, [2]int{begin, begin + user})
+		}
+		if q := strings.IndexAny(text[authority:end], "?#"); q >= 0 {
+			spans = append(spans, parameterSecrets(text, authority+q+1, end)...)
+		}
+		at = end
+	}
+}
+
+// text returns what may be shown.
+func (s *shower) text() string {
+	type cut struct {
+		from, to int
+		mark     string
+	}
+	var cuts []cut
+	for _, span := range s.spans {
+		if span[1] > span[0] && s.src[span[1]-1] == '\n' { // behind a text of many lines
+			span[1]--
+		}
+		cuts = append(cuts, cut{span[0], span[1], Hidden})
+	}
+	tokens, _ := hclsyntax.LexConfig(s.src, s.path, hcl.InitialPos)
+	for _, t := range tokens {
+		if t.Type == hclsyntax.TokenComment {
+			from, to := s.comment(t.Range)
+			cuts = append(cuts, cut{from, to, ""})
+		}
+	}
+	slices.SortFunc(cuts, func(a, b cut) int {
+		return cmp.Or(a.from-b.from, b.to-a.to)
+	})
+	var out strings.Builder
+	at := 0
+	for _, c := range cuts {
+		if c.from >= at {
+			out.Write(s.src[at:c.from])
+			out.WriteString(c.mark)
+		}
+		at = max(at, c.to)
+	}
+	out.Write(s.src[at:])
+	return strings.Trim(out.String(), "\r\n") + "\n"
+}
+
+// comment returns what goes with a comment: the line that holds nothing else, or the blanks before
+// it.
+func (s *shower) comment(at hcl.Range) (from, to int) {
+	from = at.Start.Byte
+	to = from + len(bytes.TrimRight(s.source(at), "\r\n"))
+	begin := len(bytes.TrimRight(s.src[:from], " \t"))
+	rest := bytes.TrimLeft(s.src[to:], " \t\r")
+	switch {
+	case len(rest) > 0 && rest[0] != '\n':
+		return from, to
+	case len(rest) > 0 && (begin == 0 || s.src[begin-1] == '\n'):
+		return begin, len(s.src) - len(rest) + 1
+	}
+	return begin, to
+}
