@@ -168,7 +168,7 @@ func (t *tries) next() {
 		if cond != "" {
 			cond += " and "
 		}
-		cond += "field == nil"
+		cond += "len(field) == 0"
 	}
 	t.b = t.f.Filter("parse", t.name, t.m, cond)
 	if t.field != "" {

@@ -14,7 +14,7 @@ import (
 
 // Convert reads the files of one pipeline, which count as one, and writes an agent.
 func Convert(paths []string) (*draft.Draft, error) {
-	c := &converter{Conv: kit.New()}
+	c := &converter{Conv: kit.New(), tags: map[string]bool{}}
 	var all []section
 	for _, path := range paths {
 		some, err := parse(path)
@@ -66,6 +66,8 @@ type converter struct {
 	*kit.Conv
 	p        *kit.Pipeline
 	inputs   int
+	chains   int // of conditions that were decided beforehand
+	tags     map[string]bool
 	failures []string // tags of events that could not be parsed
 }
 
@@ -85,24 +87,42 @@ func (c *converter) body(kind string, body []statement, cond string) {
 			}
 			continue
 		}
-		var before []string
-		for _, b := range s.branches {
-			here := append([]string{cond}, before...)
-			if b.cond != "" {
-				e, err := condition(b.cond, c.failures)
-				if err != nil {
-					shown := regexp.MustCompile("[a-z]+\x00").ReplaceAllString(b.cond, "")
-					c.D.Lost(
-						c.p.Notes, b.at, "if "+strings.ReplaceAll(shown, "\x01", " "),
-						err.Error()+"; write the condition of what is in it",
-					)
-					break
-				}
-				here = append(here, e)
-				before = append(before, "not ("+e+")")
-			}
-			c.body(kind, b.body, kit.And(here...))
+		c.branches(kind, s.branches, cond)
+	}
+}
+
+func (c *converter) branches(kind string, branches []branch, cond string) {
+	var conds []string
+	for i, b := range branches {
+		if b.cond == "" {
+			break
 		}
+		e, err := condition(b.cond, c.failures)
+		if err != nil {
+			shown := regexp.MustCompile("[a-z]+\x00").ReplaceAllString(b.cond, "")
+			c.D.Lost(
+				c.p.Notes, b.at, "if "+strings.ReplaceAll(shown, "\x01", " "),
+				err.Error()+"; write the condition of what is in it",
+			)
+			branches = branches[:i]
+			break
+		}
+		conds = append(conds, e)
+	}
+	if kind == "filter" && changes(branches, conds) {
+		for i, e := range c.decide(branches, conds, cond) {
+			c.body(kind, branches[i].body, e)
+		}
+		return
+	}
+	here := []string{cond}
+	for i, b := range branches {
+		if i < len(conds) {
+			c.body(kind, b.body, kit.And(append(here[:len(here):len(here)], conds[i])...))
+			here = append(here, "not ("+conds[i]+")")
+			continue
+		}
+		c.body(kind, b.body, kit.And(here...))
 	}
 }
 
@@ -302,6 +322,13 @@ func (c *converter) input(n *kit.Node) {
 		return
 	}
 	tag := b.Label()
+	if c.tags[tag] {
+		tag += "-" + n.Key
+	}
+	for i := 2; c.tags[tag]; i++ {
+		tag = fmt.Sprintf("%s-%s-%d", b.Label(), n.Key, i)
+	}
+	c.tags[tag] = true
 	cond := ""
 	if n.Key != "kafka" {
 		b.Set("tag", draft.Text(tag))

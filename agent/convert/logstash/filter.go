@@ -2,6 +2,7 @@ package logstash
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -52,13 +53,14 @@ func (c *converter) filter(n *kit.Node, cond string) {
 			c.types(conv, cond)
 		}
 	case "drop":
+		if x := n.Take("percentage"); x != nil {
+			c.dropShare(n, x, cond)
+			return
+		}
 		b := c.p.Filter("drop", n.Key, cond)
 		b.From(n.At)
 		if cond == "" {
 			b.Set("if", draft.Text("true"))
-		}
-		if x := n.Take("percentage"); x != nil {
-			c.Lost(b, x, "see filter \"sample\"")
 		}
 		c.D.Carried(n.At, n.Name)
 	case "dissect":
@@ -110,12 +112,17 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		}
 		c.D.Changed(b, n.At, n.Name,
 			"names and versions are told by other rules; fields are as in ECS: name, version, os.name, ...")
-	case "geoip", "dns", "urldecode", "cidr", "cipher", "metrics", "elapsed", "i18n":
-		c.Left(
-			c.p.Notes,
-			n,
-			"see filter \"lookup\" for tables of your own; nothing is asked of others",
-		)
+	case "geoip":
+		c.geoip(n, add)
+	case "metrics":
+		c.Left(c.p.Notes, n, "see filter \"count\": counters and histograms on /metrics")
+		return
+	case "dns", "urldecode", "cidr", "cipher", "elapsed", "i18n":
+		why := "there is no filter that does this; see penstock help"
+		if n.Key == "dns" {
+			why = "see filter \"lookup\" for tables of your own; nothing is asked of others"
+		}
+		c.Left(c.p.Notes, n, why)
 		return
 	case "translate", "throttle", "truncate", "prune", "ruby", "aggregate":
 		c.Lost(c.p.Notes, n, map[string]string{
@@ -413,4 +420,38 @@ func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond str
 		}
 		c.types(conv, cond)
 	}
+}
+
+// dropShare drops a part of the records.
+func (c *converter) dropShare(n, x *kit.Node, cond string) {
+	share, err := strconv.ParseFloat(x.Value, 64)
+	if err != nil || share < 0 || share > 100 {
+		c.Lost(c.p.Notes, n, "it is no share that is known now: write filter \"sample\"")
+		return
+	}
+	b := c.p.Filter("sample", n.Key, cond)
+	b.From(n.At)
+	b.Set("keep", draft.Value(strconv.FormatFloat(1-share/100, 'g', 4, 64)))
+	c.Carry(x)
+}
+
+// geoip looks an address up in a database, if it is said which.
+func (c *converter) geoip(n *kit.Node, add func(string) *draft.Block) {
+	db := n.Take("database")
+	source := n.Take("source")
+	if db == nil || source == nil {
+		c.Left(c.p.Notes, n, "write filter \"lookup\" with a database of MaxMind's, *.mmdb, as its table")
+		return
+	}
+	b := add("lookup")
+	b.Set("table", kit.Text(db.Value))
+	b.Set("key", draft.Text(kit.Field(field(source.Value))))
+	target := field(n.Text("target"))
+	if target == "" {
+		target = "geoip"
+	}
+	b.Set("into", draft.Text(target))
+	c.Carry(db)
+	c.Carry(source)
+	c.D.Changed(b, n.At, n.Name, "fields are called as the database calls them, such as country.iso_code")
 }

@@ -19,22 +19,37 @@ filter "parse" "file" {
   pattern = "^(?P<message>(?s:.*))$"
 }
 
+filter "set" "branch_1" {
+  if = "string(field.message ?? '') matches '\\\\[error\\\\]' and header.branch_1 == nil"
+  # Which branch is taken is decided before what is in it changes the record.
+  headers = {
+    branch_1 = "'1'"
+  }
+}
+
+filter "set" "branch_1_2" {
+  if = "header.branch_1 == nil"
+  headers = {
+    branch_1 = "'2'"
+  }
+}
+
 filter "add_fields" "mutate" {
-  if = "string(field.message ?? '') matches '\\\\[error\\\\]'"
+  if = "header.branch_1 == '1'"
   fields = {
     type = "apache_error"
   }
 }
 
 filter "add_fields" "mutate_2" {
-  if = "not (string(field.message ?? '') matches '\\\\[error\\\\]')"
+  if = "header.branch_1 == '2'"
   fields = {
     type = "apache_access"
   }
 }
 
 filter "parse" "grok" {
-  if = "not (string(field.message ?? '') matches '\\\\[error\\\\]')"
+  if = "header.branch_1 == '2'"
   # Its fields have the names of the Elastic Common Schema.
   format     = "grok"
   field      = "message"
@@ -45,7 +60,7 @@ filter "parse" "grok" {
 }
 
 filter "time" "date" {
-  if      = "not (string(field.message ?? '') matches '\\\\[error\\\\]')"
+  if      = "header.branch_1 == '2'"
   field   = "timestamp"
   formats = ["%d/%b/%Y:%H:%M:%S %z"]
 }
@@ -65,6 +80,8 @@ pipeline "main" {
   from = [input.tail.file]
   filter = [
     filter.parse.file,
+    filter.set.branch_1,
+    filter.set.branch_1_2,
     filter.add_fields.mutate,
     filter.add_fields.mutate_2,
     filter.parse.grok,

@@ -34,7 +34,7 @@ pipeline "main" {
   # LEFT OUT: grok.match.message %{MINE:a_b}: there is no pattern %{MINE}; define it under
   # definitions
   # Left out: grok.patterns_dir = /etc/patterns: penstock has nothing of this name here
-  # Left out: geoip: see filter "lookup" for tables of your own; nothing is asked of others
+  # Left out: geoip: write filter "lookup" with a database of MaxMind's, *.mmdb, as its table
   # LEFT OUT: if [ message ] =~ "(?!x)": RE2 has it not: error parsing regexp: invalid or
   # unsupported Perl syntax: `(?!`; write the condition of what is in it
   # LEFT OUT: redis: there is no such output; see penstock help for those there are

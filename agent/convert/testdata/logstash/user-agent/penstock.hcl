@@ -28,8 +28,16 @@ filter "parse" "useragent" {
   # version, os.name, ...
 }
 
+filter "set" "branch_1" {
+  if = "field.agent != nil and header.branch_1 == nil"
+  # Which branch is taken is decided before what is in it changes the record.
+  headers = {
+    branch_1 = "'1'"
+  }
+}
+
 filter "parse" "useragent_2" {
-  if         = "field.agent != nil"
+  if         = "header.branch_1 == '1'"
   format     = "user_agent"
   field      = "agent"
   keep       = "agent"
@@ -46,9 +54,14 @@ output "kafka" "kafka" {
 }
 
 pipeline "main" {
-  from   = [input.kafka.kafka]
-  filter = [filter.parse.kafka, filter.parse.useragent, filter.parse.useragent_2]
-  to     = [output.kafka.kafka]
+  from = [input.kafka.kafka]
+  filter = [
+    filter.parse.kafka,
+    filter.parse.useragent,
+    filter.set.branch_1,
+    filter.parse.useragent_2,
+  ]
+  to = [output.kafka.kafka]
   # Left out: useragent.lru_cache_size = 1000: nothing is cached
   # Left out: useragent.regexes = /etc/regexes.yaml: penstock has nothing of this name here
 }
