@@ -78,7 +78,8 @@ type converter struct {
 	all      []*component
 	byID     map[string]*component
 	p        *kit.Pipeline
-	tags     int // sources of the pipeline
+	tags     int      // sources of the pipeline
+	ofPods   []string // sources that read the logs of containers
 	reported map[string]bool
 }
 
@@ -395,6 +396,7 @@ func (c *converter) objects(sources []*component) {
 	b.Set("format", draft.Text("regex"))
 	b.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
 	b.Comment("Vector's events are objects with the line as message.")
+	c.podFields()
 }
 
 func (c *converter) transform(x *component) {

@@ -82,12 +82,14 @@ func (c *converter) sink(x *component) *draft.Block {
 			urls = n.Texts("endpoint")
 		}
 		b.Set("urls", kit.Texts(urls))
-		index := n.Text("bulk.index")
-		if index == "" {
+		index, stream := n.Text("bulk.index"), n.Text("mode") == "data_stream"
+		if stream {
+			index = dataStream(n)
+		} else if index == "" {
 			index = "vector-%Y.%m.%d"
 		}
 		b.Set("index", tmpl(index))
-		if n.Text("bulk.action") != "create" {
+		if n.Text("bulk.action") != "create" && !stream {
 			b.Set("operation", draft.Text("index"))
 		}
 		c.Set(b, "user", n, "auth.user")
@@ -241,4 +243,17 @@ func (c *converter) strategy(b *draft.Block, n *kit.Node) {
 	default:
 		c.Lost(b, x, "it is said who sends by user and password, or by token")
 	}
+}
+
+// dataStream names the data stream of an elasticsearch sink.
+func dataStream(n *kit.Node) string {
+	var parts []string
+	for _, p := range [][2]string{{"type", "logs"}, {"dataset", "generic"}, {"namespace", "default"}} {
+		v := n.Text("data_stream." + p[0])
+		if v == "" {
+			v = p[1]
+		}
+		parts = append(parts, v)
+	}
+	return strings.Join(parts, "-")
 }

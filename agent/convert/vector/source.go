@@ -187,16 +187,7 @@ func (c *converter) socket(
 func (c *converter) tail(b *draft.Block, x *component) {
 	n := x.node
 	if x.typ == "kubernetes_logs" {
-		b.Set("paths", draft.Texts("/var/log/containers/*.log"))
-		b.Set(
-			"path_pattern",
-			draft.Text(`/(?P<pod>[^_/]+)_(?P<namespace>[^_]+)_(?P<container>.+)-[0-9a-f]{64}\.log$`),
-		)
-		c.D.Lost(
-			b, n.At, n.Name,
-			"pod, namespace and container come from the path, as headers; labels with a kubernetes block, and exclude for what is not wanted",
-		)
-		n.Done()
+		c.pods(b, n)
 		return
 	}
 	paths := n.Texts("include")
@@ -287,4 +278,40 @@ func (c *converter) kafka(b *draft.Block, n *kit.Node) {
 	if t := n.Find("tls"); t != nil && t.On("enabled") {
 		c.tls(b, t)
 	}
+}
+
+// pods reads the logs of containers, and asks the API server of their pods.
+func (c *converter) pods(b *draft.Block, n *kit.Node) {
+	b.Set("paths", draft.Texts("/var/log/pods/*/*/*.log"))
+	if ex := n.Texts("exclude_paths_glob_patterns"); ex != nil {
+		b.Set("exclude", kit.Texts(ex))
+	}
+	b.Set("container", draft.Bool(true))
+	k := b.In("kubernetes")
+	if !c.Set(k, "node", n, "self_node_name") {
+		k.Set("node", draft.Env("VECTOR_SELF_NODE_NAME"))
+	}
+	k.Set("annotations", draft.Texts("*"))
+	k.Set("honor_exclude", draft.Bool(false))
+	c.D.Changed(
+		k, n.At, n.Name,
+		"labels of namespaces and nodes, pod_ip and container_image are not told; "+
+			"vector.dev/exclude of a pod is not asked for; the headers go with the record",
+	)
+	c.ofPods = append(c.ofPods, b.Label())
+}
+
+// podFields makes the fields of what the input knows of pods.
+func (c *converter) podFields() {
+	if len(c.ofPods) == 0 {
+		return
+	}
+	b := c.p.Filter("set", "kubernetes", kit.And(c.tagged(c.ofPods), "header.pod != nil"))
+	b.Set("fields", draft.Map(
+		"kubernetes", draft.Text("{pod_name: header.pod, pod_namespace: header.namespace, "+
+			"pod_uid: header.uid, pod_node_name: header.node, container_name: header.container, "+
+			"container_id: header.container_id, pod_labels: headers('labels.'), "+
+			"pod_annotations: headers('annotations.')}"),
+		"stream", draft.Text("header.stream"), "file", draft.Text("origin"),
+	))
 }

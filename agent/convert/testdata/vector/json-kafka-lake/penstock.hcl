@@ -7,13 +7,19 @@ agent {
 }
 
 input "tail" "k8s" {
-  paths        = ["/var/log/containers/*.log"]
-  path_pattern = "/(?P<pod>[^_/]+)_(?P<namespace>[^_]+)_(?P<container>.+)-[0-9a-f]{64}\\.log$"
-  # LEFT OUT: sources.k8s: pod, namespace and container come from the path, as headers; labels with
-  # a kubernetes block, and exclude for what is not wanted
+  paths     = ["/var/log/pods/*/*/*.log"]
+  container = true
+  kubernetes {
+    node          = env("VECTOR_SELF_NODE_NAME")
+    annotations   = ["*"]
+    honor_exclude = false
+    # Changed: sources.k8s: labels of namespaces and nodes, pod_ip and container_image are not
+    # told; vector.dev/exclude of a pod is not asked for; the headers go with the record
+  }
   tag = "k8s"
   # Changed: sources.k8s: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
+  # LEFT OUT: sources.k8s.extra_label_selector = app=web: penstock has nothing of this name here
 }
 
 input "tail" "app" {
@@ -42,6 +48,15 @@ filter "parse" "message" {
   format  = "regex"
   pattern = "^(?P<message>(?s:.*))$"
   # Vector's events are objects with the line as message.
+}
+
+filter "set" "kubernetes" {
+  if = "tag == 'k8s' and header.pod != nil"
+  fields = {
+    kubernetes = "{pod_name: header.pod, pod_namespace: header.namespace, pod_uid: header.uid, pod_node_name: header.node, container_name: header.container, container_id: header.container_id, pod_labels: headers('labels.'), pod_annotations: headers('annotations.')}"
+    stream     = "header.stream"
+    file       = "origin"
+  }
 }
 
 filter "parse" "p" {
@@ -122,6 +137,7 @@ pipeline "main" {
   filter = [
     filter.parse.json,
     filter.parse.message,
+    filter.set.kubernetes,
     filter.parse.p,
     filter.add_fields.p,
     filter.remove_fields.p,
