@@ -221,10 +221,20 @@ func (c *converter) input(n *kit.Node, i int) {
 		b.Set("listen", kit.Text(n.Text("listen_address")+":"+n.Text("listen_port")))
 	case "journald":
 		add("journald")
-		if x := n.Texts("include_matches"); x != nil {
-			b.Set("matches", kit.Texts(x))
-		} else if x := n.Texts("include_matches.match"); x != nil {
-			b.Set("matches", kit.Texts(x))
+		matches := n.Texts("include_matches.match")
+		if matches == nil && n.Find("include_matches.match") == nil {
+			matches = n.Texts("include_matches")
+		}
+		if matches != nil {
+			b.Set("matches", kit.Texts(matches))
+		}
+		if units := n.Texts("units"); units != nil {
+			b.Set("units", kit.Texts(units))
+		}
+		if seek := n.Take("seek"); seek == nil || seek.Value != "tail" && seek.Value != "end" {
+			b.Set("from", draft.Text("beginning"))
+		} else {
+			c.Carry(seek)
 		}
 		lines = false
 	default:
@@ -284,18 +294,15 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 			typ, stream = "container", x.Take("stream")
 		}
 	}
-	if typ == "container" || typ == "docker" {
-		b := c.p.Filter("parse", name, cond)
-		b.Set("formats", draft.Texts("cri", "docker"))
-		b.Set("time", draft.Bool(true))
-		c.D.Changed(b, n.At, n.Name, "fields are called as penstock calls them: see penstock help filter.parse")
+	container := typ == "container" || typ == "docker"
+	if container {
+		in := c.p.Inputs[len(c.p.Inputs)-1]
+		in.Set("container", draft.Bool(true))
+		c.D.Changed(in, n.At, n.Name, "the time that the runtime has written is the record's, not a field")
 		if stream != nil && stream.Value != "all" {
 			c.p.Filter("where", name, cond).
-				Set("condition", draft.Text("field.stream == "+kit.Quote(stream.Value)))
+				Set("condition", draft.Text("header.stream == "+kit.Quote(stream.Value)))
 			c.Carry(stream)
-		}
-		if format == "" {
-			return
 		}
 	}
 	switch {
@@ -309,6 +316,10 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 		b := c.p.Filter("parse", name, cond)
 		b.Set("format", draft.Text("regex"))
 		b.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
+	}
+	if container && !c.plain {
+		c.p.Filter("add_fields", name+"_stream", cond).
+			Set("fields", draft.Map("stream", "header.stream"))
 	}
 }
 
@@ -339,7 +350,7 @@ func (c *converter) event(n *kit.Node, cond, name, _ string) {
 			quoted = append(quoted, kit.Quote(t))
 		}
 		b := c.p.Filter("set", name+"_tags", cond)
-		b.Set("fields", draft.Map("tags", draft.Text("["+strings.Join(quoted, ", ")+"]")))
+		b.Set("fields", draft.Map("tags", draft.Text("concat(field.tags ?? [], ["+strings.Join(quoted, ", ")+"])")))
 		c.D.Carried(n.At, n.Name+".tags")
 	}
 }

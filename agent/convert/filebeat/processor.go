@@ -98,7 +98,7 @@ func (c *converter) processor(x *kit.Node, cond string) {
 			target = "tags"
 		}
 		add("set").Set("fields", draft.Map(kit.Key(target), draft.Text(
-			"["+strings.Join(quoted, ", ")+"]")))
+			"concat("+kit.Field(target)+" ?? [], ["+strings.Join(quoted, ", ")+"])")))
 	case "rename", "copy_fields":
 		var pairs []draft.Value
 		for _, f := range x.List("fields") {
@@ -179,7 +179,7 @@ func (c *converter) processor(x *kit.Node, cond string) {
 	case "add_id":
 		c.Left(c.p.Notes, x, "see filter \"uuid\"")
 	case "add_kubernetes_metadata":
-		c.Left(c.p.Notes, x, "write container = true and a kubernetes block in input \"tail\"")
+		c.pods(x, cond)
 	case "add_host_metadata", "add_cloud_metadata", "add_docker_metadata", "add_process_metadata", "add_locale", "add_observer_metadata":
 		c.Left(c.p.Notes, x, "nothing is asked of others; write filter \"add_fields\" with ${agent} and what is known of the host")
 	default:
@@ -330,6 +330,44 @@ func leaves(n *kit.Node, prefix string) func(yield func(string, *kit.Node) bool)
 					return
 				}
 			}
+		}
+	}
+}
+
+// pods has the inputs that read the logs of containers ask the API server of their pods, and makes
+// fields of that.
+func (c *converter) pods(x *kit.Node, cond string) {
+	asked := 0
+	for _, in := range c.p.Inputs {
+		if in.Get("container") == "" || cond != "" && !strings.Contains(cond, kit.Quote(in.Label())) {
+			continue
+		}
+		asked++
+		k := in.In("kubernetes")
+		if host := x.Find("host"); host != nil {
+			k.Set("node", kit.Text(x.Text("host")))
+			c.Carry(host)
+		} else {
+			k.Set("node", draft.Env("NODE_NAME"))
+		}
+		k.Set("honor_exclude", draft.Bool(false))
+	}
+	if asked == 0 {
+		c.Left(c.p.Notes, x, "write container = true and a kubernetes block in input \"tail\"")
+		return
+	}
+	b := c.p.Filter("set", x.Key, kit.And(cond, "header.pod != nil"))
+	b.From(x.At)
+	b.Set("fields", draft.Map(draft.Value("kubernetes"), draft.Text(
+		"{namespace: header.namespace, pod: {name: header.pod, uid: header.uid}, "+
+			"node: {name: header.node}, container: {name: header.container}, "+
+			"labels: headers('labels.')}")))
+	c.D.Changed(b, x.At, x.Name,
+		"what it tells of namespaces, nodes and images is not told; the headers go with the record")
+	for _, k := range x.Kids {
+		switch k.Key {
+		case "matchers", "default_matchers", "default_indexers", "in_cluster":
+			c.Left(b, k, "pods are told by the paths of their logs, always")
 		}
 	}
 }

@@ -136,7 +136,9 @@ func (c *converter) dateKey(b *draft.Block, s *section) {
 	if strings.EqualFold(key, "false") {
 		return
 	}
-	s.get("json_date_format")
+	if p := s.get("json_date_format"); p != nil {
+		c.d.Left(b, p.at, shown(p), "see json_date_key")
+	}
 	c.d.Changed(
 		b, at, s.title()+" json_date_key "+key,
 		"the time is not written into records: write filter \"add_fields\" with ${time} for that",

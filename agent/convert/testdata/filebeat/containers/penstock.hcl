@@ -12,16 +12,36 @@ input "tail" "container_1" {
   paths       = ["/var/log/containers/*.log"]
   empty_lines = "skip"
   tag         = "container_1"
+  container   = true
+  # Changed: filebeat.inputs: the time that the runtime has written is the record's, not a field
   # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"
+  kubernetes {
+    node          = env("NODE_NAME")
+    honor_exclude = false
+  }
 }
 
 filter "parse" "container_1" {
   if      = "tag == 'container_1'"
-  formats = ["cri", "docker"]
-  time    = true
-  # Changed: filebeat.inputs: fields are called as penstock calls them: see penstock help
-  # filter.parse
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "add_fields" "container_1_stream" {
+  if = "tag == 'container_1'"
+  fields = {
+    stream = header.stream
+  }
+}
+
+filter "set" "add_kubernetes_metadata" {
+  if = "tag == 'container_1' and header.pod != nil"
+  fields = {
+    kubernetes = "{namespace: header.namespace, pod: {name: header.pod, uid: header.uid}, node: {name: header.node}, container: {name: header.container}, labels: headers('labels.')}"
+  }
+  # Changed: filebeat.inputs.processors.add_kubernetes_metadata: what it tells of namespaces, nodes
+  # and images is not told; the headers go with the record
 }
 
 input "tcp" "tcp_2" {
@@ -78,8 +98,12 @@ pipeline "main" {
     input.syslog.syslog_4,
     input.http.http_endpoint_5,
   ]
-  filter = [filter.parse.container_1, filter.parse.tcp_2, filter.parse.udp_3]
-  to     = [output.elasticsearch.elasticsearch]
-  # Left out: filebeat.inputs.processors.add_kubernetes_metadata: write container = true and a
-  # kubernetes block in input "tail"
+  filter = [
+    filter.parse.container_1,
+    filter.add_fields.container_1_stream,
+    filter.set.add_kubernetes_metadata,
+    filter.parse.tcp_2,
+    filter.parse.udp_3,
+  ]
+  to = [output.elasticsearch.elasticsearch]
 }

@@ -19,7 +19,7 @@ filter "parse" "web" {
 
 filter "set" "web_tags" {
   fields = {
-    tags = "['web']"
+    tags = "concat(field.tags ?? [], ['web'])"
   }
 }
 

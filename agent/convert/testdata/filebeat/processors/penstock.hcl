@@ -69,7 +69,7 @@ filter "add_fields" "add_fields" {
 
 filter "set" "add_tags" {
   fields = {
-    tags = "['web', 'prod']"
+    tags = "concat(field.tags ?? [], ['web', 'prod'])"
   }
 }
 

@@ -8,25 +8,33 @@ input "tail" "container_1" {
   paths       = ["/var/log/containers/*.log"]
   empty_lines = "skip"
   tag         = "container_1"
+  container   = true
+  # Changed: filebeat.inputs: the time that the runtime has written is the record's, not a field
   # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"
 }
 
-filter "parse" "container_1" {
-  if      = "tag == 'container_1'"
-  formats = ["cri", "docker"]
-  time    = true
-  # Changed: filebeat.inputs: fields are called as penstock calls them: see penstock help
-  # filter.parse
-}
-
 filter "where" "container_1" {
   if        = "tag == 'container_1'"
-  condition = "field.stream == 'stdout'"
+  condition = "header.stream == 'stdout'"
+}
+
+filter "parse" "container_1" {
+  if      = "tag == 'container_1'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "add_fields" "container_1_stream" {
+  if = "tag == 'container_1'"
+  fields = {
+    stream = header.stream
+  }
 }
 
 input "journald" "ssh" {
   matches = ["_SYSTEMD_UNIT=ssh.service"]
+  from    = "beginning"
   tag     = "ssh"
   # Left out: filebeat.inputs.id = ssh: the input has a name
 }
@@ -88,8 +96,9 @@ pipeline "main" {
     input.tcp.tcp_5,
   ]
   filter = [
-    filter.parse.container_1,
     filter.where.container_1,
+    filter.parse.container_1,
+    filter.add_fields.container_1_stream,
     filter.parse.app,
     filter.parse.tcp_5,
   ]

@@ -1,5 +1,5 @@
-# Shows: a node with a long configuration: throttle, type_converter, uuid, or of grep, an index by
-# year, topics by a field, tokens, outputs that penstock has not.
+# Shows: a node with a long configuration: type_converter, uuid, or of grep, an index by year,
+# topics by a field, tokens, outputs that penstock has not.
 agent {
   data_dir = "/var/lib/penstock"
   log {
@@ -168,6 +168,7 @@ output "s3" "s3" {
   }
   compression = "gzip"
   format "ndjson" {}
+  # Left out: json_date_format iso8601: see json_date_key
   # Changed: OUTPUT s3 json_date_key time: the time is not written into records: write filter
   # "add_fields" with ${time} for that
   # LEFT OUT: s3_key_format_tag_delimiters .-_: tags are divided at dots
@@ -251,8 +252,4 @@ pipeline "main" {
     match = ["service.**"]
     to    = [output.elasticsearch.elasticsearch_2]
   }
-  # Changed: FILTER throttle: the first records of each window pass, by their own times
-  # LEFT OUT: filter.throttle.throttle: it is refused: remembers what came before, which
-  # output.s3.s3 cannot archive exactly once; put the filter before a topic, or before another
-  # output
 }

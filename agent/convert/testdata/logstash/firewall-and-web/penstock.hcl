@@ -62,13 +62,7 @@ filter "set" "cisco-fw-udp_tags" {
 input "tail" "nginx" {
   paths   = ["/var/log/nginx/*.access.log", "/var/log/nginx/access.log"]
   exclude = ["/**/*.gz"]
-  multiline {
-    # LEFT OUT: file.codec.pattern = ^%{IPORHOST}: write it as a regular expression of RE2
-    start     = "^\\S"
-    max_lines = 200
-    timeout   = "5s"
-  }
-  tag = "nginx"
+  tag     = "nginx"
   # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
   # "add_fields"
   # Left out: file.sincedb_path = /var/lib/ls/sincedb: positions are kept below data_dir: see

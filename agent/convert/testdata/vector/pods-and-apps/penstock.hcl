@@ -292,8 +292,6 @@ pipeline "main" {
   # LEFT OUT: transforms.smp: it holds for all outputs now: some got the events without it
   # LEFT OUT: transforms.red: it holds for all outputs now: some got the events without it
   # LEFT OUT: transforms.red: there is no such filter; see penstock help for those there are
-  # LEFT OUT: transforms.l2m: it holds for all outputs now: some got the events without it
-  # Left out: transforms.l2m: penstock takes logs; see filter "count" for metrics of them
   # LEFT OUT: transforms.enrich: all outputs get the events as it makes them: some got them without
   # it
   # LEFT OUT: enrich: row, err = get_enrichment_table_record("t", {"id": .id}): write filters for it
