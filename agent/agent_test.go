@@ -159,19 +159,14 @@ pipeline "p" {
 func TestStopDeliversWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	w.down["x"], w.down["y"] = true, true
-	// a stop waits for what is tried again within a second
-	quick := strings.NewReplacer(
-		`{ name = "x" }`, "{\n  name = \"x\"\n  retry {\n    min = \"10ms\"\n    max = \"50ms\"\n  }\n}",
-		`{ name = "y" }`, "{\n  name = \"y\"\n  retry {\n    min = \"10ms\"\n    max = \"50ms\"\n  }\n}",
-	)
-	r := startAgent(t, w, t.TempDir(), quick.Replace(simple))
+	w.slow = make(chan struct{}) // a stop waits for what has not failed
+	r := startAgent(t, w, t.TempDir(), simple)
 	for i := range 50 {
 		w.send(t, "a", "app", fmt.Sprint(i))
 	}
 	r.stop()
 	w.await(t, "the input has ended", func() bool { return slices.Contains(w.events, "end a ") })
-	w.change(func() { w.down["x"], w.down["y"] = false, false })
+	close(w.slow)
 	r.wait()
 	if x, y := len(w.delivered("x")), len(w.delivered("y")); x != 50 || y != 50 {
 		t.Errorf("delivered %d and %d of 50", x, y)

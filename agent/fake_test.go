@@ -35,6 +35,7 @@ type world struct {
 	emit    map[string]chan emission // by input name
 	fail    map[string]error         // by input name: Run fails with this
 	hang    map[string]bool          // by output: Write hangs until its ctx ends
+	slow    chan struct{}            // where it is set, each Write waits until it is closed
 	logs    map[string]*memLog       // of the fake source
 	more    Catalogue                // beside the fake components
 }
@@ -177,8 +178,15 @@ type fakeWriter struct {
 
 func (o *fakeWriter) Write(ctx context.Context, b *record.Batch) error {
 	o.w.mu.Lock()
-	down, hang := o.w.down[o.cfg.Name], o.w.hang[o.cfg.Name]
+	down, hang, slow := o.w.down[o.cfg.Name], o.w.hang[o.cfg.Name], o.w.slow
 	o.w.mu.Unlock()
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if hang {
 		<-ctx.Done()
 		return ctx.Err()

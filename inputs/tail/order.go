@@ -205,8 +205,11 @@ func (m *manager) arrange(source string) {
 	list = append(begun, rest...)
 	for i, f := range list {
 		f.m.evidence.decidedPlace = i + 1
+		if f.m.started {
+			continue // its worker has it
+		}
 		// one that is younger than what was written after it is a copy
-		f.isCopy = f.isCopy || !f.m.started && slices.ContainsFunc(list[i+1:], func(g *file) bool {
+		f.isCopy = f.isCopy || slices.ContainsFunc(list[i+1:], func(g *file) bool {
 			return g.birth != 0 && g.birth < f.birth && g.compression == none
 		})
 	}

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -108,9 +109,10 @@ func TestCommitsArePaced(t *testing.T) {
 	for range runtest.Number(t, "PENSTOCK_HISTORIES", 100) {
 		synctest.Test(t, func(t *testing.T) {
 			slow := time.Millisecond << rng.IntN(12)
+			own := rand.New(rand.NewPCG(rng.Uint64(), 0)) // of the goroutine that commits
 			l := newPacedLog(paceBounds, func() {
-				d := time.Duration(rng.Int64N(int64(slow) + 1))
-				if rng.IntN(20) == 0 {
+				d := time.Duration(own.Int64N(int64(slow) + 1))
+				if own.IntN(20) == 0 {
 					d *= 10
 				}
 				time.Sleep(d)
