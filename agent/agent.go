@@ -46,6 +46,7 @@ type Options struct {
 type Agent struct {
 	opts           Options
 	log            *slog.Logger
+	recent         *recent
 	dataDir        string
 	started        time.Time
 	registries     *registries
@@ -92,8 +93,11 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 	if opts.restart == (restart{}) {
 		opts.restart = defaultRestart
 	}
+	remembered := &recent{secrets: opts.Secrets}
+	opts.Log = remembered.watch(opts.Log)
 	a := &Agent{
 		opts:           opts,
+		recent:         remembered,
 		log:            opts.Log,
 		dataDir:        cfg.Agent.DataDir,
 		started:        time.Now(),

@@ -268,7 +268,7 @@ func (b *builder) filter(id string) *builtFilter {
 		return nil
 	}
 	reg := newRegistry(id)
-	log, _ := componentLog(b.a.log, id)
+	log, _ := componentLog(b.a.log, b.a.opts.Secrets, id)
 	env := filter.Env{
 		Name:    id,
 		Agent:   b.cfg.Agent.Name,
@@ -315,7 +315,7 @@ func (b *builder) output(id string) *output {
 		return nil
 	}
 	reg := newRegistry(id)
-	log, said := componentLog(b.a.log, id)
+	log, said := componentLog(b.a.log, b.a.opts.Secrets, id)
 	env := outputs.Env{
 		Name:    id,
 		Agent:   b.cfg.Agent.Name,
@@ -429,7 +429,7 @@ func (b *builder) input(p *plan, id string) {
 		b.fail(inst, err)
 		return
 	}
-	log, said := componentLog(b.a.log, id)
+	log, said := componentLog(b.a.log, b.a.opts.Secrets, id)
 	env := inputs.Env{
 		Name:        id,
 		Agent:       b.cfg.Agent.Name,

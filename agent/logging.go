@@ -83,7 +83,10 @@ func (m *maskingWriter) Write(p []byte) (int, error) {
 }
 
 // lastLine remembers the last warning or error that a component has logged, for the status page.
+// A secret that was replaced since is not in it, since it is masked as it comes.
 type lastLine struct {
+	secrets *Secrets
+
 	mu   sync.Mutex
 	line *admin.Line
 }
@@ -101,8 +104,8 @@ type captureHandler struct {
 
 // componentLog returns a logger that carries the component's name, and where its last warning can
 // be read.
-func componentLog(base *slog.Logger, id string) (*slog.Logger, *lastLine) {
-	last := &lastLine{}
+func componentLog(base *slog.Logger, secrets *Secrets, id string) (*slog.Logger, *lastLine) {
+	last := &lastLine{secrets: secrets}
 	return slog.New(captureHandler{base.Handler(), last}).With("component", id), last
 }
 
@@ -113,6 +116,7 @@ func (h captureHandler) Handle(ctx context.Context, r slog.Record) error {
 			text += " " + a.Key + "=" + a.Value.String()
 			return true
 		})
+		text = h.last.secrets.Mask(text)
 		h.last.mu.Lock()
 		h.last.line = &admin.Line{Time: r.Time, Level: r.Level.String(), Text: text}
 		h.last.mu.Unlock()

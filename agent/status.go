@@ -81,6 +81,7 @@ func (a *Agent) Status() admin.Status {
 		Memory:  memoryInUse(),
 
 		Pipelines: []admin.Pipeline{},
+		Recent:    a.recent.get(),
 	}
 	s.Ready, s.Reasons = a.readyLocked()
 	states := a.statesLocked()

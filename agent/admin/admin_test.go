@@ -499,6 +499,33 @@ func TestPageSaysWhatIsOnEachWay(t *testing.T) {
 	}
 }
 
+// What was logged as amiss stands on the page, in words, with what to do.
+func TestRecentErrorsAreShown(t *testing.T) {
+	a := amiss()
+	a.status.Recent = []LogGroup{
+		{
+			Component: "output.kafka.x", Level: "error", Message: "<b>fails</b>", Count: 1200,
+			First: time.Now().Add(-2 * time.Hour), Last: time.Now().Add(-90 * time.Second),
+			Error: "no <i>route", Details: "topic=<u>", Do: "mend <it>",
+		},
+		{Level: "warning", Message: "second", Count: 1, Last: time.Now().Add(-3 * time.Hour)},
+	}
+	_, html := fetch(t, serve(t, a).URL+"/")
+	_, html, _ = strings.Cut(html, "Recent errors and warnings</h2>")
+	at := 0
+	for _, part := range []string{
+		"2 kinds, the last 90 s ago", "✖ error", "1,200 times, first 2 h ago, last 90 s ago",
+		"<b>output.kafka.x</b> &lt;b&gt;fails&lt;/b&gt;: no &lt;i&gt;route", "topic=&lt;u&gt;",
+		"mend &lt;it&gt;", "! warning", "last 3 h ago", "second", "</section>",
+	} {
+		i := strings.Index(html[at:], part)
+		if i < 0 {
+			t.Fatalf("no %s in its place: %s", part, html)
+		}
+		at += i
+	}
+}
+
 // The configuration stands on the page, in place of what is sent anew, and by itself as text and as
 // JSON; it is sent again once another one is loaded.
 func TestTheConfigurationIsShown(t *testing.T) {

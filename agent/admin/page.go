@@ -25,6 +25,7 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"size":    size,
 	"count":   count,
 	"many":    func(n int64, one, more string) string { return state.Count(n, one, more) },
+	"len64":   func(all []LogGroup) int64 { return int64(len(all)) },
 	"number":  func(n int64) string { return state.Number(n) },
 	"rate":    func(r float64) string { return state.Number(int64(r)) },
 	"ago":     func(t time.Time) string { return state.Duration(time.Since(t)) },

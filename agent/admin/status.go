@@ -19,6 +19,20 @@ type Status struct {
 	Reload    Reload      `json:"reload"`
 	Loaded    time.Time   `json:"configuration_loaded"` // when what is in force was read
 	Pipelines []Pipeline  `json:"pipelines"`
+	Recent    []LogGroup  `json:"recent_errors"` // warnings, too; the newest first
+}
+
+// LogGroup is what a component has logged with one message: warnings or errors.
+type LogGroup struct {
+	Component string    `json:"component,omitempty"`
+	Level     string    `json:"level"` // of the last: warning or error
+	Message   string    `json:"message"`
+	Count     int64     `json:"count"`
+	First     time.Time `json:"first"`
+	Last      time.Time `json:"last"`
+	Error     string    `json:"error,omitempty"`   // of the last
+	Details   string    `json:"details,omitempty"` // of the last
+	Do        string    `json:"do,omitempty"`
 }
 
 // Reload is the outcome of the last reload.

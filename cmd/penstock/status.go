@@ -179,7 +179,41 @@ func writeStatus(out io.Writer, s admin.Status) {
 		}
 		_ = w.Flush() // what cannot be written is nobody's to read
 	}
+	writeRecent(out, s.Recent)
 }
+
+// writeRecent tells what was logged as amiss, the newest first.
+func writeRecent(out io.Writer, groups []admin.LogGroup) {
+	const most = 5
+	if len(groups) > 0 {
+		fmt.Fprint(out, "\nrecent errors and warnings\n")
+	}
+	for i, g := range groups {
+		if i == most {
+			fmt.Fprintf(
+				out, "  and %s; see the page\n",
+				state.Count(int64(len(groups)-most), "other kind", "other kinds"),
+			)
+			break
+		}
+		times := ""
+		if g.Count > 1 {
+			times = state.Number(g.Count) + " times, last "
+		}
+		fmt.Fprintf(
+			out, "  %s, %s%s ago: %s\n", g.Level, times, state.Duration(time.Since(g.Last)),
+			strings.TrimSpace(g.Component+" "+inOneLine(g.Message)),
+		)
+		if g.Error != "" {
+			fmt.Fprintf(out, "    %s\n", inOneLine(g.Error))
+		}
+		if g.Do != "" {
+			fmt.Fprintf(out, "    to do: %s\n", inOneLine(g.Do))
+		}
+	}
+}
+
+func inOneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // thresholds are those of check; 0 is none.
 type thresholds struct {

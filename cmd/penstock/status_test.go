@@ -84,6 +84,28 @@ app
 	}
 }
 
+func TestStatusTellsRecentErrors(t *testing.T) {
+	s := status(0, 0, state.OK)
+	for i := range 7 {
+		s.Recent = append(s.Recent, admin.LogGroup{
+			Component: "output.kafka.events", Level: "error", Message: "it\nfails", Count: int64(1 + i*1200),
+			Last: time.Now().Add(-time.Duration(i)*time.Minute - 10*time.Second), Error: "refused",
+			Do: "start the broker",
+		})
+	}
+	code, out := asked(t, s, "status")
+	_, out, _ = strings.Cut(out, "\nrecent errors and warnings\n")
+	const begin = `  error, 10 s ago: output.kafka.events it fails
+    refused
+    to do: start the broker
+  error, 1,201 times, last 70 s ago: output.kafka.events it fails
+`
+	const end = "\n  and 2 other kinds; see the page\n"
+	if code != 0 || !strings.HasPrefix(out, begin) || !strings.HasSuffix(out, end) {
+		t.Errorf("%d\n%s", code, out)
+	}
+}
+
 func TestStatusAndCheckExitByState(t *testing.T) {
 	for level, want := range map[state.Level]int{state.OK: 0, state.Notice: 0, state.Warning: 1, state.Critical: 2} {
 		for _, command := range []string{"status", "check"} {
