@@ -26,6 +26,8 @@ func TestWhatDecidesWhereDataGoesMakesResultsIncomplete(t *testing.T) {
 				"<source>\n@type snmp\n</source>\n<match **>\n@type stdout\n</match>",
 				"<filter **>\n@type mine\n</filter>\n<match **>\n@type stdout\n</match>",
 				"<match **>\n@type s3\n</match>",
+				"<source>\n@type tail\ntag t\npath /a\n</source>\n<source>\n@type tail\ntag t\npath /b\n" +
+					"format csv\nkeys a\n</source>\n<match **>\n@type stdout\n</match>",
 			},
 		},
 		"fluent-bit": {
@@ -37,6 +39,8 @@ func TestWhatDecidesWhereDataGoesMakesResultsIncomplete(t *testing.T) {
 				"[OUTPUT]\n name stdout\n match_regex (?!x)",
 				"[INPUT]\n name mqtt\n[OUTPUT]\n name stdout\n match *",
 				"[FILTER]\n name rewrite_tag\n match *\n rule $a ^(b)x c.$1 false\n[OUTPUT]\n name stdout\n match *",
+				"[INPUT]\n name tail\n path /a\n tag t\n[INPUT]\n name tail\n path /b\n tag t\n parser json\n" +
+					"[OUTPUT]\n name stdout\n match *",
 				"[FILTER]\n name lua\n match *\n script x.lua\n call f\n[OUTPUT]\n name stdout\n match *",
 			},
 		},

@@ -42,6 +42,14 @@ func (f *Flow) HasInputs() bool { return len(f.from) > 0 }
 // Filters returns the filters so far.
 func (f *Flow) Filters() []*draft.Block { return f.filters }
 
+// Shorten takes out the filters but the first n.
+func (f *Flow) Shorten(n int) {
+	for _, b := range f.filters[n:] {
+		f.D.Remove(b, f.notes)
+	}
+	f.filters, f.matches = f.filters[:n], f.matches[:n]
+}
+
 // Notes is where comments about the pipeline itself go.
 func (f *Flow) Notes() *draft.Block { return f.notes }
 

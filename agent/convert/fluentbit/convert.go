@@ -46,7 +46,9 @@ func Convert(paths []string) (*draft.Draft, error) {
 			case "service":
 				c.service(s)
 			case "input":
+				n := len(c.flow.Filters())
 				c.input(s)
+				c.sameTag(s, n)
 			case "filter":
 				c.filter(s)
 			case "output":
@@ -475,6 +477,38 @@ func (c *converter) tags(s *section, preset string) flow.Match {
 		return flow.Match{Patterns: []string{before + "**"}}
 	}
 	return flow.Match{Patterns: []string{tag}}
+}
+
+// sameTag takes out the filters that an earlier input of the same tag has made already: those
+// behind the first n.
+func (c *converter) sameTag(s *section, n int) {
+	tag := s.value("tag")
+	if tag == "" || len(c.flow.Filters()) == n {
+		return
+	}
+	for _, other := range c.sections {
+		if other == s {
+			return
+		}
+		if other.kind != "input" || other.value("tag") != tag {
+			continue
+		}
+		c.flow.Shorten(n)
+		for _, key := range []string{
+			"name", "parser", "multiline.parser", "multiline", "parser_firstline", "key", "path_key",
+			"format",
+		} {
+			if s.value(key) != other.value(key) {
+				c.d.Lost(
+					c.flow.Notes(), s.at, s.title()+" tag "+tag,
+					"its lines are read as those of the input above it that has this tag: "+
+						"give it one of its own",
+				)
+				return
+			}
+		}
+		return
+	}
 }
 
 func (c *converter) tls(b *draft.Block, s *section) {

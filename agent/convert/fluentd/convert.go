@@ -382,8 +382,10 @@ func (c *converter) pipelines() {
 		}
 		f := flow.New(c.d, name)
 		c.total = 0
-		for _, s := range sources[label] {
+		for i, s := range sources[label] {
+			n := len(f.Filters())
 			c.source(f, s, len(sources[label]) == 1)
+			c.sameTag(f, s, sources[label][:i], n)
 		}
 		if !f.HasInputs() {
 			continue
@@ -399,6 +401,49 @@ func (c *converter) pipelines() {
 		c.walk(f, c.root, flow.All(), 0)
 		f.Finish()
 	}
+}
+
+// sameTag takes out the filters that an earlier source of the same tag has made already: those
+// behind the first n.
+func (c *converter) sameTag(f *flow.Flow, e *element, before []*element, n int) {
+	tag := e.value("tag")
+	if tag == "" || len(f.Filters()) == n {
+		return
+	}
+	for _, other := range before {
+		if other.value("tag") != tag {
+			continue
+		}
+		f.Shorten(n)
+		if e.reading() != other.reading() {
+			c.d.Lost(
+				f.Notes(), e.at, describe(e)+" tag "+tag,
+				"its lines are read as those of the source above it that has this tag: "+
+					"give it one of its own",
+			)
+		}
+		return
+	}
+}
+
+// reading is how a source reads its lines, to be compared.
+func (e *element) reading() string {
+	out := e.typ() + " " + e.value("path_key") + " " + e.value("format")
+	if p := e.sub("parse"); p != nil {
+		out += p.text()
+	}
+	return out
+}
+
+func (e *element) text() string {
+	out := " <" + e.name + " " + e.arg + ">"
+	for _, p := range e.params {
+		out += " " + p.key + " " + p.value
+	}
+	for _, s := range e.elements {
+		out += s.text()
+	}
+	return out
 }
 
 // pattern reads the argument of a match or filter.
