@@ -499,6 +499,19 @@ func TestPageSaysWhatIsOnEachWay(t *testing.T) {
 	}
 }
 
+// While a buffer is being opened nothing is safe in it yet, and nothing is shown as if it were.
+func TestAPipelineThatIsOpenedIsNotShownAsSafe(t *testing.T) {
+	a := &fakeAgent{status: Status{Pipelines: []Pipeline{{
+		Name: "p", State: "opening",
+		Inputs: []Component{{ID: "input.tail.a"}}, Outputs: []Component{{ID: "output.kafka.a"}},
+	}}}}
+	_, html := fetch(t, serve(t, a).URL+"/")
+	if strings.Contains(html, "✓") || strings.Count(html, `<p class="notice state">→ opening`) != 2 ||
+		!strings.Contains(html, "Not open yet") || strings.Contains(html, "the source keeps") {
+		t.Errorf("%s", html)
+	}
+}
+
 // What was logged as amiss stands on the page, in words, with what to do.
 func TestRecentErrorsAreShown(t *testing.T) {
 	a := amiss()

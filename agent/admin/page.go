@@ -72,7 +72,7 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 				return s
 			}
 		}
-		return state.InputState{ID: id, Kind: p.State}
+		return state.InputState{ID: id, Kind: p.State, Level: levelOf(p)}
 	},
 	"outputState": func(p Pipeline, id string) state.OutputState {
 		for _, s := range p.Now.Outputs {
@@ -80,7 +80,7 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 				return s
 			}
 		}
-		return state.OutputState{ID: id, Kind: p.State}
+		return state.OutputState{ID: id, Kind: p.State, Level: levelOf(p)}
 	},
 }).ParseFS(web, "web/page.html"))
 
@@ -94,6 +94,17 @@ type page struct {
 type view struct {
 	Status
 	Pprof bool
+}
+
+// levelOf is that of a component of which no more is known than how its pipeline is.
+func levelOf(p Pipeline) state.Level {
+	switch p.State {
+	case "running":
+		return state.OK
+	case "failed":
+		return state.Critical
+	}
+	return state.Notice
 }
 
 // mark is a sign for a level, for those who do not see its colour.

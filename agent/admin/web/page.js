@@ -33,33 +33,56 @@
         return { l: r.left - at.left, r: r.right - at.left, t: top, b: top + r.height, y: top + Math.min(r.height / 2, 28) };
       }
       var middle = box(flow.querySelector('.middle'));
+      // Labels come first: lines bend behind the longest of a side.
+      var sides = { in: { cards: [], longest: 0 }, out: { cards: [], longest: 0 } };
       flow.querySelectorAll('[data-way]').forEach(function (card) {
         var way = card.dataset.way;
         var c = box(card);
         var g = add(svg, 'g', { class: card.dataset.level });
-        var line, head, x, y;
-        if (way === 'in') {
-          line = 'M' + c.r + ' ' + c.y + curve(c.r, c.y, middle.l - 40, middle.l - 8, middle.y);
-          head = 'M' + middle.l + ' ' + middle.y + 'l-9 -5v10z';
-          x = c.r + 6; y = c.y;
-        } else if (way === 'out') {
-          line = 'M' + (c.l - 8) + ' ' + c.y + curve(c.l, c.y, middle.r + 40, middle.r, middle.y);
-          head = 'M' + c.l + ' ' + c.y + 'l-9 -5v10z';
-          x = c.l - 12; y = c.y;
+        var x, y;
+        if (way === 'in' || way === 'out') {
+          x = way === 'in' ? c.r + 6 : c.l - 12; y = c.y;
         } else {
           var from = box(card.previousElementSibling);
           x = c.l + 24; y = (from.b + c.t) / 2 + 10;
-          line = 'M' + x + ' ' + from.b + 'V' + c.t;
-          head = way === 'back' ? 'M' + x + ' ' + from.b + 'l-5 9h10z' : 'M' + x + ' ' + c.t + 'l-5 -9h10z';
+          ends(g, 'M' + x + ' ' + from.b + 'V' + c.t,
+            way === 'back' ? 'M' + x + ' ' + from.b + 'l-5 9h10z' : 'M' + x + ' ' + c.t + 'l-5 -9h10z');
           x += 12;
         }
-        add(g, 'path', { class: 'line', d: line });
-        add(g, 'path', { class: 'head', d: head });
         var text = add(g, 'text', { x: x, y: y - 6, 'text-anchor': way === 'out' ? 'end' : 'start' });
         card.dataset.says.split('\n').forEach(function (says, i) {
           add(text, 'tspan', { x: x, dy: ['0', '1.7em', '1.2em'][i] }).textContent = says;
         });
+        if (sides[way]) {
+          sides[way].cards.push({ box: c, g: g });
+          sides[way].longest = Math.max(sides[way].longest, text.getBBox().width);
+        }
       });
+      // Each line meets the buffer at a height of its own.
+      Object.keys(sides).forEach(function (way) {
+        var cards = sides[way].cards;
+        var room = Math.max(middle.b - 10 - middle.y, 0);
+        var apart = Math.min(room / Math.max(cards.length - 1, 1), 24);
+        cards.forEach(function (card, i) {
+          var c = card.box;
+          var height = middle.y + i * apart;
+          if (way === 'in') {
+            var bend = Math.min(Math.max(middle.l - 48, c.r + sides.in.longest + 12), middle.l - 28);
+            ends(card.g, 'M' + c.r + ' ' + c.y + curve(c.r, c.y, bend, middle.l - 8, height),
+              'M' + middle.l + ' ' + height + 'l-9 -5v10z');
+          } else {
+            var turn = Math.max(Math.min(middle.r + 48, c.l - sides.out.longest - 18), middle.r + 20);
+            ends(card.g, 'M' + (c.l - 8) + ' ' + c.y + curve(c.l, c.y, turn, middle.r, height),
+              'M' + c.l + ' ' + c.y + 'l-9 -5v10z');
+          }
+        });
+      });
+    });
+  }
+  // ends puts a line and its head below the label that is there.
+  function ends(g, line, head) {
+    [['head', head], ['line', line]].forEach(function (part) {
+      g.prepend(add(g, 'path', { class: part[0], d: part[1] }));
     });
   }
   // curve goes straight on from x, y to bend, and from there to a height at the end.
