@@ -54,6 +54,7 @@ type Agent struct {
 	deadLetterDirs map[string]*deadletter.Dir
 	descriptors    *inputs.Descriptors
 	pacer          pacer
+	processors     *processors
 
 	audit  *auditing // nil unless counts are published
 	paused *pauses   // nil before Run
@@ -111,11 +112,12 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 			opened:   make(chan opened),
 			finished: make(chan struct{}, 1),
 		},
-		stopped:   make(chan struct{}),
-		pipelines: map[string]*pipeline{},
-		leaving:   map[string]<-chan struct{}{},
-		changed:   make(chan struct{}),
-		lent:      lentBuffers{byName: map[string]*lentBuffer{}},
+		stopped:    make(chan struct{}),
+		processors: newProcessors(),
+		pipelines:  map[string]*pipeline{},
+		leaving:    map[string]<-chan struct{}{},
+		changed:    make(chan struct{}),
+		lent:       lentBuffers{byName: map[string]*lentBuffer{}},
 	}
 	a.metrics = newOwnMetrics(a)
 	var err error
@@ -159,6 +161,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.paused = paused
 	a.setMemory(a.cur.cfg.Agent.MemoryLimit)
 	defer a.pacer.start()()
+	defer a.processors.start()()
 	srv, err := a.startAdmin(ctx)
 	if err != nil {
 		return errors.Join(fmt.Errorf("admin.listen: %w", err), a.Discard())

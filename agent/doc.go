@@ -13,7 +13,8 @@
 //   - what is told: taps.go, facts.go (gathered for package state), status.go, audit.go,
 //     publishing.go, statemetrics.go, registry.go (metrics by component), logging.go,
 //     recent.go (what was logged as amiss)
-//   - the process: system.go and memory.go (limits, memory given back), gcpacer.go (the collector)
+//   - the process: system.go and memory.go (limits, memory given back), gcpacer.go (the collector),
+//     processors.go (how many are in use)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
 //     record), preflight.go (whether what components talk to will serve them)
 //   - packages below: config (HCL to structs), filter, joining (of records, in front of a buffer),

@@ -162,6 +162,7 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 			return p.runReader(ctx, u)
 		}
 		reg := newRegistry(in.id)
+		p.a.processors.all()
 		input, err := in.make(reg)
 		if err != nil {
 			return err
@@ -323,7 +324,7 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 	}
 	defer cursor.Close()
 	v := o.view(cursor, logName(p.name, o.id))
-	v.tap = &u.tap
+	v.tap, v.pass = &u.tap, p.a.processors.pass
 	v.onCommit = func(n int64) { u.out.Add(float64(n), time.Now()) }
 	return o.output.Drain(ctx, v)
 }

@@ -52,6 +52,7 @@ func (a *Agent) apply(cfg *config.Config) error {
 	}
 	cfg.Agent.DataDir, cfg.Agent.Name = old.DataDir, old.Name
 	cfg.Agent.Admin, cfg.Agent.Metrics, cfg.Agent.Audit = old.Admin, old.Metrics, old.Audit
+	a.processors.all()
 	next, err := a.build(cfg, a.cur)
 	if err == nil {
 		if err = checkOwners(a.cur, next); err != nil {

@@ -137,6 +137,7 @@ func (s *sink) Append(
 		return err
 	}
 	s.count.add(b)
+	s.p.a.processors.pass(b.Size())
 	now := time.Now()
 	s.rate.Add(float64(b.Len()), now)
 	s.p.inputRate.Add(float64(b.Len()), now)

@@ -55,7 +55,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 		v := func() record.Log {
 			v := u.plan.view(log, log.Name())
 			v.counter = count()
-			v.end, v.onRead, v.tap = p.end, seen, &u.tap
+			v.end, v.onRead, v.tap, v.pass = p.end, seen, &u.tap, p.a.processors.pass
 			return v
 		}
 		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error {

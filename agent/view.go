@@ -33,6 +33,8 @@ type view struct {
 	// called for every batch of the log, if not nil
 	onRead func(*record.Batch)
 	tap    *admin.Tap // is shown what the output is given; may be nil
+	// called with the size of every batch of the log, if not nil
+	pass func(bytes int)
 	// of the settings of chain and matches
 	fingerprint string
 	// called with the positions that each commit moves on, if not nil
@@ -103,6 +105,9 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 		}
 		if v.onRead != nil && b != v.pending {
 			v.onRead(b)
+		}
+		if v.pass != nil && b != v.pending {
+			v.pass(b.Size())
 		}
 		if b.Len() == 0 {
 			v.skip(b)

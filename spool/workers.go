@@ -9,13 +9,17 @@ import (
 // takes the most of them. do may be called from any goroutine, between start and stop.
 type workers struct {
 	jobs chan job
+	n    int // as there were processors when they were made: there may be fewer for a while
 	wg   sync.WaitGroup
 }
 
-func newWorkers() *workers { return &workers{jobs: make(chan job, 2*runtime.GOMAXPROCS(0))} }
+func newWorkers() *workers {
+	n := runtime.GOMAXPROCS(0)
+	return &workers{jobs: make(chan job, 2*n), n: n}
+}
 
 func (w *workers) start() {
-	for range runtime.GOMAXPROCS(0) {
+	for range w.n {
 		w.wg.Go(func() {
 			var scratch []byte
 			for j := range w.jobs {
