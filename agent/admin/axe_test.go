@@ -1,0 +1,93 @@
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/agent/state"
+)
+
+// runAxe has axe judge the page, and keeps the browser from being done before it has.
+const runAxe = `<img src="/late" alt=""><script src="/axe.js"></script><script>
+axe.run().then(function (r) {
+  var p = document.createElement('pre');
+  p.id = 'axe';
+  p.textContent = 'AXE ' + r.passes.length + ' passes; ' + r.violations.map(function (v) {
+    return v.id + ': ' + v.nodes.map(function (n) { return n.html; }).join(' ');
+  }).join('; ') + ' END';
+  document.body.appendChild(p);
+  fetch('/judged');
+});</script></body>`
+
+// With axe-core in $PENSTOCK_NODE_MODULES and a browser: nobody is kept from reading the page, with
+// all that can be on it and everything open, light and dark.
+func TestThePageIsReadableByAll(t *testing.T) {
+	axe := filepath.Join(os.Getenv("PENSTOCK_NODE_MODULES"), "axe-core", "axe.min.js")
+	browser, err := exec.LookPath("chromium")
+	if _, statErr := os.Stat(axe); statErr != nil || err != nil {
+		t.Skip("needs axe-core in $PENSTOCK_NODE_MODULES, and chromium")
+	}
+	a := amiss()
+	a.status.Recent = []LogGroup{
+		{Component: "output.kafka.x", Level: "error", Message: "fails", Count: 3, Error: "no", Do: "x"},
+		{Level: "warning", Message: "fails", Count: 1, Details: "a=b"},
+	}
+	a.status.Pipelines = append(a.status.Pipelines, Pipeline{
+		Name: "q", State: "opening", Now: state.PipelineState{Name: "q"},
+		Inputs: []Component{{ID: "input.tail.q"}}, Outputs: []Component{{ID: "output.kafka.q"}},
+	})
+	a.config = Configuration{
+		Note: "Not all is in force.", Files: []ConfigFile{{"/etc/a.hcl", "a = (hidden)\n"}},
+	}
+	page := Handler(Options{Anonymous: AnonymousRead}, a, slog.New(slog.DiscardHandler))
+	for _, shade := range []string{"light", "dark"} {
+		judged := make(chan struct{}, 1)
+		mux := http.NewServeMux()
+		mux.HandleFunc("/axe.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, axe) })
+		mux.HandleFunc("/judged", func(http.ResponseWriter, *http.Request) { judged <- struct{}{} })
+		mux.HandleFunc("/late", func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-judged:
+			case <-r.Context().Done():
+			}
+		})
+		mux.Handle("/style.css", page)
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			got := httptest.NewRecorder()
+			page.ServeHTTP(got, r)
+			html := strings.ReplaceAll(got.Body.String(), "<details", "<details open")
+			// a page that is sent anew would not be the one that is judged
+			html = strings.Replace(html, `<script src="page.js"></script></body>`, runAxe, 1)
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write([]byte(html)) // a browser that is gone
+		})
+		srv := httptest.NewServer(mux)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		args := []string{
+			"--headless=new", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + t.TempDir(),
+			"--timeout=50000", "--dump-dom",
+		}
+		if shade == "dark" {
+			args = append(args, "--blink-settings=preferredColorScheme=0")
+		}
+		out, err := exec.CommandContext(ctx, browser, append(args, srv.URL+"/")...).Output()
+		cancel()
+		srv.Close()
+		result := regexp.MustCompile(`(?s)AXE \d+ passes; (.*?) END`).FindAllStringSubmatch(string(out), -1)
+		if len(result) == 0 {
+			t.Fatalf("%s: axe has not judged: %v\n%s", shade, err, out)
+		}
+		if found := result[len(result)-1][1]; found != "" {
+			t.Errorf("%s: %s", shade, found)
+		}
+	}
+}
