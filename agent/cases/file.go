@@ -144,7 +144,7 @@ func (c *Case) check(dir string) error {
 	case c.File == "" && c.Lines == nil:
 		return bad(c.Range, "nothing comes in: write lines or file")
 	case len(c.Expect) == 0 && c.Discarded == 0:
-		return bad(c.Range, "nothing is expected: write expect { ... }, or discarded = 1")
+		return bad(c.Range, "nothing is expected: write expect {} for each record that comes out, or discarded = 1")
 	}
 	if c.File != "" && !filepath.IsAbs(c.File) {
 		c.File = filepath.Join(dir, c.File)

@@ -57,7 +57,7 @@ func (a *Admin) check() []error {
 		errs = append(errs, errors.New(
 			"admin.listen: other hosts can reach "+a.Listen+": say what they may do there. "+
 				`Write anonymous = "metrics" for metrics and readiness alone, anonymous = "read" for all but `+
-				"commands, or give token = env(\"...\"), read_token or tls with client_ca_file; or listen on 127.0.0.1",
+				"commands, or give token = env(\"PENSTOCK_TOKEN\"), read_token or tls with client_ca_file; or listen on 127.0.0.1",
 		))
 	}
 	return errs

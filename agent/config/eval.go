@@ -225,7 +225,7 @@ func (s *scope) variableValue(v variable, given map[string]string) cty.Value {
 	s.report.errorf(
 		v.at,
 		fmt.Sprintf(
-			"Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.", v.name, v.name,
+			"Give it with --var %s=VALUE or PENSTOCK_VAR_%s, or write a default.", v.name, v.name,
 		),
 		"variable %q has no value", v.name,
 	)

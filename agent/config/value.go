@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -112,7 +113,7 @@ func example(f field) string {
 		case t == durationType:
 			return `"30s"`
 		case t == templateType:
-			return `"..."`
+			return `"${tag}"`
 		case f.unit == "bytes":
 			return `"128MiB"`
 		}
@@ -120,11 +121,20 @@ func example(f field) string {
 		case reflect.Bool:
 			return "true"
 		case reflect.String:
-			return `"..."`
+			switch {
+			case f.secret:
+				return fmt.Sprintf("env(%q)", strings.ToUpper(f.name))
+			case strings.HasSuffix(f.name, "_file"):
+				return fmt.Sprintf(`"/etc/penstock/%s.pem"`, strings.TrimSuffix(f.name, "_file"))
+			}
+			return `"text"`
 		case reflect.Float32, reflect.Float64:
 			return "0.5"
 		case reflect.Struct:
-			return `"..."`
+			if strings.HasSuffix(t.Name(), "Expression") {
+				return `"field.name"`
+			}
+			return `"text"`
 		}
 		return "10"
 	}

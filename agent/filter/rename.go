@@ -65,7 +65,7 @@ func NewRenameTag(c RenameTagConfig, env Env) (*RenameTag, error) {
 			}, err
 		}
 		return nil, errors.New(
-			`is not known here: use tag, tag[N], agent, group[N], group.NAME or expr("...")`,
+			`is not known here: use tag, tag[N], agent, group[N], group.NAME or expr("upper(tag[0])")`,
 		)
 	})
 	if err != nil {

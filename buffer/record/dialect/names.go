@@ -29,4 +29,4 @@ func Names() []Name {
 }
 
 // Known names them for errors.
-const Known = `tag, tag[N], origin, agent, key, time, strftime("..."), header.NAME, field.NAME or expr("...")`
+const Known = `tag, tag[N], origin, agent, key, time, strftime("%Y"), header.NAME, field.NAME or expr("lower(tag)")`
