@@ -17,6 +17,8 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,agent/starter agent/ledger agent/push outputs/replay) \
 	$(addprefix github.com/penstock/penstock/,agent/state outputs/overflow buffer/record/preflight) \
 	$(addprefix github.com/penstock/penstock/,network/tlsconf network/kafkaclient) \
+	$(addprefix github.com/penstock/penstock/,outputs/s3 outputs/gcs spool/storehttp) \
+	$(addprefix github.com/penstock/penstock/,spool/protocol inputs/kubernetes inputs/listen) \
 	github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
 	github.com/google/go-cmp github.com/twpayne \
