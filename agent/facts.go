@@ -44,14 +44,6 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 			cursors[c.Name] = bufferCursor{c.Lag, c.Oldest}
 		}
 		unresolved = p.buf.UnresolvedCursors()
-		in := p.inputRate.Rate(now)
-		if st.OldestAge >= growingAfter {
-			least := in
-			for _, u := range p.outputs {
-				least = min(least, u.out.Rate(now))
-			}
-			f.Buffer.Grows = (in - least) * st.PerRecord
-		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.inputs)) {
 		in := p.inputs[id].facts(now)
@@ -72,6 +64,9 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		o.Waiting, o.Oldest = cursors[id].lag, cursors[id].oldest
 		f.Outputs = append(f.Outputs, o)
 	}
+	if f.Buffer != nil && f.Buffer.Oldest >= growingAfter {
+		f.Buffer.Grows = grows(f, p.inputRate.Rate(now), p.buf.Stats().PerRecord)
+	}
 	if p.plan.spec.Source {
 		for _, u := range p.outputs { // the only one
 			for _, in := range p.plan.inputs {
@@ -80,6 +75,19 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		}
 	}
 	return f
+}
+
+// grows returns how many bytes a second the buffer grows by, with so many records a second coming
+// in. What an output collects is no growth where there is room for all of it.
+func grows(f state.Pipeline, in, perRecord float64) (most float64) {
+	for _, o := range f.Outputs {
+		rate := (in - o.Out) * perRecord
+		isRoom := rate*o.Collects.Seconds() < float64(f.Buffer.Room)
+		if o.Collects == 0 || o.Behind() || !isRoom {
+			most = max(most, rate)
+		}
+	}
+	return most
 }
 
 // waitingAt returns how many records in its owner's buffer an input is behind. Agent.mu is held.
@@ -140,6 +148,14 @@ func (u *outputUnit) unitFacts() state.Output {
 	return state.Output{ID: u.id, Unit: string(s), UnitError: err, UnitSince: since, Mode: "direct"}
 }
 
+// archive is an output that cuts logs into objects.
+type archive interface {
+	Failing() (since time.Time, what, do string)
+	Collects() time.Duration
+}
+
+var _ archive = (*spool.Output)(nil)
+
 // facts returns what is known of the output as far as log is concerned.
 func (u *outputUnit) facts(log string, now time.Time) state.Output {
 	f := u.unitFacts()
@@ -168,8 +184,9 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 				f.Back = float64(l.Replayed) / since.Seconds()
 			}
 		}
-	case *spool.Archiver:
+	case archive:
 		f.FailingSince, f.Error, f.Do = o.Failing()
+		f.Collects = o.Collects()
 	}
 	return f
 }

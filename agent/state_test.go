@@ -3,7 +3,11 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,7 +15,9 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs/kafka"
+	"github.com/penstock/penstock/outputs/s3"
 )
 
 // A broker that goes away is told by page, status, readiness and metrics within five seconds of the
@@ -85,4 +91,61 @@ pipeline "p" {
 	if page := get(t, r, "/"); !strings.Contains(page, "output.kafka.a does not answer") {
 		t.Errorf("the page does not say it:\n%s", page)
 	}
+}
+
+// An archive whose store does not answer says so at once; one that collects for its next cut is
+// well.
+func TestAnArchiveThatFailsShows(t *testing.T) {
+	t.Parallel()
+	var isUp atomic.Bool
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isUp.Load() {
+			panic(http.ErrAbortHandler) // nobody is there
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("ETag", `"x"`)
+	}))
+	defer store.Close()
+	w := newWorld()
+	w.more = Catalogue{ArchiveType("s3", "Amazon S3.", s3.Default, s3.New)}
+	r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+input "fake" "in" { name = "in" }
+output "s3" "lake" {
+  bucket     = "lake"
+  region     = "us-east-1"
+  endpoint   = %q
+  path_style = true
+  access_key_id     = "id"
+  secret_access_key = "secret"
+  format "raw" {}
+}
+pipeline "p" {
+  from = [input.fake.in]
+  to   = [output.s3.lake]
+}`, store.URL))
+	output := func() state.OutputState {
+		var s admin.Status
+		if err := json.Unmarshal([]byte(get(t, r, "/api/status")), &s); err != nil {
+			t.Fatal(err)
+		}
+		return s.Pipelines[0].Now.Outputs[0]
+	}
+	w.send(t, "in", "app", "1", "2")
+	runtest.Until(t, "it collects", func() bool { return output().Waiting == 2 })
+	if o := output(); o.Kind != state.Delivering {
+		t.Errorf("while it collects: %+v", o)
+	}
+	if _, err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	runtest.Until(t, "it is told", func() bool {
+		o := output()
+		return o.Kind == state.Retrying && o.Level == state.Warning && o.Do != "" &&
+			strings.Contains(o.Text, "does not answer")
+	})
+	isUp.Store(true)
+	runtest.Until(t, "all is well again", func() bool {
+		o := output()
+		return o.Kind == state.Delivering && o.Waiting == 0
+	})
 }

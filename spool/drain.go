@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -339,6 +340,18 @@ func (d *drain) due(now time.Time) string {
 		return "minute_mark"
 	}
 	return ""
+}
+
+// Collects returns for how long records may stand in a cut before it is made: that long they are in
+// no object, and nothing is amiss.
+func (a *Archiver) Collects() time.Duration {
+	switch roll := &a.cfg.Roll; {
+	case roll.Age > 0:
+		return roll.Age
+	case len(roll.Minutes) > 0:
+		return time.Hour
+	}
+	return math.MaxInt64 // by size, number or pause: as long as it takes
 }
 
 // hungAfter is how many times roll.idle a log that has more to read may give nothing, before its

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -218,6 +219,28 @@ func TestLifeWithASlowDestination(t *testing.T) {
 
 // The time until the buffer is full is right to a tenth while the rate is steady, long before it
 // is.
+// An archive that keeps records together for an hour is not behind before it is longer.
+func TestWhatIsCollectedIsNotBehind(t *testing.T) {
+	now := time.Now()
+	o := Output{
+		ID: "output.s3.lake", Unit: "running", Mode: "direct", Waiting: 1000, In: 10,
+		Collects: time.Hour,
+	}
+	for oldest, want := range map[time.Duration]string{
+		time.Minute: Delivering, time.Hour + behindAfter - time.Second: Delivering,
+		time.Hour + behindAfter: Slow,
+	} {
+		o.Oldest = oldest
+		if s := o.State(now); s.Kind != want || s.Level == OK != (want == Delivering) {
+			t.Errorf("after %v: %+v", oldest, s)
+		}
+	}
+	o.Oldest, o.Collects = 1000*time.Hour, math.MaxInt64
+	if s := o.State(now); s.Kind != Delivering {
+		t.Errorf("by size alone: %+v", s)
+	}
+}
+
 func TestLifeWithADiskThatFills(t *testing.T) {
 	w := newWorld()
 	w.room = 100_000

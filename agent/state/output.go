@@ -56,6 +56,7 @@ type Output struct {
 	Mode         string // direct, overflow, replay or standby
 	Waiting      int64  // records that it has not delivered, but for those in the overflow
 	Oldest       time.Duration
+	Collects     time.Duration // for so long it keeps records together before it delivers them
 	ModeSince    time.Time
 	Down         bool          // failover has begun because the destination takes nothing
 	Stalled      time.Duration // for so long nothing was taken although something is being sent
@@ -152,7 +153,7 @@ func (o Output) State(now time.Time) OutputState {
 		s.Kind, s.Level, s.Since = Slow, Warning, now.Add(-o.Stalled)
 		s.Text = "has taken nothing for " + Duration(o.Stalled) + " and does not say why"
 		s.Do = "look whether the destination hangs, or is short of disk or processor"
-	case o.Waiting > 0 && o.Oldest >= behindAfter:
+	case o.Behind():
 		o.tellBehind(&s)
 	default:
 		s.Kind, s.Text = Delivering, "delivers"
@@ -164,6 +165,9 @@ func (o Output) State(now time.Time) OutputState {
 	}
 	return s
 }
+
+// Behind reports whether a record waits for longer than the output means it to.
+func (o Output) Behind() bool { return o.Waiting > 0 && o.Oldest-o.Collects >= behindAfter }
 
 // tellBehind says of an output that delivers, but is behind, whether it catches up.
 func (o Output) tellBehind(s *OutputState) {

@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/agent/state"
+)
+
+// A buffer does not fill up by what an archive collects, if there is room for all of it; it does by
+// what an output does not deliver.
+func TestWhatIsCollectedFillsNoBuffer(t *testing.T) {
+	archive := state.Output{Waiting: 1, Oldest: time.Minute, Collects: time.Hour}
+	late := archive
+	late.Oldest = 2 * time.Hour
+	bySize := archive
+	bySize.Collects = math.MaxInt64
+	for _, c := range []struct {
+		name    string
+		room    int64
+		want    float64
+		outputs []state.Output
+	}{
+		{"room for the hour", 1 << 20, 0, []state.Output{archive}},
+		{"no room for the hour", 1 << 18, 100, []state.Output{archive}},
+		{"late", 1 << 20, 100, []state.Output{late}},
+		{"no end is known", 1 << 38, 100, []state.Output{bySize}},
+		{"a slow one beside it", 1 << 20, 60, []state.Output{archive, {Out: 4}}},
+		{"delivers", 1 << 20, 0, []state.Output{{Out: 10}}},
+	} {
+		f := state.Pipeline{Buffer: &state.Buffer{Room: c.room}, Outputs: c.outputs}
+		if got := grows(f, 10, 10); got != c.want {
+			t.Errorf("%s: %v bytes a second, want %v", c.name, got, c.want)
+		}
+	}
+}
