@@ -7,8 +7,8 @@ agent {
     # Changed: api: the status page and /metrics
     # LEFT OUT: listen = "0.0.0.0:8686": it is refused: agent: admin.listen: other hosts can reach
     # 0.0.0.0:8686: say what they may do there. Write anonymous = "metrics" for metrics and
-    # readiness alone, anonymous = "read" for all but commands, or give token = env("..."),
-    # read_token or tls with client_ca_file; or listen on 127.0.0.1
+    # readiness alone, anonymous = "read" for all but commands, or give token =
+    # env("PENSTOCK_TOKEN"), read_token or tls with client_ca_file; or listen on 127.0.0.1
   }
   # Left out: log_schema.message_key = msg: penstock has nothing of this name here
   # Left out: enrichment_tables.t.type = file: penstock has nothing of this name here
