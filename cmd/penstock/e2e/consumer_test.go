@@ -259,7 +259,11 @@ func crashConsumers(
 			t.Errorf("member %d ended by itself", i+1)
 		}
 	}
+	stopDropping := dropGhosts(t, broker.Addr(), lakeGroup, len(c.members))
 	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 90*time.Second)
+	if err := stopDropping(); err != nil {
+		t.Fatal(err)
+	}
 	for i, m := range c.members {
 		leave(t, m)
 		if left, err := os.ReadDir(

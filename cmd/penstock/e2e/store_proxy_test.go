@@ -255,7 +255,11 @@ func (w *archiveWorld) meets(s spell, kill bool) {
 // archived waits until all is archived, and all hours but the last are marked; and checks it.
 func (w *archiveWorld) archived() {
 	w.t.Helper()
+	stopDropping := dropGhosts(w.t, w.broker.Addr(), lakeGroup, 1)
 	waitArchived(w.t, w.broker.Addr(), lakeGroup, w.feed.produced(), 60*time.Second)
+	if err := stopDropping(); err != nil {
+		w.t.Fatal(err)
+	}
 	var data map[string][]byte
 	var marked, paths map[string]bool
 	runtest.Within(w.t, 60*time.Second, func() bool {
