@@ -36,7 +36,7 @@ PACKAGES ?= ./...
 build:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
 
-# The same with modules of WebAssembly, whose compiler is 2.5 MB.
+# The same with modules of WebAssembly, whose compiler is 2.5 MB: penstock-wasm of a release.
 wasm:
 	CGO_ENABLED=0 $(GO) build -tags wasm_filter -gcflags=github.com/tetratelabs/wazero/...=-l \
 		$(FLAGS) -o $(BIN)-wasm ./cmd/penstock

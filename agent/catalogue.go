@@ -191,7 +191,7 @@ func Components() Catalogue {
 		).costs("1.5 µs"),
 		FilterType(
 			"wasm",
-			"Has a WebAssembly module work on records; in programs that make wasm has built.",
+			"Has a WebAssembly module work on records; in penstock-wasm of a release, which make wasm builds.",
 			filter.DefaultWasm, filter.NewWasm,
 		).costs("some µs, as the module is"),
 		FilterType(

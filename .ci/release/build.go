@@ -82,11 +82,13 @@ func (m *making) all(chosen []string) error {
 		return err
 	}
 	for _, platform := range chosen {
-		if err := m.build(platform); err != nil {
-			return err
-		}
-		if err := m.archive(platform); err != nil {
-			return err
+		for _, variant := range variants {
+			if err := m.build(platform, variant); err != nil {
+				return err
+			}
+			if err := m.archive(platform, variant); err != nil {
+				return err
+			}
 		}
 		if err := m.bill(platform); err != nil {
 			return err
@@ -104,15 +106,19 @@ func (m *making) all(chosen []string) error {
 	return m.sums()
 }
 
-// binary is where a platform's program lies.
+// variants of the program, as what follows its name: it as it is installed by packages and images,
+// and with modules of WebAssembly.
+var variants = []string{"", "-wasm"}
+
+// binary is where a platform's program lies. That of a variant lies beside it.
 func (m *making) binary(platform string) string {
 	return filepath.Join(m.work, strings.ReplaceAll(platform, "/", "-"), "penstock")
 }
 
 // build makes a program, and makes it again elsewhere to see that it is the same.
-func (m *making) build(platform string) error {
+func (m *making) build(platform, variant string) error {
 	binary := m.binary(platform)
-	if err := m.compile("", platform, binary, nil); err != nil {
+	if err := m.compile("", platform, variant, binary, nil); err != nil {
 		return err
 	}
 	if m.once {
@@ -136,17 +142,22 @@ func (m *making) build(platform string) error {
 	}
 	again := filepath.Join(elsewhere, "penstock")
 	cache := []string{"GOCACHE=" + filepath.Join(elsewhere, "cache")}
-	if err := m.compile(tree, platform, again, cache); err != nil {
+	if err := m.compile(tree, platform, variant, again, cache); err != nil {
 		return err
 	}
-	return same(binary, again)
+	return same(binary+variant, again+variant)
 }
 
-func (m *making) compile(dir, platform, to string, env []string) error {
+// compile makes the program to, with what the variant adds to the name.
+func (m *making) compile(dir, platform, variant, to string, env []string) error {
+	target := "build"
+	if variant != "" {
+		target = strings.TrimPrefix(variant, "-")
+	}
 	goos, goarch, _ := strings.Cut(platform, "/")
 	env = append(env, "GOOS="+goos, "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0",
 		"GOFLAGS=-buildvcs=false", "MAKEFLAGS=")
-	return command(dir, env, "make", "-s", "build", "BIN="+to, "VERSION="+m.version)
+	return command(dir, env, "make", "-s", target, "BIN="+to, "VERSION="+m.version)
 }
 
 // same fails unless both files hold the same bytes.
@@ -179,10 +190,10 @@ func sum(path string) (string, error) {
 }
 
 // archive is for those who install by hand.
-func (m *making) archive(platform string) error {
-	name := "penstock-" + m.version + "-" + strings.ReplaceAll(platform, "/", "-")
+func (m *making) archive(platform, variant string) error {
+	name := "penstock" + variant + "-" + m.version + "-" + strings.ReplaceAll(platform, "/", "-")
 	t := newTree(m.made)
-	t.file(name+"/penstock", m.binary(platform), 0o755)
+	t.file(name+"/penstock", m.binary(platform)+variant, 0o755)
 	for _, doc := range []string{"LICENSE", "NOTICE", "CHANGELOG.md", "README.md", "SECURITY.md"} {
 		t.file(name+"/"+doc, doc, 0o644)
 	}

@@ -20,12 +20,13 @@ type module struct {
 
 const product = "github.com/penstock/penstock"
 
-// linked lists the modules of the program on all platforms, by path.
+// linked lists the modules of the program on all platforms, and of all its variants, by path.
 func linked() ([]module, error) {
 	found := map[string]*module{}
 	for _, platform := range platforms {
 		goos, goarch, _ := strings.Cut(platform, "/")
-		cmd := exec.Command("go", "list", "-deps", "-json=Dir,Module", "./cmd/penstock")
+		cmd := exec.Command("go", "list", "-deps", "-tags", "wasm_filter",
+			"-json=Dir,Module", "./cmd/penstock")
 		cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()

@@ -6,7 +6,7 @@ import "errors"
 
 // Supported tells how to have modules, where this program runs none.
 func Supported() error {
-	return errors.New("this program is built without WebAssembly: take one that make wasm has built")
+	return errors.New("this program is built without WebAssembly: take penstock-wasm of the release, or build it with make wasm")
 }
 
 // Program is a compiled module.

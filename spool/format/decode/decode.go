@@ -35,7 +35,7 @@ type Texts interface {
 
 // Config says what the values of records are.
 type Config struct {
-	Type        string            `hcl:"type,label" oneof:"json|msgpack|avro|protobuf|thrift|text|wasm" doc:"What the values are: json, msgpack, avro (with a schema registry), protobuf (with one, or with descriptors), thrift (a struct, read by the ids of its fields), text, or what a module of WebAssembly makes JSON of (wasm, in programs that make wasm has built)."`
+	Type        string            `hcl:"type,label" oneof:"json|msgpack|avro|protobuf|thrift|text|wasm" doc:"What the values are: json, msgpack, avro (with a schema registry), protobuf (with one, or with descriptors), thrift (a struct, read by the ids of its fields), text, or what a module of WebAssembly makes JSON of (wasm, in penstock-wasm of a release, which make wasm builds)."`
 	Frame       string            `hcl:"frame,optional" oneof:"none|confluent|apicurio|apicurio_global|apicurio_headers" doc:"What names the schema of a value: confluent (a zero byte and an id of four), apicurio (the same, a content id: Apicurio 3), apicurio_global (a global id of eight bytes: Apicurio 2), apicurio_headers (an id in a header, which Apicurio 2 writes unless told otherwise), or none. avro has confluent unless another is given, as has protobuf with a registry; all others have none; json with a frame is what JSON Schema serializers write."`
 	Field       string            `hcl:"field,optional" doc:"Name under which a text stands in the JSON made of it."`
 	Protocol    string            `hcl:"protocol,optional" oneof:"binary|compact" doc:"thrift: protocol of the values."`
