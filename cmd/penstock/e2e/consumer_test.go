@@ -243,6 +243,7 @@ func crashConsumers(
 			m.start()
 		}
 	}
+	stopDropping := dropGhosts(t, broker.Addr(), lakeGroup, len(c.members))
 	// A machine that is slow writes on until there is something to be wrong.
 	enough := 2 * 12 * lakePartitions // two cuts of twelve hours
 	runtest.Within(t, 2*time.Minute, func() bool {
@@ -259,7 +260,6 @@ func crashConsumers(
 			t.Errorf("member %d ended by itself", i+1)
 		}
 	}
-	stopDropping := dropGhosts(t, broker.Addr(), lakeGroup, len(c.members))
 	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 90*time.Second)
 	if err := stopDropping(); err != nil {
 		t.Fatal(err)
@@ -317,6 +317,9 @@ func (c *crew) killInAnUpload(lake *lake, broker string) {
 		lake.refuse(c.t, false)
 		for _, m := range c.members {
 			m.start()
+		}
+		if !begun { // what was begun meanwhile is not looked at before they have joined
+			waitAssigned(c.t, c.members)
 		}
 	}
 }

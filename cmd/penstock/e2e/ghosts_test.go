@@ -14,9 +14,11 @@ import (
 )
 
 // dropGhosts has the embedded broker drop members of a group that were killed while they joined, in
-// which case it gives them no session timeout, as Apache Kafka would: their partitions stayed
-// unread for ever. There are ghosts where a group of more than so many members stays as it is for
-// longer than a session. It returns how to stop that.
+// which case it gives them no session timeout, as Apache Kafka would: their partitions stay unread
+// for ever, or the group waits for them and never becomes stable, as each who joins has that wait
+// begin again. There are ghosts where a group of more than so many members stays as it is for
+// longer than a session, and where none is stable for much longer than a rebalance takes. It
+// returns how to stop that.
 func dropGhosts(t *testing.T, addr, group string, members int) (stop func() error) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
@@ -26,7 +28,7 @@ func dropGhosts(t *testing.T, addr, group string, members int) (stop func() erro
 	t.Cleanup(cl.Close)
 	return background(t.Context(), func(ctx context.Context) error {
 		var before []string
-		looks := 0
+		same, unstable := 0, 0 // looks in a row
 		for pause(ctx, time.Second); ctx.Err() == nil; pause(ctx, time.Second) {
 			groups, err := kadm.NewClient(cl).DescribeGroups(ctx, group)
 			if err != nil {
@@ -37,28 +39,38 @@ func dropGhosts(t *testing.T, addr, group string, members int) (stop func() erro
 				ids = append(ids, m.MemberID)
 			}
 			slices.Sort(ids)
-			if looks++; len(ids) <= members || groups[group].State != "Stable" ||
-				!slices.Equal(ids, before) {
-				before, looks = ids, 0
+			isStable := groups[group].State == "Stable"
+			same++
+			if !isStable || len(ids) <= members || !slices.Equal(ids, before) {
+				before, same = ids, 0
+			}
+			unstable++
+			if isStable {
+				unstable = 0
+			}
+			if same < 5 && unstable < 15 {
 				continue
 			}
-			if looks < 5 {
-				continue
-			}
-			req := kmsg.NewPtrLeaveGroupRequest()
-			req.Group = group
-			for _, id := range ids {
-				m := kmsg.NewLeaveGroupRequestMember()
-				m.MemberID = id
-				req.Members = append(req.Members, m)
-			}
-			if _, err := req.RequestWith(ctx, cl); err != nil && ctx.Err() == nil {
+			if err := leaveGroup(ctx, cl, group, ids); err != nil && ctx.Err() == nil {
 				return fmt.Errorf("dropping the members of %s: %w", group, err)
 			}
-			looks = 0
+			same, unstable = 0, 0
 		}
 		return nil
 	})
+}
+
+// leaveGroup has members leave a group, who join it again if they are alive.
+func leaveGroup(ctx context.Context, cl *kgo.Client, group string, ids []string) error {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = group
+	for _, id := range ids {
+		m := kmsg.NewLeaveGroupRequestMember()
+		m.MemberID = id
+		req.Members = append(req.Members, m)
+	}
+	_, err := req.RequestWith(ctx, cl)
+	return err
 }
 
 func TestGhostsAreDropped(t *testing.T) {
