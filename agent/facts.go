@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
@@ -26,8 +27,9 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	}
 	cursors := map[string]bufferCursor{}
 	var unresolved []string
+	var st buffer.Stats
 	if p.buf != nil {
-		st := p.buf.Stats()
+		st = p.buf.Stats()
 		f.Buffer = &state.Buffer{
 			Used:       st.Bytes,
 			Room:       p.buf.Room(),
@@ -65,7 +67,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		f.Outputs = append(f.Outputs, o)
 	}
 	if f.Buffer != nil && f.Buffer.Oldest >= growingAfter {
-		f.Buffer.Grows = grows(f, p.inputRate.Rate(now), p.buf.Stats().PerRecord)
+		f.Buffer.Grows = grows(f, p.inputRate.Rate(now), st.PerRecord)
 	}
 	if p.plan.spec.Source {
 		for _, u := range p.outputs { // the only one

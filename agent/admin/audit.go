@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,10 +20,5 @@ func serveAudit(w http.ResponseWriter, r *http.Request, agent Agent, log *slog.L
 			return
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(agent.Audit(time.Now().Add(-since))); err != nil {
-		log.Debug("writing the audit", "error", err)
-	}
+	writeJSON(w, agent.Audit(time.Now().Add(-since)), log, "the audit")
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -36,11 +35,5 @@ func serveConfig(w http.ResponseWriter, agent Agent) {
 }
 
 func serveConfigJSON(w http.ResponseWriter, agent Agent, log *slog.Logger) {
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(agent.Configuration()); err != nil {
-		log.Debug("writing the configuration", "error", err)
-	}
+	writeJSON(w, agent.Configuration(), log, "the configuration")
 }

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,10 +68,5 @@ func serveDeadLetters(w http.ResponseWriter, r *http.Request, a DeadLetterer, lo
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(o); err != nil {
-		log.Debug("writing the dead letters", "error", err)
-	}
+	writeJSON(w, o, log, "the dead letters")
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"log/slog"
 	"math"
 	"net/http"
@@ -60,10 +59,5 @@ func serveMetricsJSON(w http.ResponseWriter, g prometheus.Gatherer, log *slog.Lo
 	if err != nil { // what could be had is shown
 		log.Warn("some metrics cannot be gathered", "error", err)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(metricsJSON(families)); err != nil {
-		log.Debug("writing metrics", "error", err)
-	}
+	writeJSON(w, metricsJSON(families), log, "metrics")
 }

@@ -192,11 +192,16 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 }
 
 func serveStatus(w http.ResponseWriter, agent Agent, log *slog.Logger) {
+	writeJSON(w, agent.Status(), log, "the status")
+}
+
+// writeJSON writes what is called so.
+func writeJSON(w http.ResponseWriter, v any, log *slog.Logger, what string) {
 	w.Header().Set("Content-Type", "application/json")
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(agent.Status()); err != nil {
-		log.Debug("writing the status", "error", err)
+	if err := enc.Encode(v); err != nil {
+		log.Debug("writing "+what, "error", err)
 	}
 }
 

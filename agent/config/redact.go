@@ -25,14 +25,18 @@ func RedactURLs(text string) string {
 }
 
 // urlSecrets returns the places, in order, of what RedactURLs masks.
-func urlSecrets(text string) (spans [][2]int) {
+func urlSecrets(text string) [][2]int { return secretsOfURLs(text, urlLength) }
+
+// secretsOfURLs is urlSecrets where length tells how far the URL reaches at the beginning of a
+// text, behind its scheme.
+func secretsOfURLs(text string, length func(text string) int) (spans [][2]int) {
 	for at := 0; ; {
 		i := strings.Index(text[at:], "://")
 		if i < 0 {
 			return spans
 		}
 		begin := at + i + len("://")
-		end := begin + urlLength(text[begin:])
+		end := begin + length(text[begin:])
 		authority := begin + strings.IndexAny(text[begin:end]+"/", "/?#")
 		if user := strings.LastIndexByte(text[begin:authority], '@'); user > 0 {
 			spans = append(spans, [2]int{begin, begin + user})

@@ -225,27 +225,14 @@ func holds(text, secret string) bool {
 }
 
 // quotedURLSecrets is urlSecrets for what stands in quotes: there a URL may go on to the end, with
-// whatever is in it.
-func quotedURLSecrets(text string) (spans [][2]int) {
-	for at := 0; ; {
-		i := strings.Index(text[at:], "://")
-		if i < 0 {
-			return spans
+// whatever is in it, or to the next one.
+func quotedURLSecrets(text string) [][2]int {
+	return secretsOfURLs(text, func(text string) int {
+		if next := strings.Index(text, "://"); next >= 0 {
+			return next
 		}
-		begin := at + i + len("://")
-		end := len(text)
-		if next := strings.Index(text[begin:], "://"); next >= 0 {
-			end = begin + next
-		}
-		authority := begin + strings.IndexAny(text[begin:end]+"/", "/?#")
-		if user := strings.LastIndexByte(text[begin:authority], '@'); user > 0 {
-			spans = append(spans, [2]int{begin, begin + user})
-		}
-		if q := strings.IndexAny(text[authority:end], "?#"); q >= 0 {
-			spans = append(spans, parameterSecrets(text, authority+q+1, end)...)
-		}
-		at = end
-	}
+		return len(text)
+	})
 }
 
 // text returns what may be shown.

@@ -33,8 +33,8 @@ const (
 	wrongKeyword   = "Invalid template control keyword"
 )
 
-// soundsSecret finds names whose values a hint does not repeat.
-var soundsSecret = regexp.MustCompile(`(?i)passw|secret|token|key$`)
+// unrepeated finds names whose values a hint does not repeat.
+var unrepeated = regexp.MustCompile(`(?i)passw|secret|token|key$`)
 
 // dotted finds a path of names before an equals sign, which HCL does not have.
 var dotted = regexp.MustCompile(`^([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)\s*=\s*([^\n]*)`)
@@ -164,7 +164,7 @@ func (r *Report) dottedName(src []byte, at *hcl.Range) bool {
 	hint := hintForPath(parts)
 	if hint == "" {
 		value := strings.TrimSpace(string(m[2]))
-		if soundsSecret.MatchString(parts[last]) {
+		if unrepeated.MatchString(parts[last]) {
 			value = fmt.Sprintf("env(%q)", strings.ToUpper(parts[last]))
 		}
 		hint = parts[last] + " = " + value

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -141,6 +142,32 @@ func TagOf(pieces []TagPiece) (expr, pattern string) {
 
 // TagPiece is a piece of a new tag: a text, or an expression.
 type TagPiece struct{ Text, Expr string }
+
+// Pieces takes a new tag apart. Expression is given what variable has matched, and its groups; what
+// it gives nothing for is not known.
+func Pieces(
+	text string, variable *regexp.Regexp, expression func(v []string) (string, error),
+) (out []TagPiece, err error) {
+	for text != "" {
+		at := variable.FindStringIndex(text)
+		if at == nil {
+			return append(out, TagPiece{Text: text}), nil
+		}
+		if at[0] > 0 {
+			out = append(out, TagPiece{Text: text[:at[0]]})
+		}
+		expr, err := expression(variable.FindStringSubmatch(text))
+		switch {
+		case err != nil:
+			return nil, err
+		case expr == "":
+			return nil, fmt.Errorf("%s is not known", text)
+		}
+		out = append(out, TagPiece{Expr: expr})
+		text = text[at[1]:]
+	}
+	return out, nil
+}
 
 var oneGroup = regexp.MustCompile(`^\^?\(((?:[^()\\]|\\.)*)\)\$?$`)
 

@@ -46,32 +46,21 @@ var tagVariable = regexp.MustCompile(
 )
 
 // newTag takes a new tag apart. A group stands for the whole field where it is all of it.
-func newTag(text, f, re string) (out []flow.TagPiece, err error) {
-	for text != "" {
-		v := tagVariable.FindStringSubmatchIndex(text)
-		if v == nil {
-			return append(out, flow.TagPiece{Text: text}), nil
-		}
-		if v[0] > 0 {
-			out = append(out, flow.TagPiece{Text: text[:v[0]]})
-		}
-		name := text[v[0]:v[1]]
+func newTag(text, f, re string) ([]flow.TagPiece, error) {
+	return flow.Pieces(text, tagVariable, func(v []string) (string, error) {
 		switch {
-		case strings.HasPrefix(name, "$TAG["):
-			out = append(out, flow.TagPiece{Expr: "tag[" + text[v[2]:v[3]] + "]"})
-		case name == "$TAG":
-			out = append(out, flow.TagPiece{Expr: "tag"})
-		case v[4] >= 0:
-			if name > "$1" || !flow.IsWhole(re, name == "$1") {
-				return nil, fmt.Errorf("%s is a part of the field", name)
+		case v[1] != "":
+			return "tag[" + v[1] + "]", nil
+		case v[0] == "$TAG":
+			return "tag", nil
+		case v[2] != "":
+			if v[0] > "$1" || !flow.IsWhole(re, v[0] == "$1") {
+				return "", fmt.Errorf("%s is a part of the field", v[0])
 			}
-			out = append(out, flow.TagPiece{Expr: "string(" + f + ")"})
-		case v[6] >= 0:
-			out = append(out, flow.TagPiece{Expr: "string(" + kit.Field(field(name)) + " ?? '')"})
-		default:
-			return nil, fmt.Errorf("%s is not known", text)
+			return "string(" + f + ")", nil
+		case v[3] != "":
+			return "string(" + kit.Field(field(v[0])) + " ?? '')", nil
 		}
-		text = text[v[1]:]
-	}
-	return out, nil
+		return "", nil
+	})
 }

@@ -104,30 +104,18 @@ var tagVariable = regexp.MustCompile(
 )
 
 // newTag takes a new tag apart. A group stands for the whole field where it is all of it.
-func newTag(text, field, re string) (out []flow.TagPiece, err error) {
-	for text != "" {
-		v := tagVariable.FindStringSubmatchIndex(text)
-		if v == nil {
-			return append(out, flow.TagPiece{Text: text}), nil
+func newTag(text, field, re string) ([]flow.TagPiece, error) {
+	return flow.Pieces(text, tagVariable, func(v []string) (string, error) {
+		switch {
+		case v[0] == "${tag}" || v[0] == "__TAG__":
+			return "tag", nil
+		case v[1]+v[2] != "":
+			return "tag[" + v[1] + v[2] + "]", nil
+		case v[0] == "$1" && flow.IsWhole(re, true):
+			return "string(" + field + ")", nil
+		case strings.HasPrefix(v[0], "${"):
+			return "", fmt.Errorf("%s is not known", v[0])
 		}
-		if v[0] > 0 {
-			out = append(out, flow.TagPiece{Text: text[:v[0]]})
-		}
-		switch name := text[v[0]:v[1]]; {
-		case name == "${tag}" || name == "__TAG__":
-			out = append(out, flow.TagPiece{Expr: "tag"})
-		case v[2] >= 0:
-			out = append(out, flow.TagPiece{Expr: "tag[" + text[v[2]:v[3]] + "]"})
-		case v[4] >= 0:
-			out = append(out, flow.TagPiece{Expr: "tag[" + text[v[4]:v[5]] + "]"})
-		case name == "$1" && flow.IsWhole(re, true):
-			out = append(out, flow.TagPiece{Expr: "string(" + field + ")"})
-		case strings.HasPrefix(name, "${"):
-			return nil, fmt.Errorf("%s is not known", name)
-		default:
-			return nil, fmt.Errorf("%s is a part of the field", name)
-		}
-		text = text[v[1]:]
-	}
-	return out, nil
+		return "", fmt.Errorf("%s is a part of the field", v[0])
+	})
 }

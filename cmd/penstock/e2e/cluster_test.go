@@ -79,7 +79,8 @@ func TestClusterHoldsThePromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.finish()
-	margin := 3*time.Second + 3*worst() // what waits is stored within a second, and a turn is long
+	// A position that waits is stored within a second; on a busy machine its turn comes late.
+	margin := 3*time.Second + 3*worst()
 	t.Logf(
 		"what was appended up to %v before a kill may not have been known to be",
 		margin.Round(time.Millisecond),
