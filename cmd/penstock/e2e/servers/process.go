@@ -8,7 +8,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -103,18 +105,19 @@ func (p *process) waitListening(ctx context.Context, addr string) error {
 	}
 }
 
-// given has the ports that were handed out: who got one may not listen yet.
+// given has the ports that were handed out, with the files that are locked for them as long as this
+// process lives: who got one may not listen yet, or not for a while.
 var given sync.Map
 
 // FreePort returns a loopback port that nobody listens on now, and that the system gives to nobody
-// of itself: it is free as well when a server comes back to it. A process is given none twice.
+// of itself: it is free as well when a server comes back to it. None is given twice, to other
+// processes neither.
 func FreePort() (int, error) {
 	var err error
 	for range 100 {
 		var l net.Listener
 		port := 20000 + rand.IntN(12000) // ports for connections begin at 32768, or above
-		if _, twice := given.LoadOrStore(port, true); twice {
-			err = fmt.Errorf("port %d was handed out before", port)
+		if err = claim(port); err != nil {
 			continue
 		}
 		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
@@ -122,6 +125,23 @@ func FreePort() (int, error) {
 		}
 	}
 	return 0, err
+}
+
+// claim fails if a port was handed out by this process or another one that lives.
+func claim(port int) error {
+	dir := filepath.Join(os.TempDir(), "penstock-ports")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(port)), os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("port %d is handed out: %w", port, err), f.Close())
+	}
+	given.Store(port, f)
+	return nil
 }
 
 // FreeAddr returns the address of such a port.
