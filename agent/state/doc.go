@@ -5,4 +5,7 @@
 //
 // It is pure functions, but for Meter: no clock, no input, no output. It owns the words; facts are
 // gathered elsewhere, and it decides nothing that the agent does.
+//
+// Where things are: output.go, input.go and pipeline.go, each with what is known and what it is
+// shown as.
 package state

@@ -154,7 +154,9 @@
 //     SourceType; copy inputs/kafka/input.go. Redis would be a package redis in inputs: an Input
 //     for lists or pub/sub; streams with consumer groups have positions of their own, and could be
 //     a Source. A source that forgets what it hands out, as BLPOP does, is at least once from there
-//     on only: better read with LRANGE, and LTRIM once done was called. What cannot be sent again
+//     on only: better read with LRANGE, and LTRIM once done was called. The suite is told which it
+//     is: Positioned where the source keeps what was not done, Acknowledged where senders wait for
+//     an answer, Once where nobody has it but the input. What cannot be sent again
 //     goes through inputs/framing/gather.go, which offers it until the sink has it; at a stop it
 //     has five seconds more (Stopping), and an answer that is on its way is still read. The origin
 //     is what order is kept within: a file, a host, a list. When a connection fails as a whole, Run
@@ -205,7 +207,9 @@
 //   - agent/config: HCL to typed structs, mistakes with their places, the reference, "penstock
 //     fmt". agent/reload.go: what a changed one does to a running agent.
 //   - agent/state: what each input, output and pipeline is doing, told by page, JSON and metrics
-//     alike; agent/admin shows it. agent/facts.go gathers what it is told from. /readyz is 503
+//     alike; agent/admin shows it. agent/facts.go gathers what it is told from: failures of an
+//     archive are those of spool/failurelogs.go, of other outputs outputs/drain/status.go. What an
+//     output is shown as, such as retrying, is decided in agent/state/output.go. /readyz is 503
 //     while the agent starts or stops, or has a problem of a kind that admin.not_ready names
 //     (agent/status.go, readyLocked; its preset is NotReady in agent/state/pipeline.go).
 //   - agent/trial.go, agent/cases: what would become of a record ("penstock try", "penstock test").
