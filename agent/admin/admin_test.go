@@ -238,12 +238,15 @@ func TestPageSaysFirstWhatIsAmissInWords(t *testing.T) {
 	_, body := fetch(t, serve(t, amiss()).URL+"/")
 	for _, want := range []string{
 		"&lt;b&gt;edge", "All safe. Kafka is &lt;down&gt;.", "3 MiB", "93% full", "10,200 records wait, the oldest for 2 min", "Room for 3 h 20 min",
-		"31,640 records in the overflow", "standing by", "does not &lt;answer&gt;", "start the broker", "waiting for buffer", "5 objects (1 MiB)", "said this",
+		"31,640 records in the overflow", "standing by", "does not &lt;answer&gt;", "start the broker", "waiting for buffer", "5 objects (1 MiB)",
 		"Batches sent again after a failure", "1,234",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("lacks %q:\n%s", want, body)
 		}
+	}
+	if strings.Contains(body, "said this") {
+		t.Errorf("what stands among the recent errors is said of the component, too:\n%s", body)
 	}
 	if strings.Contains(body, "penstock_") || strings.Contains(body, "retries_total") {
 		t.Errorf("a metric is called by its name:\n%s", body)
