@@ -130,13 +130,39 @@ func (s *shower) node(n hclsyntax.Node) {
 			}
 		}
 	case *hclsyntax.TupleConsExpr:
-		for i := range e.Exprs {
-			if i > 0 && secretFlag.Match(s.source(e.Exprs[i-1].Range())) {
-				s.hideUnlessSource(e.Exprs[i])
-			}
-		}
+		s.arguments(e.Exprs)
 	case *hclsyntax.TemplateExpr:
 		s.template(e)
+	}
+}
+
+// arguments hides what is secret in a list that may be a command: the value of a flag that sounds
+// like one, which is the next argument or all behind the equals sign, and that of the short flags
+// by which some programs take a password.
+func (s *shower) arguments(all []hclsyntax.Expression) {
+	flags, before := "", "" // of the programs so far; the argument before
+	short := func(arg string) bool {
+		return len(arg) > 3 && arg[:2] == `"-` && strings.IndexByte(flags, arg[2]) >= 0
+	}
+	for _, e := range all {
+		at, arg := e.Range(), string(s.source(e.Range()))
+		setting := secretSetting.FindString(arg)
+		switch {
+		case secretFlag.MatchString(before),
+			short(before) && len(before) == 4 && !strings.HasPrefix(arg, `"-`):
+			s.hideUnlessSource(e)
+		case namesItsSource(e):
+		case setting != "" && len(arg) > len(setting)+1:
+			s.spans = append(s.spans, [2]int{at.Start.Byte + len(setting), at.End.Byte - 1})
+		case short(arg) && len(arg) > 4:
+			s.spans = append(s.spans, [2]int{at.Start.Byte + 3, at.End.Byte - 1})
+		}
+		for _, p := range passwordFlags {
+			if p.program.MatchString(arg) {
+				flags += p.flag
+			}
+		}
+		before = arg
 	}
 }
 
@@ -147,15 +173,55 @@ func (s *shower) hideUnlessSource(e hclsyntax.Expression) {
 }
 
 // secretWord is what the names of secrets end in, secretFlag an argument behind which one stands,
-// secretText one within a text, and secretKey a text that is one.
+// secretSetting the beginning of one in which it does, and secretKey a text that is one.
 var (
-	secretWord = regexp.MustCompile(`(?i)(?:` + secretWords + `)s?"?\s*$`)
-	secretFlag = regexp.MustCompile(`(?i)^"--?(?:[\w-]*[_-])?(?:` + secretWords + `)"$`)
-	secretText = regexp.MustCompile(
-		`(?i)(?:` + secretWords + `)["'\\]*\s*[=:]\s*["'\\]*(?:(?:bearer|basic)\s+)?([^\s"'\\&;,}=][^\s"'\\&;,}]*)` +
+	secretWord    = regexp.MustCompile(`(?i)(?:` + secretWords + `)s?"?\s*$`)
+	secretFlag    = regexp.MustCompile(`(?i)^"` + longFlag + `"$`)
+	secretSetting = regexp.MustCompile(`(?i)^"` + longFlag + `=`)
+	secretKey     = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY`)
+)
+
+// secretTexts find secrets within a text: behind their names, behind flags of commands, and between
+// a user's name and a host.
+var secretTexts = []*regexp.Regexp{
+	regexp.MustCompile(
+		`(?i)(?:` + secretWords + `)["'\\]*\s*[=:]\s*(?:` + quotedValue +
+			`|["'\\]*(?:(?:bearer|basic)\s+)?([^\s"'\\&;,}=][^\s"'\\&;,}]*))` +
 			`|\b(?:bearer|basic)\s+(\S{6,})`,
-	)
-	secretKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY`)
+	),
+	regexp.MustCompile(`(?i)(?:^|[\s"'])` + longFlag + `\s+(?:` + quotedValue + `|` + plainValue + `)`),
+	regexp.MustCompile(`(?:^|[\s"'=,])([^\s"'\\=,:/@]+:[^\s"'\\:/]\S*)@[\w[]`),
+}
+
+// passwordFlags are the flags by which programs take a password, or the name of a user and it.
+var passwordFlags = []passwordFlag{
+	newPasswordFlag("p", `mysql|mariadb|mongo|sshpass|7z`),
+	newPasswordFlag("a", `redis|valkey`),
+	newPasswordFlag("w", `ldap`),
+	newPasswordFlag("u", `curl`),
+}
+
+type passwordFlag struct {
+	flag    string
+	program *regexp.Regexp // as an argument
+	text    *regexp.Regexp // within a line for a shell
+}
+
+func newPasswordFlag(flag, programs string) passwordFlag {
+	return passwordFlag{
+		flag,
+		regexp.MustCompile(`^"(?:[^"]*/)?(?:` + programs + `)[\w-]*"$`),
+		regexp.MustCompile(
+			`\b(?:` + programs + `)[\w-]*\s(?:[^|;&]*?\s)?-` + flag + `\s*(?:` +
+				quotedValue + `|` + plainValue + `)`,
+		),
+	}
+}
+
+const (
+	longFlag    = `--?(?:[\w-]*[_-])?(?:` + secretWords + `)`
+	quotedValue = `'([^']+)|\\?"((?:[^"\\]|\\[^"])+)`
+	plainValue  = `([^\s"'\\&;|-][^\s"'\\&;|]*)`
 )
 
 const secretWords = `(?:\b|_)pass|password|passwd|pwd|passphrase|secret|token|credential|` +
@@ -186,6 +252,9 @@ func (s *shower) template(e *hclsyntax.TemplateExpr) {
 		}
 	}
 	plain = plain[:min(end-from, len(plain))]
+	if len(plain) > 0 {
+		plain[0] = ' ' // the quote
+	}
 	known := func(secret string) bool { return holds(value.String(), secret) }
 	if secretKey.Match(plain) || slices.ContainsFunc(s.sealed, known) {
 		s.hide(e.SrcRange)
@@ -194,14 +263,29 @@ func (s *shower) template(e *hclsyntax.TemplateExpr) {
 	at := from
 	for line := range bytes.Lines(plain) {
 		spans := quotedURLSecrets(strings.TrimRight(string(line), "\r\n"))
-		for _, m := range secretText.FindAllSubmatchIndex(line, -1) {
-			spans = append(spans, [2]int{max(m[2], m[4]), max(m[3], m[5])})
+		for _, pattern := range secretTexts {
+			spans = append(spans, matched(line, pattern)...)
+		}
+		for _, p := range passwordFlags {
+			spans = append(spans, matched(line, p.text)...)
 		}
 		for _, span := range spans {
 			s.spans = append(s.spans, [2]int{at + span[0], at + span[1]})
 		}
 		at += len(line)
 	}
+}
+
+// matched returns where the groups of a pattern are in a line, but for variables of a shell.
+func matched(line []byte, pattern *regexp.Regexp) (spans [][2]int) {
+	for _, m := range pattern.FindAllSubmatchIndex(line, -1) {
+		for i := 2; i < len(m); i += 2 {
+			if m[i] >= 0 && line[m[i]] != '$' {
+				spans = append(spans, [2]int{m[i], m[i+1]})
+			}
+		}
+	}
+	return spans
 }
 
 // holds reports whether a text holds a secret: a short one alone, as it occurs in other words.

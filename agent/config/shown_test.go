@@ -137,3 +137,46 @@ type lenient struct {
 	Headers map[string]string `hcl:"headers,optional" doc:"Headers."`
 	SASL    *saslConfig       `hcl:"sasl,block" doc:"SASL."`
 }
+
+// Of commands is not shown what their flags, and names of programs, tell to be secret.
+func TestCommandsAreShownWithoutSecrets(t *testing.T) {
+	const flow = `agent { data_dir = "data" }
+input "kafka" "a" {}
+output "s3" "b" {}
+pipeline "c" {
+  from = [input.kafka.a]
+  to   = [output.s3.b]
+}
+`
+	for written, want := range map[string]string{
+		`["x", "--db-password", "hunter2 hunter2", "-pass", "hunter2", "a"]`:      `["x", "--db-password", (hidden), "-pass", (hidden), "a"]`,
+		`["x", "--password=hunter2 hunter2", "--token=", "--passive=a"]`:          `["x", "--password=(hidden)", "--token=", "--passive=a"]`,
+		`["mysql", "-ujoe", "-phunter2 \"hunter2", "app", "-P", "3306"]`:          `["mysql", "-ujoe", "-p(hidden)", "app", "-P", "3306"]`,
+		`["sudo", "/usr/bin/mariadb-dump", "-phunter2${1 + 1}", "-p"]`:            `["sudo", "/usr/bin/mariadb-dump", "-p(hidden)", "-p"]`,
+		`["sshpass", "-p", "hunter2", "ssh", "-p2222", "a"]`:                      `["sshpass", "-p", (hidden), "ssh", "-p(hidden)", "a"]`,
+		`["sshpass", "-p", env("X"), "mkdir", "-p", "-m", "0750"]`:                `["sshpass", "-p", env("X"), "mkdir", "-p", "-m", "0750"]`,
+		`["mkdir", "-p", "a", "-pb", "redis"]`:                                    `["mkdir", "-p", "a", "-pb", "redis"]`,
+		`["redis-cli", "-a", "hunter2", "-h", "a"]`:                               `["redis-cli", "-a", (hidden), "-h", "a"]`,
+		`["curl", "-u", "joe:hunter2", "https://a/b"]`:                            `["curl", "-u", (hidden), "https://a/b"]`,
+		`["ftp", "joe:hunter2@a", "a:1", "joe@a", "joe:hunt@er/2@a.b:21"]`:        `["ftp", "(hidden)@a", "a:1", "joe@a", "(hidden)@a.b:21"]`,
+		`["sh", "-c", "mysql -u joe -phunter2 app | wc -p 1"]`:                    `["sh", "-c", "mysql -u joe -p(hidden) app | wc -p 1"]`,
+		`["sh", "-c", "mysql -p'hunter2 hunter2' app; mkdir -p a"]`:               `["sh", "-c", "mysql -p'(hidden)' app; mkdir -p a"]`,
+		`["sh", "-c", "x --password hunter2 && y --token \"hunter2 hunter2\" z"]`: `["sh", "-c", "x --password (hidden) && y --token \"(hidden)\" z"]`,
+		`["sh", "-c", "x --password $PASSWORD -v"]`:                               `["sh", "-c", "x --password $PASSWORD -v"]`,
+		`["sh", "-c", "scp joe:hunter2@a:/b . --secret --c"]`:                     `["sh", "-c", "scp (hidden)@a:/b . --secret --c"]`,
+		`["sh", "-c", "PASSWORD='hunter2 hunter2' x"]`:                            `["sh", "-c", "PASSWORD='(hidden)' x"]`,
+		`"password=\"hunter2 hunter2\" user=joe"`:                                 `"password=\"(hidden)\" user=joe"`,
+	} {
+		cfg, report := loadText(t, "locals {\n  x = "+written+"\n}\n"+flow, Options{
+			Env: func(string) (string, bool) { return "set", true },
+		})
+		if cfg == nil {
+			t.Fatal(report)
+		}
+		got := strings.TrimPrefix(strings.TrimSuffix(cfg.Files[0].Text, flow), "locals {\n  x = ")
+		got = strings.TrimSuffix(got, "\n}\n")
+		if got != want {
+			t.Errorf("%s is shown as\n%s, not\n%s", written, got, want)
+		}
+	}
+}

@@ -161,6 +161,7 @@ output "local" "a" {
       table    = "t"
       password = "PLANT"
     }
+    hook "command" { command = ["true", "--token", "PLANT", "--password=PLANT PLANT"] }
     hook "glue" {
       region   = "eu-west-1"
       database = "d"
@@ -219,8 +220,12 @@ locals {
     PLANT # PLANT
     EOT
 }
+input "exec" "shell" {
+  command  = ["sh", "-c", "true --password PLANT; true || mysql -u root -pPLANT"]
+  interval = "1h"
+}
 input "exec" "probe" {
-  command  = ["true", "--password", "PLANT", "http://PLANT@h/"] // PLANT
+  command  = ["true", "--password", "PLANT", "http://PLANT@h/", "u:PLANT@h", "mysql", "-pPLANT"] // PLANT
   env      = { ANY = "PLANT" }
   interval = "1h"
 }
@@ -236,7 +241,7 @@ EOT
   }
 }
 pipeline "probe" {
-  from = [input.exec.probe]
+  from = [input.exec.probe, input.exec.shell]
   to   = [output.http.c]
 }
 `
