@@ -54,7 +54,6 @@ func (s *Store) Batch(context.Context) (spool.Batch, error) {
 }
 
 func (s *Store) newBatch(root *os.Root) (*batch, error) {
-	// Another process that starts on the directory may remove ours before it is locked.
 	for range 10 {
 		name := workDir + "/" + rand.Text()
 		if err := errors.Join(root.MkdirAll(workDir, 0o700), root.Mkdir(name, 0o700)); err != nil {
@@ -62,7 +61,7 @@ func (s *Store) newBatch(root *os.Root) (*batch, error) {
 		}
 		dir, err := root.Open(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue
+			continue // taken already
 		}
 		if err != nil {
 			return nil, err
@@ -75,22 +74,17 @@ func (s *Store) newBatch(root *os.Root) (*batch, error) {
 			name:  name,
 			whole: syncsWhole(int(dir.Fd())),
 		}
-		if err := syscall.Flock(b.fd, syscall.LOCK_EX|syscall.LOCK_NB); err == nil && b.stands() {
+		taken, err := lockWork(root, dir, name)
+		switch {
+		case err != nil:
+			b.Discard()
+			return nil, err
+		case !taken:
 			return b, nil
 		}
 		b.Discard()
 	}
-	return nil, fmt.Errorf("lock a working directory in %s: taken away again and again", workDir)
-}
-
-// stands reports whether the working directory still has its name.
-func (b *batch) stands() bool {
-	mine, err := b.dir.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := b.root.Stat(b.name)
-	return err == nil && os.SameFile(mine, named)
+	return nil, takenAway("directory")
 }
 
 // Discard removes what was not given a name.

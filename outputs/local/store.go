@@ -142,7 +142,8 @@ func (s *Store) put(
 		if err = setName(tmp.name, key); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		if err = s.makeDirs(root, path.Dir(key), true); err != nil {
+		// Not into err, which would forget that it has no name yet.
+		if err := s.makeDirs(root, path.Dir(key), true); err != nil {
 			return err
 		}
 	}

@@ -24,23 +24,55 @@ type workFile struct {
 }
 
 func createWork(root *os.Root, mode fs.FileMode) (*workFile, error) {
-	name := workDir + "/" + rand.Text()
-	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := root.MkdirAll(workDir, 0o700); err != nil {
+	for range 10 {
+		name := workDir + "/" + rand.Text()
+		f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err := root.MkdirAll(workDir, 0o700); err != nil {
+				return nil, err
+			}
+			f, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		}
+		if err != nil {
 			return nil, err
 		}
-		f, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		w := &workFile{File: f, root: root, name: name}
+		taken, err := lockWork(root, f, name)
+		switch {
+		case err != nil:
+			w.discard()
+			return nil, err
+		case !taken:
+			return w, nil
+		}
+		w.discard()
+	}
+	return nil, takenAway("file")
+}
+
+// lockWork locks what was just made. It is taken if another process that starts on the directory
+// came first, and removes it.
+func lockWork(root *os.Root, f *os.File, name string) (taken bool, err error) {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return true, nil
 	}
 	if err != nil {
-		return nil, err
+		return false, fmt.Errorf("lock %s: %w", name, err)
 	}
-	w := &workFile{File: f, root: root, name: name}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		w.discard()
-		return nil, fmt.Errorf("lock %s: %w", name, err)
+	mine, err := f.Stat()
+	if err != nil {
+		return false, err
 	}
-	return w, nil
+	named, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return err == nil && !os.SameFile(mine, named), err
+}
+
+func takenAway(what string) error {
+	return fmt.Errorf("lock a working %s in %s: taken away again and again", what, workDir)
 }
 
 // discard closes the file and removes its working name, if it has that still.
