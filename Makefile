@@ -34,11 +34,13 @@ PACKAGES ?= ./...
 .PHONY: build wasm share release image notice test slowest race integration bench size demo lint release-check vulncheck fuzz clean
 
 build:
-	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
+	@echo build $(BIN) $(VERSION)
+	@CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
 
 # The same with modules of WebAssembly, whose compiler is 2.5 MB: penstock-wasm of a release.
 wasm:
-	CGO_ENABLED=0 $(GO) build -tags wasm_filter -gcflags=github.com/tetratelabs/wazero/...=-l \
+	@echo build $(BIN)-wasm $(VERSION)
+	@CGO_ENABLED=0 $(GO) build -tags wasm_filter -gcflags=github.com/tetratelabs/wazero/...=-l \
 		$(FLAGS) -o $(BIN)-wasm ./cmd/penstock
 
 # Man pages and completions, where packages have them below /usr/share.

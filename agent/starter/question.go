@@ -165,6 +165,30 @@ func Missing(all []Question, a Answers) []string {
 	return out
 }
 
+// CheckChoices refuses answers that are none of their choices.
+func CheckChoices(all []Question, a Answers) error {
+	for _, q := range all {
+		answer, of := a[q.Flag], q.Choices
+		if answer != "" && of != nil && !slices.Contains(of, answer) {
+			return fmt.Errorf("--%s %q: write one of %s", q.Flag, answer, strings.Join(of, ", "))
+		}
+	}
+	return nil
+}
+
+// AskAgain makes the answers presets of the questions that are asked, and takes them away. Those to
+// others stay.
+func AskAgain(all []Question, a Answers) []Question {
+	all = slices.Clone(all)
+	for i, q := range all {
+		if answer := a[q.Flag]; answer != "" && !q.Hidden {
+			all[i].Preset = answer
+			delete(a, q.Flag)
+		}
+	}
+	return all
+}
+
 // Complete gives what is not answered its preset, and says what does not fit together.
 func Complete(all []Question, a Answers) error {
 	for _, q := range all {
@@ -181,11 +205,6 @@ func Complete(all []Question, a Answers) error {
 			if a.mirror() && q.mirrored != "" {
 				a[q.Flag] = q.mirrored
 			}
-		}
-		if q.Choices != nil && !slices.Contains(q.Choices, a[q.Flag]) {
-			return fmt.Errorf(
-				"--%s %q: write one of %s", q.Flag, a[q.Flag], strings.Join(q.Choices, ", "),
-			)
 		}
 	}
 	if a.mirror() {

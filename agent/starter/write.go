@@ -129,6 +129,8 @@ func (w *writer) output() {
 		} else {
 			w.line("brokers = %s", quotes(w.a.List("brokers")))
 			w.line("topic = %s", quote(w.a["topic"]))
+			w.line("# If it is not there, have the brokers make it:")
+			w.line("# allow_auto_topic_creation = true")
 			w.line("# Each record once, for readers of committed records:")
 			w.line("# delivery = \"exactly_once\"")
 		}

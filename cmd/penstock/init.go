@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,18 +69,44 @@ terminal what the flags leave open is asked for; otherwise the flags have to say
 		if _, err := os.Lstat(file); err == nil && file != "-" && !force {
 			return configError("%s is there already: name another file, or give --force", file)
 		}
-		if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
-			if err := ask(in, cmd.ErrOrStderr(), questions, answers); err != nil {
-				return err
-			}
+		if err := starter.CheckChoices(questions, answers); err != nil {
+			return &exitError{exitConfig, err}
 		}
-		text, err := first(questions, answers)
+		var text []byte
+		var err error
+		if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+			text, err = askUntilValid(in, cmd.ErrOrStderr(), file, questions, answers)
+		} else {
+			text, err = first(cmd.ErrOrStderr(), file, questions, answers)
+		}
 		if err != nil {
 			return err
 		}
 		return place(cmd, file, text)
 	}
 	return cmd
+}
+
+// askUntilValid asks until the answers make a valid configuration, or are the same once more.
+func askUntilValid(
+	in io.Reader, out io.Writer, file string, questions []starter.Question, a starter.Answers,
+) ([]byte, error) {
+	lines := bufio.NewScanner(in)
+	var before string
+	for {
+		if err := ask(lines, out, questions, a); err != nil {
+			return nil, err
+		}
+		answered := fmt.Sprint(a)
+		given := maps.Clone(a)
+		text, err := first(out, file, questions, given)
+		if err == nil || answered == before {
+			return text, err
+		}
+		before = answered
+		fmt.Fprintf(out, "penstock: %v\nOnce more: Enter keeps what stands in brackets.\n", err)
+		questions = starter.AskAgain(questions, a)
+	}
 }
 
 // defaultDataDir returns the usual directory if this user may use it, or else one beside the
@@ -96,8 +123,9 @@ func defaultDataDir() string {
 }
 
 // ask asks for what the answers leave open.
-func ask(in io.Reader, out io.Writer, questions []starter.Question, a starter.Answers) error {
-	lines := bufio.NewScanner(in)
+func ask(
+	lines *bufio.Scanner, out io.Writer, questions []starter.Question, a starter.Answers,
+) error {
 	for {
 		q, open := starter.Next(questions, a)
 		if !open {
@@ -105,7 +133,7 @@ func ask(in io.Reader, out io.Writer, questions []starter.Question, a starter.An
 		}
 		fmt.Fprintln(out, q.Ask)
 		for i, c := range q.Choices {
-			fmt.Fprintf(out, "  %d  %s\n", i+1, c)
+			fmt.Fprintf(out, "  %d  %-8s  %s\n", i+1, c, explain(q.Flag, c))
 		}
 		prompt := "> "
 		if q.Preset != "" {
@@ -133,8 +161,31 @@ func ask(in io.Reader, out io.Writer, questions []starter.Question, a starter.An
 	}
 }
 
+// explain returns what help says of a choice.
+func explain(flag, choice string) string {
+	if choice == "none" {
+		return "They wait in the buffer, on disk."
+	}
+	kind := config.Output
+	if flag == "from" {
+		kind = config.Input
+	}
+	for _, c := range agent.Components() {
+		if c.Kind == kind && c.Type == choice {
+			short, _, more := strings.Cut(c.Doc, ";")
+			if more {
+				short += "."
+			}
+			return short
+		}
+	}
+	return ""
+}
+
 // first makes the text of the configuration, and checks it.
-func first(questions []starter.Question, a starter.Answers) ([]byte, error) {
+func first(
+	errs io.Writer, file string, questions []starter.Question, a starter.Answers,
+) ([]byte, error) {
 	if missing := starter.Missing(questions, a); missing != nil {
 		return nil, configError(
 			"not said: %s\nGive the flags, or run it on a terminal. See penstock init --help",
@@ -155,11 +206,12 @@ func first(questions []starter.Question, a starter.Answers) ([]byte, error) {
 		}
 		a[flag] = strings.Join(parts, ",")
 	}
-	return starter.Write(a), nil
+	text := starter.Write(a)
+	return text, check(errs, file, text)
 }
 
-// place validates the text where it is going to lie, and writes it there.
-func place(cmd *cobra.Command, file string, text []byte) error {
+// check validates the text of a file to be.
+func check(errs io.Writer, file string, text []byte) error {
 	dir, err := os.MkdirTemp("", "penstock-init-")
 	if err != nil {
 		return err
@@ -172,14 +224,18 @@ func place(cmd *cobra.Command, file string, text []byte) error {
 	_, report := config.Load([]string{draft}, agent.Components().Config(), config.Options{})
 	if report.Errors() > 0 {
 		var told strings.Builder
-		report.Write(&told, isTerminal(cmd.ErrOrStderr()))
+		report.Write(&told, isTerminal(errs))
 		name := file
 		if name == "-" {
 			name = filepath.Base(draft)
 		}
-		fmt.Fprint(cmd.ErrOrStderr(), strings.ReplaceAll(told.String(), draft, name))
+		fmt.Fprint(errs, strings.ReplaceAll(told.String(), draft, name))
 		return &exitError{exitConfig, errors.New("what was answered makes no valid configuration")}
 	}
+	return nil
+}
+
+func place(cmd *cobra.Command, file string, text []byte) error {
 	if file == "-" {
 		_, err := cmd.OutOrStdout().Write(text)
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -119,12 +120,13 @@ func checkComments(t *testing.T, file string) {
 func TestInitSaysWhatIsMissing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for line, want := range map[string]string{
-		"init":                                               "not said: --from (tail, forward,",
-		"init --from tail --to kafka":                        "not said: --path, --brokers, --topic",
-		"init --from forward --to s3":                        "not said: --bucket\n",
-		"init --from journald --to x":                        `--to "x": write one of kafka,`,
-		"init --from journald --to stdout --bucket b":        "--bucket has no meaning from journald to stdout",
-		"init --from kafka --to kafka --brokers b --topic t": "not said: --to-brokers",
+		"init":                                                              "not said: --from (tail, forward,",
+		"init --from tail --to kafka":                                       "not said: --path, --brokers, --topic",
+		"init --from forward --to s3":                                       "not said: --bucket\n",
+		"init --from files --to kafka":                                      `--from "files": write one of tail,`,
+		"init --from journald --to x":                                       `--to "x": write one of kafka,`,
+		"init --from journald --to stdout --bucket b":                       "--bucket has no meaning from journald to stdout",
+		"init --from kafka --to kafka --brokers b --topic t":                "not said: --to-brokers",
 		"init --from kafka --to kafka --brokers b --topic t --to-brokers b": "it would read what it writes: t of b is both",
 		"init --from journald --to kafka --brokers http://b --topic t":      "is not host:port",
 	} {
@@ -170,8 +172,12 @@ func TestInitAsks(t *testing.T) {
 	a := starter.Answers{"topic": "app"}
 	var out bytes.Buffer
 	in := strings.NewReader("nowhere\n1\n\n/var/log/*.log\nkafka\nk:9092\n\n")
-	if err := ask(in, &out, questions, a); err != nil {
+	if err := ask(bufio.NewScanner(in), &out, questions, a); err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "  1  tail      Follows files,") ||
+		!strings.Contains(out.String(), "  1  none      They wait in the buffer") {
+		t.Errorf("choices are not explained:\n%s", out.String())
 	}
 	want := starter.Answers{
 		"topic": "app", "from": "tail", "path": "/var/log/*.log", "to": "kafka",
@@ -180,7 +186,37 @@ func TestInitAsks(t *testing.T) {
 	if fmt.Sprint(a) != fmt.Sprint(want) {
 		t.Errorf("got %v\n%s", a, out.String())
 	}
-	if err := ask(strings.NewReader("1\n"), io.Discard, questions, starter.Answers{}); err == nil {
+	short := bufio.NewScanner(strings.NewReader("1\n"))
+	if err := ask(short, io.Discard, questions, starter.Answers{}); err == nil {
 		t.Error("answers that end are enough")
+	}
+}
+
+// Who answers one question wrongly need not answer the others again.
+func TestInitAsksAgain(t *testing.T) {
+	t.Parallel()
+	questions := starter.Questions("data")
+	answers := "1\n/var/log/*.log\nkafka\nk:9092\na topic\nnone\n" + "\n\n\n\ntopic\n\n"
+	var out bytes.Buffer
+	text, err := askUntilValid(
+		strings.NewReader(answers), &out, "mine.hcl", questions, starter.Answers{},
+	)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, want := range []string{`"/var/log/*.log"`, `"k:9092"`, `= "topic"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("there is no %s in\n%s", want, text)
+		}
+	}
+	for _, want := range []string{`mine.hcl:22:`, `"a topic" is no topic name`, "[a topic] > "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %s:\n%s", want, out.String())
+		}
+	}
+	// What is answered alike is not asked for ever, nor what only a flag can mend.
+	same := strings.NewReader("1\nx.log\nkafka\nhttp://k\nt\nnone\n" + "\n\n\n\n\n\n")
+	if _, err := askUntilValid(same, io.Discard, "f", questions, starter.Answers{}); err == nil {
+		t.Error("a broker that is a URL makes a configuration")
 	}
 }

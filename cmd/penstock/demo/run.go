@@ -236,6 +236,22 @@ func (r *run) total() (n int64) {
 	return n
 }
 
+type column struct {
+	name  string
+	value int64
+}
+
+// row prints names above values, within 80 columns.
+func (r *run) row(of string, columns []column) {
+	names, values := "    ", of
+	for _, c := range columns {
+		width := max(len(c.name)+2, 10)
+		names += fmt.Sprintf("%*s", width, c.name)
+		values += fmt.Sprintf("%*d", width, c.value)
+	}
+	fmt.Fprintf(r.opts.Out, "\n%s\n%s\n", names, values)
+}
+
 func (r *run) report() error {
 	written := map[string]int64{}
 	for _, a := range r.apps {
@@ -245,10 +261,7 @@ func (r *run) report() error {
 	left, _ := overflowing(r.overflowDir())
 	overflow, replayed := r.meter.totals()
 	lake := r.lake.Check(written)
-	columns := []struct {
-		name  string
-		value int64
-	}{
+	r.row("edge", []column{
 		{"written", b.Written},
 		{"in Kafka", b.Seen},
 		{"overflowed", overflow},
@@ -256,19 +269,12 @@ func (r *run) report() error {
 		{"lost", b.Lost},
 		{"duplicated", b.Duplicated},
 		{"out of order", b.Disordered},
+	})
+	r.row("lake", []column{
 		{"archived", lake.Seen},
 		{"lost", lake.Lost},
 		{"duplicated", lake.Duplicated},
-	}
-	fmt.Fprintf(r.opts.Out, "\n%-91s%s\n", "     edge", "     lake")
-	for _, c := range columns {
-		fmt.Fprintf(r.opts.Out, "%13s", c.name)
-	}
-	fmt.Fprintln(r.opts.Out)
-	for _, c := range columns {
-		fmt.Fprintf(r.opts.Out, "%13d", c.value)
-	}
-	fmt.Fprintln(r.opts.Out)
+	})
 	for _, n := range append(b.Notes, lake.Notes...) {
 		fmt.Fprintln(r.opts.Out, "  ", n)
 	}
