@@ -43,7 +43,7 @@ input "forward" "fluent" {
 input "http" "web" {
   listen          = "HTTP"
   header_timeout  = "2s"
-  read_timeout    = "3s"
+  read_timeout    = "10s"
 }
 output "kafka" "events" {
   brokers = ["BROKER"]
