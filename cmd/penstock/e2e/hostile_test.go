@@ -43,7 +43,7 @@ input "forward" "fluent" {
 input "http" "web" {
   listen          = "HTTP"
   header_timeout  = "2s"
-  read_timeout    = "10s"
+  read_timeout    = "7s"
 }
 output "kafka" "events" {
   brokers = ["BROKER"]
@@ -483,7 +483,7 @@ func TestHostileClients(t *testing.T) {
 			conns = append(conns, c)
 		}
 		for _, c := range conns {
-			closed(t, c, 10*time.Second)
+			closed(t, c, 20*time.Second)
 		}
 	})
 
