@@ -18,6 +18,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/deadletter"
+	"github.com/penstock/penstock/outputs/replay"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -70,8 +71,9 @@ type Agent struct {
 	changed   chan struct{}              // closed, and made anew, with each change
 	phase     phase
 	reloaded  admin.Reload
-	loaded    time.Time // when cur was
-	note      string    // what of its files is not in force
+	loaded    time.Time                   // when cur was
+	note      string                      // what of its files is not in force
+	byHand    map[string]*replay.Progress // by output, of dead letters that are brought back
 }
 
 // phase is how far the agent has come.
@@ -117,6 +119,7 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		pipelines:  map[string]*pipeline{},
 		leaving:    map[string]<-chan struct{}{},
 		changed:    make(chan struct{}),
+		byHand:     map[string]*replay.Progress{},
 		lent:       lentBuffers{byName: map[string]*lentBuffer{}},
 	}
 	a.metrics = newOwnMetrics(a)

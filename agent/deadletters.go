@@ -105,8 +105,10 @@ func (a *Agent) ReplayDeadLetters(
 		case <-ctx.Done():
 		}
 	})
+	progress, ended := a.bringsBack(id)
+	defer ended()
 	sum, err := replay.FromFiles(ctx, dir, replay.Options{
-		To: to, Log: a.log.With("component", id), Filter: *f,
+		To: to, Log: a.log.With("component", id), Filter: *f, Progress: progress,
 	})
 	if err != nil {
 		return "", fmt.Errorf("%d records were replayed, the others stay: %w", sum.Records, err)
@@ -114,4 +116,21 @@ func (a *Agent) ReplayDeadLetters(
 	return fmt.Sprintf(
 		"replayed %d records into %s; damaged files moved aside: %d", sum.Records, id, sum.Damaged,
 	), nil
+}
+
+// bringsBack has the states of an output tell of a replay by hand until ended is called. Of two at
+// once the second, which will be refused, is not told of.
+func (a *Agent) bringsBack(id string) (progress *replay.Progress, ended func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byHand[id] != nil {
+		return nil, func() {}
+	}
+	progress = new(replay.Progress)
+	a.byHand[id] = progress
+	return progress, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.byHand, id)
+	}
 }

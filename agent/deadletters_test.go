@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs/replay"
 )
@@ -72,5 +73,57 @@ pipeline "p" {
 		t, r, "/api/dead-letters/replay?output=fake.x", "Origin", "http://elsewhere",
 	); code != 403 {
 		t.Errorf("of another origin: %d", code)
+	}
+}
+
+// While dead letters are brought back, state, sentence and problems say so, and how far that is.
+func TestAReplayOfDeadLettersIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), `
+input "fake" "a" { name = "a" }
+output "fake" "x" { name = "x" }
+pipeline "p" {
+  from = [input.fake.a]
+  filter "parse" {
+    format     = "json"
+    on_failure = "dead_letter"
+  }
+  to = [output.fake.x]
+}`)
+	w.send(t, "a", "t", "one", "two", "three")
+	runtest.Until(t, "all are refused", func() bool {
+		return strings.Contains(get(t, r, "/api/dead-letters"), `"records": 3`)
+	})
+	slow := make(chan struct{})
+	w.change(func() { w.slow = slow })
+	answer := make(chan string, 1)
+	go func() {
+		_, text := post(t, r, "/api/dead-letters/replay?output=fake.x")
+		answer <- text
+	}()
+	const says = "output.fake.x delivers, and brings dead letters back by hand: 0 of 3 records"
+	runtest.Until(t, "the sentence tells of it", func() bool {
+		return strings.Contains(r.Status().Sentence, says)
+	})
+	now := r.Status().Pipelines[0].Now
+	if o := now.Outputs[0]; o.Kind != state.Replaying || o.Since.IsZero() {
+		t.Errorf("%+v", o)
+	}
+	if len(now.Problems) != 1 || now.Problems[0].Level != state.Notice || !now.Safe {
+		t.Errorf("%+v", now)
+	}
+	if code, text := post(t, r, "/api/dead-letters/replay?output=fake.x"); code == 200 {
+		t.Errorf("a second one at once is let: %s", text)
+	}
+	if s := r.Status().Sentence; !strings.Contains(s, says) {
+		t.Errorf("after one that was refused: %s", s)
+	}
+	close(slow)
+	if text := <-answer; !strings.Contains(text, "replayed 3 records") {
+		t.Error(text)
+	}
+	if s := r.Status(); s.Level != state.OK {
+		t.Errorf("afterwards: %s", s.Sentence)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/replay"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -62,6 +63,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		u := p.outputs[id]
 		o := u.facts(logName(p.name, id), now)
 		o.PausedSince, _ = p.a.paused.get(id)
+		o.ByHand = byHand(p.a.byHand[id], now)
 		o.In = p.inputRate.Rate(now)
 		o.Waiting, o.Oldest = cursors[id].lag, cursors[id].oldest
 		f.Outputs = append(f.Outputs, o)
@@ -77,6 +79,15 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		}
 	}
 	return f
+}
+
+// byHand tells how far a replay by hand has come.
+func byHand(p *replay.Progress, now time.Time) *state.ByHand {
+	r := p.Now()
+	if r.Since.IsZero() {
+		return nil
+	}
+	return &state.ByHand{Since: r.Since, Done: r.Records, Of: r.OfRecords, ToGo: r.ToGo(now)}
 }
 
 // grows returns how many bytes a second the buffer grows by, with so many records a second coming

@@ -13,7 +13,7 @@ const (
 	Slow        = "slow"
 	Retrying    = "retrying"    // what was sent failed, and is tried again
 	Overflowing = "overflowing" // records go to the overflow's object store
-	Replaying   = "replaying"   // the overflow comes back
+	Replaying   = "replaying"   // the overflow comes back, or dead letters do by hand
 	StandingBy  = "standing_by" // records go to the standby
 	Refused     = "refused"     // a person has to change something
 	Paused      = "paused"      // a person has told it to deliver nothing
@@ -69,9 +69,26 @@ type Output struct {
 	StoreError             string
 	To                     string // overflow store or standby
 
+	ByHand *ByHand // dead letters that are brought back; nil while nobody does
+
 	Refusals   []string // what only a person can mend
 	Held       []string // what is held up while the rest goes on
 	DeadLetter string   // why the dead letter cannot be written
+}
+
+// ByHand is what a person has told to bring back.
+type ByHand struct {
+	Since    time.Time
+	Done, Of int64 // records
+	ToGo     time.Duration
+}
+
+func (b *ByHand) String() string {
+	text := Number(b.Done) + " of " + Count(b.Of, "record", "records")
+	if b.ToGo > 0 {
+		text += ", about " + Duration(b.ToGo) + " to go"
+	}
+	return text
 }
 
 // OutputState is what an output is doing.
@@ -162,6 +179,14 @@ func (o Output) State(now time.Time) OutputState {
 		s.Level = Warning
 		s.Text += ", whose store cannot be used: " + o.StoreError
 		s.Do = "check the store's network, credentials and room"
+	}
+	switch {
+	case o.ByHand == nil:
+	case s.Kind == Delivering:
+		s.Kind, s.Level, s.Since, s.ToGo = Replaying, Notice, o.ByHand.Since, o.ByHand.ToGo
+		s.Text = "delivers, and brings dead letters back by hand: " + o.ByHand.String()
+	default:
+		s.Text += "; dead letters are brought back by hand: " + o.ByHand.String()
 	}
 	return s
 }

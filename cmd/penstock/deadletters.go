@@ -200,7 +200,7 @@ What is refused again is kept again.
 
   penstock dead-letters replay output.kafka.events --reason 'too large'
 
-has the running agent do it, with its own dead letters of that output.
+has the running agent do it, with its own dead letters of that output. Its page and penstock status tell how far it is.
 
   penstock dead-letters replay output.kafka.events --config /etc/penstock
 
@@ -224,9 +224,30 @@ are named are taken instead of the output's.`,
 		}
 		q := f.query()
 		q.Set("output", args[0])
+		if to := cmd.ErrOrStderr(); isTerminal(to) {
+			live := &liveLine{w: to}
+			defer live.show("")
+			defer tell(true, func(time.Time) { live.show(f.says(cmd.Context(), args[0])) })()
+		}
 		return command(cmd, *f.admin, "dead-letters/replay", q)
 	}
 	return cmd
+}
+
+// says returns what the running agent says of an output; "" if it says nothing.
+func (f *deadLetterFlags) says(ctx context.Context, name string) string {
+	s, err := askStatus(ctx, *f.admin)
+	if err != nil {
+		return ""
+	}
+	for _, p := range s.Pipelines {
+		for _, o := range p.Now.Outputs {
+			if o.ID == outputID(name) {
+				return o.ID + " " + o.Text
+			}
+		}
+	}
+	return ""
 }
 
 func outputID(name string) string { return "output." + strings.TrimPrefix(name, "output.") }

@@ -98,6 +98,7 @@
 // outputs/replay/replay.go does steps 8 to 11 by hand, for a host that is gone. Dead letters are
 // looked at by outputs/replay/look.go, and replayed as that is; outputs/replay/rest.go takes
 // exactly those away that were acknowledged. agent/deadletters.go has a running agent do it.
+// outputs/replay/progress.go tells how far it is.
 //
 // # The forwarder
 //

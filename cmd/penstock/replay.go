@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/config"
@@ -52,7 +53,8 @@ replayed as dead letters too.
 brings what the archive output.s3.lake could not hold, and has under dead_letter_path, back into the topics that it came from.
 
 What has been taken by the output is deleted, or with --keep moved aside. A replay that was stopped goes on when it is started again; what it was
-working on when it was stopped is repeated. Two replays of the same records exclude each other.`,
+working on when it was stopped is repeated. Two replays of the same records exclude each other. How far it has come is shown on a terminal, and
+elsewhere logged every 10 seconds.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	flags := cmd.Flags()
@@ -128,10 +130,12 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	var level slog.LevelVar
 	secrets := &agent.Secrets{}
 	secrets.Set(cfg.Secrets)
-	log := agent.NewLogger(
-		cmd.ErrOrStderr(), logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())), &level,
-		secrets,
-	)
+	to, terminal := cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr())
+	live := &liveLine{w: to}
+	if terminal {
+		to = live
+	}
+	log := agent.NewLogger(to, logsJSON(cfg.Agent.Log.Format, terminal), &level, secrets)
 	ids := []string{f.to}
 	if f.from != "" {
 		ids = append(ids, f.from)
@@ -145,7 +149,19 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	sum, err := f.replay(ctx, cfg, outs, log, args)
+	progress := new(replay.Progress)
+	told := tell(terminal, func(now time.Time) {
+		if r := progress.Now(); r.Since.IsZero() {
+			return
+		} else if terminal {
+			live.show("replayed " + reached(r, now))
+		} else {
+			log.Info("replaying", "done", reached(r, now))
+		}
+	})
+	sum, err := f.replay(ctx, cfg, outs, log, progress, args)
+	told()
+	live.show("")
 	err = errors.Join(err, outs.Close())
 	f.print(cmd.OutOrStdout(), sum)
 	switch {
@@ -158,7 +174,8 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 func (f *replayFlags) replay(
-	ctx context.Context, cfg *config.Config, outs *agent.Outputs, log *slog.Logger, dirs []string,
+	ctx context.Context, cfg *config.Config, outs *agent.Outputs, log *slog.Logger,
+	progress *replay.Progress, dirs []string,
 ) (replay.Summary, error) {
 	to, ok := outs.Get(f.to).(*drain.Drainer)
 	if !ok {
@@ -173,7 +190,9 @@ func (f *replayFlags) replay(
 		DryRun: f.dryRun,
 		Wait:   f.waitOK,
 		Filter: f.filter,
-		Dir:    filepath.Join(cfg.Agent.DataDir, "replay"),
+
+		Progress: progress,
+		Dir:      filepath.Join(cfg.Agent.DataDir, "replay"),
 	}
 	if f.from != "" {
 		store, ok := outs.Get(f.from).(outputs.Storer)

@@ -113,9 +113,13 @@ func TestReplayOfChosenDeadLetters(t *testing.T) {
 				}
 			}
 			for range 2 { // the second finds none
+				opts.Progress = new(replay.Progress)
 				sum, err := replay.FromFiles(t.Context(), dir, opts)
 				if err != nil {
 					t.Fatalf("%+v %v", sum, err)
+				}
+				if r := opts.Progress.Now(); r.Records != sum.Records || r.OfRecords != sum.Records {
+					t.Errorf("progress %+v of %+v", r, sum)
 				}
 			}
 			if got := valuesOf(dest); !slices.Equal(got, sent) {

@@ -251,6 +251,7 @@ func TestReplayDeadLetters(t *testing.T) {
 			Log: slog.New(slog.NewTextHandler(f.logs, nil)),
 			Dir: t.TempDir(),
 		}
+		progress := new(replay.Progress)
 		replay := func() (replay.Summary, error) {
 			if stored {
 				return replay.FromStore(
@@ -259,13 +260,22 @@ func TestReplayDeadLetters(t *testing.T) {
 			}
 			return replay.FromFiles(t.Context(), dir, opts)
 		}
-		opts.DryRun = true
+		opts.DryRun, opts.Progress = true, progress
 		if sum, err := replay(); err != nil || sum.Objects == 0 || sum.Bytes == 0 ||
 			sum.Records != 0 {
 			t.Fatalf("dry run: %+v %v", sum, err)
 		}
+		if r := progress.Now(); !r.Since.IsZero() {
+			t.Errorf("after a dry run: %+v", r)
+		}
 		opts.DryRun = false
 		sum, err := replay()
+		r := progress.Now()
+		if r.Records != sum.Records || r.Objects != sum.Objects || r.OfObjects != sum.Objects ||
+			r.Bytes != sum.Bytes || r.OfBytes != sum.Bytes || r.ToGo(time.Now()) != 0 ||
+			!stored && r.OfRecords != int64(missing) {
+			t.Errorf("progress %+v of %+v", r, sum)
+		}
 		if err != nil || sum.Records != int64(missing) || sum.Damaged != 0 {
 			t.Fatalf("%+v %v, want %d records", sum, err, missing)
 		}

@@ -44,6 +44,7 @@ func FromArchive(
 	if opts.DryRun || last == "" {
 		return sum, nil
 	}
+	opts.Progress.begin(sum.Objects, sum.Bytes, 0)
 	sum = Summary{}
 	p := opts.replayer(store, base, &sum)
 	p.Transactor = nil

@@ -40,6 +40,8 @@ type Options struct {
 	Holder string
 	// Filter chooses among the dead letters of a directory.
 	Filter Filter
+	// Progress is told how far the replay has come; nil tells nobody.
+	Progress *Progress
 	// Wait waits for bases that another is replaying; otherwise they are skipped and reported.
 	Wait bool
 }
@@ -68,6 +70,7 @@ func FromStore(
 	if err != nil || opts.DryRun {
 		return sum, err
 	}
+	opts.Progress.begin(sum.Objects, sum.Bytes, 0)
 	sum.Objects, sum.Bytes = 0, 0
 	for _, base := range bases {
 		p := opts.replayer(store, base, &sum)
@@ -112,6 +115,9 @@ func (opts *Options) replayer(store spool.Store, base string, sum *Summary) *ove
 			if damaged {
 				sum.Damaged++
 			}
+			opts.Progress.change(func(r *Reached) {
+				r.Objects, r.Bytes, r.Records = r.Objects+1, r.Bytes+o.Size, r.Records+records
+			})
 			opts.Log.Info("replayed", "object", o.Key, "records", records)
 		},
 	}
@@ -187,9 +193,16 @@ func FromFiles(ctx context.Context, dir string, opts Options) (Summary, error) {
 	if err != nil {
 		return sum, err
 	}
+	if err := opts.Progress.beginFiles(ctx, names, &opts.Filter); err != nil {
+		return sum, err
+	}
+	before := opts.Progress.Now().Records
 	for _, name := range names {
 		records, bytes, damage, err := replayFile(ctx, name, opts)
 		sum.Records += records
+		opts.Progress.change(func(r *Reached) {
+			r.Objects, r.Bytes, r.Records = r.Objects+1, r.Bytes+bytes, before+sum.Records
+		})
 		if err != nil {
 			return sum, fmt.Errorf("%s: %w", name, err)
 		}
@@ -260,7 +273,11 @@ func replayFile(
 		Source: src,
 		Health: new(deliver.Health),
 		Ahead:  ahead,
-		OnAck:  func(pos int64) { acked = pos },
+	}
+	before := opts.Progress.Now().Records
+	fl.OnAck = func(pos int64) {
+		acked = pos
+		opts.Progress.change(func(r *Reached) { r.Records = before + fl.Delivered })
 	}
 	if err = fl.Run(ctx); errors.Is(err, io.EOF) {
 		err, acked = nil, math.MaxInt64
