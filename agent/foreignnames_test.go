@@ -35,6 +35,9 @@ func TestHintsForForeignNamesAreRight(t *testing.T) {
 	}
 	for i, g := range config.ForeignNames {
 		for _, at := range expand(g.At) {
+			if at == "filter.parse" && g.Names == "type kind" {
+				continue // which has a row of its own before
+			}
 			in := func(text string) string {
 				for _, b := range strings.Split(g.Block, ".") {
 					switch {
@@ -79,7 +82,8 @@ func TestHintsForForeignNamesAreRight(t *testing.T) {
 					t.Errorf("foreign name %d: %s has %q itself:\n%s", i, at, name, got)
 				}
 			}
-			if n := strings.Count(got, first); n < len(names) {
+			n := strings.Count(got, first) + strings.Count(got, "Write it as above, once.")
+			if n < len(names) {
 				t.Errorf("foreign name %d at %s: %d of %s lead to %q:\n%s", i, at, n, g.Names, first, got)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 )
 
@@ -18,6 +19,9 @@ func ParseAddress(s string) (network, address string, err error) {
 	}
 	s = strings.TrimPrefix(s, "tcp://")
 	if _, _, err := net.SplitHostPort(s); err != nil {
+		if _, number := strconv.ParseUint(s, 10, 16); number == nil {
+			return "", "", fmt.Errorf(`must be "host:port", as in "0.0.0.0:%s", not %q`, s, s)
+		}
 		return "", "", fmt.Errorf(`must be "host:port" or "unix:///path", not %q`, s)
 	}
 	return "tcp", s, nil

@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/penstock/penstock/buffer/record/template"
 )
@@ -80,3 +81,34 @@ type warner interface{ Warnings() error }
 
 // defaulter is implemented by block structs that are used by pointer or repeated.
 type defaulter interface{ SetDefaults() }
+
+// has reports whether a component may have an attribute at a path.
+func (c *Catalogue) has(owner string, parts []string) bool {
+	kind, rest, _ := strings.Cut(owner, ".")
+	typ, _, _ := strings.Cut(rest, ".")
+	comp := c.find(Kind(kind), typ)
+	if comp == nil {
+		return true // or it is not known which
+	}
+	structs := []any{comp.Default()}
+	if comp.Common != nil {
+		structs = append(structs, comp.Common())
+	}
+	return slices.ContainsFunc(structs, func(s any) bool {
+		t := reflect.TypeOf(s).Elem()
+		for i, name := range parts {
+			if t.Kind() != reflect.Struct {
+				return t.Kind() == reflect.Map
+			}
+			fields := fieldsOf(t)
+			at := slices.IndexFunc(fields, func(f field) bool { return f.name == name && !f.label })
+			if at < 0 {
+				return false
+			}
+			if i < len(parts)-1 {
+				t, _ = blockStruct(fields[at].typ)
+			}
+		}
+		return true
+	})
+}

@@ -118,8 +118,14 @@ func (d *decoder) body(
 		if _, ok := d.attrs[join(path, t.name)]; !ok && !d.failed[join(path, t.name)] &&
 			!slices.Contains(d.syntax, header.Filename) {
 			d.failed[join(path, t.name)] = true
+			value, doc := example(t.field), docHint(t.doc)
+			if attr := b.Attributes["if"]; attr != nil && t.name == "condition" {
+				if src := d.report.sourceOf(attr.Expr); src != "" {
+					value, doc = src, "\nif says which records the filter looks at, condition which of those pass."
+				}
+			}
 			d.report.errorf(
-				header, fmt.Sprintf("Add %s = %s%s", t.name, example(t.field), docHint(t.doc)),
+				header, fmt.Sprintf("Add %s = %s%s", t.name, value, doc),
 				"%s lacks the attribute %q", title, t.name,
 			)
 		}
@@ -296,17 +302,20 @@ func (d *decoder) unknown(
 	}
 	hint := ""
 	if g, ok := foreignAttribute(d.owner, path, name, value); ok {
-		hint = g.with(values).counting(expr).hint()
+		hint = g.with(values).counting(name, expr).hint()
 	} else if near := nearest(
 		name, append(names(targets, block), names(targets, !block)...),
 	); near != "" {
 		hint = fmt.Sprintf("Did you mean %q?", near)
+		of := targets[slices.IndexFunc(targets, func(t target) bool { return t.name == near })]
+		if len(values) > 0 && of.typ.Kind() == reflect.Slice && value != "" && !of.secret {
+			hint = fmt.Sprintf("Did you mean %s = [%s]?", near, strings.Join(quoted(listed(value)), ", "))
+		}
 		if slices.Contains(names(targets, !block), near) {
-			i := slices.IndexFunc(targets, func(t target) bool { return t.name == near })
-			if t := targets[i]; block {
-				hint = fmt.Sprintf("Did you mean %s = %s? It is an attribute.", near, example(t.field))
+			if block {
+				hint = fmt.Sprintf("Did you mean %s = %s? It is an attribute.", near, example(of.field))
 			} else {
-				elem, _ := blockStruct(t.typ)
+				elem, _ := blockStruct(of.typ)
 				snippet := d.report.blockOf(headerOf(near, elem), elem, expr)
 				hint = fmt.Sprintf("It is a block: did you mean %s", snippet)
 			}
@@ -356,7 +365,7 @@ func (d *decoder) block(b *hclsyntax.Block, t target, path string) {
 	default:
 		v = slot
 	}
-	d.labels(b, v)
+	d.labels(b, v, path)
 	d.body(b.Body, b.DefRange(), fmt.Sprintf("the %q block of %s", t.name, d.owner), path, v)
 	switch {
 	case repeated && slot.Type().Elem().Kind() == reflect.Pointer:
@@ -368,7 +377,7 @@ func (d *decoder) block(b *hclsyntax.Block, t target, path string) {
 	}
 }
 
-func (d *decoder) labels(b *hclsyntax.Block, v reflect.Value) {
+func (d *decoder) labels(b *hclsyntax.Block, v reflect.Value, path string) {
 	var labels []field
 	for _, f := range fieldsOf(v.Type()) {
 		if f.label {
@@ -384,6 +393,7 @@ func (d *decoder) labels(b *hclsyntax.Block, v reflect.Value) {
 	}
 	for i, f := range labels {
 		if f.oneof != nil && !slices.Contains(f.oneof, b.Labels[i]) {
+			d.failed[join(path, f.name)] = true
 			d.report.errorf(
 				b.LabelRanges[i], choices(b.Labels[i], f.oneof), "unknown %s %q", f.name,
 				b.Labels[i],

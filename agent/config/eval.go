@@ -116,6 +116,8 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 				hint = fmt.Sprintf(
 					"A variable of the environment is env(%q), in a text ${env(%q)}.", name, name,
 				)
+			} else if _, ok := s.context(at.Filename).Functions[root]; ok {
+				hint = fmt.Sprintf("It is a function: %s(), in a text ${%s()}.", root, root)
 			}
 			s.report.errorf(at, hint, "unknown name %q", root)
 		}

@@ -123,7 +123,14 @@ var foreignInputs = []ForeignName{
 	},
 	{
 		At:    "input.tail",
-		Names: "include_lines exclude_lines",
+		Names: "exclude_lines",
+		Write: `filter "grep" "errors" { exclude = ["debug"] }`,
+		Why:   "Which lines pass is said by a filter of the pipeline.",
+		Apart: true,
+	},
+	{
+		At:    "input.tail",
+		Names: "include_lines",
 		Write: `filter "grep" "errors" { include = ["error"] }`,
 		Why:   "Which lines pass is said by a filter of the pipeline.",
 		Apart: true,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
@@ -111,17 +112,27 @@ func hintForValue(owner, path, value string) string {
 	return g.hint()
 }
 
-// hintForPath returns what to write for a path such as auth.token where the component is not known
-// yet, or "".
-func hintForPath(parts []string) string {
-	block, name := strings.Join(parts[:len(parts)-1], "."), parts[len(parts)-1]
-	for _, g := range ForeignNames {
-		if g.Block == block && g.Write != "" && g.Value == "" &&
-			slices.Contains(strings.Fields(g.Names), plainName(name)) {
-			return g.Write
+// hintForDotted returns what to write for a path such as auth.token, or "". whole is true if it is
+// all that has to be said, and no attribute of the block that the path names.
+func hintForDotted(owner string, parts []string, value string) (hint string, whole bool) {
+	var expr hclsyntax.Expression
+	if e, diags := hclsyntax.ParseExpression([]byte(value), "", hcl.InitialPos); !diags.HasErrors() {
+		expr = e
+	}
+	last := len(parts) - 1
+	text := literalText(expr)
+	g, inside := foreignAttribute(owner, strings.Join(parts[:last], "."), parts[last], text)
+	if !inside {
+		var ok bool
+		if g, ok = foreignAttribute(owner, "", strings.Join(parts, "_"), text); !ok {
+			return "", false
 		}
 	}
-	return ""
+	g = g.with(literalTexts(expr)).counting(parts[last], expr)
+	if inside && g.Write != "" && !g.Apart {
+		return g.Write, false
+	}
+	return g.hint(), true
 }
 
 func (g ForeignName) hint() string {

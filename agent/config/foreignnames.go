@@ -144,6 +144,12 @@ var common = []ForeignName{
 		Apart: true,
 	},
 	{
+		At:    "filter.parse",
+		Names: "type kind parser",
+		Write: `format = "json"`,
+		Why:   "Or regex, nginx, syslog and others.",
+	},
+	{
 		At:    "input.* output.* filter.*",
 		Names: "type kind",
 		Why:   "The type is the first label: output \"stdout\" \"out\" {}",
@@ -172,13 +178,25 @@ var common = []ForeignName{
 
 	// Kafka.
 	{
+		At:    "output.kafka",
+		Names: "dead_letter_topic dlq_topic",
+		Write: `dead_letter { to = output.kafka.events }`,
+		Why:   "Name another output, with that topic.",
+	},
+	{
+		At:    kafkas,
+		Names: "security_protocol",
+		Write: "tls {}\nsasl {\n  mechanism = \"SCRAM-SHA-512\"\n  username  = \"me\"\n  password  = env(\"KAFKA_PASSWORD\")\n}",
+		Why:   "SSL is tls, SASL is sasl, SASL_SSL both.",
+	},
+	{
 		At:    kafkas,
 		Names: "bootstrap_servers bootstrap_server hosts servers server broker_list seed_brokers seed_broker addresses address broker zookeeper metadata_broker_list",
 		Write: `brokers = ["kafka-1:9092", "kafka-2:9092"]`,
 	},
 	{
 		At:    kafkas,
-		Names: "username user password sasl_mechanism sasl_mechanisms sasl_username sasl_password security_protocol auth authentication scram_mechanism principal",
+		Names: "username user password sasl_mechanism sasl_mechanisms sasl_username sasl_password auth authentication scram_mechanism principal",
 		Write: "sasl {\n  mechanism = \"SCRAM-SHA-512\"\n  username  = \"me\"\n  password  = env(\"KAFKA_PASSWORD\")\n}",
 	},
 	{
@@ -387,15 +405,15 @@ var common = []ForeignName{
 	},
 	{
 		At:    archives,
-		Names: "flush_interval interval every timekey rotate rotation upload_timeout batch_timeout upload_interval roll_interval",
+		Names: "flush_interval interval every timekey batch_timeout_secs rotate rotation upload_timeout batch_timeout upload_interval roll_interval",
 		Write: `roll { age = "1h" }`,
 	},
 	{
 		At:    archives,
-		Names: "total_file_size file_size max_size batch_size max_file_size upload_chunk_size chunk_limit_size roll_size size",
+		Names: "total_file_size batch_max_bytes file_size max_size batch_size max_file_size upload_chunk_size chunk_limit_size roll_size size",
 		Write: `roll { size = "128MiB" }`,
 	},
-	{At: archives, Names: "roll_count max_events max_records", Write: `roll { records = 1000000 }`},
+	{At: archives, Names: "roll_count batch_max_events max_events max_records", Write: `roll { records = 1000000 }`},
 	{
 		At:    archives,
 		Block: "roll",
@@ -423,7 +441,7 @@ var common = []ForeignName{
 		Names: "pattern time_format layout",
 		Write: `format = "%Y-%m-%dT%H:%M:%S"`,
 	},
-	{At: archives, Names: "file_format output_format encoding writer", Write: `format "ndjson" {}`},
+	{At: archives, Names: "file_format output_format encoding encoding_codec writer", Write: `format "ndjson" {}`},
 	{
 		At:    archives,
 		Names: "format",
@@ -672,8 +690,8 @@ var common = []ForeignName{
 		Write: `url = "https://logs.example.org/ingest"`,
 	},
 	{At: "output.http", Names: "http_method verb", Write: `method = "POST"`},
-	{At: "output.http", Names: "encoding body_format codec", Write: `format = "ndjson"`},
-	{At: "output.http", Names: "auth bearer bearer_token api_key", Write: `token = env("TOKEN")`},
+	{At: "output.http", Names: "encoding encoding_codec body_format codec", Write: `format = "ndjson"`},
+	{At: "output.http", Names: "auth auth_token bearer bearer_token api_key", Write: `token = env("TOKEN")`},
 	{
 		At:    "output.forward",
 		Names: "host hosts servers address port upstream nodes",
@@ -704,8 +722,8 @@ var common = []ForeignName{
 	},
 
 	// Filters.
-	{At: "filter.grep", Names: "regex regexp pattern match keep", Write: `include = ["error"]`},
-	{At: "filter.grep", Names: "drop discard reject not_match", Write: `exclude = ["debug"]`},
+	{At: "filter.grep", Names: "regex regexp regexp1 pattern match keep", Write: `include = ["error"]`},
+	{At: "filter.grep", Names: "drop discard reject not_match exclude1", Write: `exclude = ["debug"]`},
 	{At: "filter.grep", Names: "key key_name", Write: `field = "level"`},
 	{
 		At:    "filter.parse",

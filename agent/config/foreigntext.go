@@ -47,6 +47,12 @@ func foreignText(name, text string, template bool) string {
 // noteForeignText remembers what an output's place holds of another tool's templates. It is told as
 // a warning, or with the mistake that the component finds in the same text.
 func (d *decoder) noteForeignText(t target, path string, expr hclsyntax.Expression) {
+	if text := literalText(expr); shellVariable.MatchString(text) && !t.secret {
+		d.foreign = append(d.foreign, foreignNote{
+			path, expr.Range(), foreignText(t.name, text, true),
+		})
+		return
+	}
 	if !strings.HasPrefix(d.owner, string(Output)+".") || !slices.Contains(placed, t.name) {
 		return
 	}

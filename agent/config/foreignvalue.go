@@ -14,7 +14,7 @@ import (
 // another tool is the same here. Others have values of penstock's own; secrets are not repeated.
 var freeNames = []string{
 	"brokers", "topic", "topics", "group", "bucket", "prefix", "region", "endpoint", "directory",
-	"paths", "path", "exclude", "listen", "data_dir", "name", "hosts", "urls", "url", "address",
+	"paths", "path", "exclude", "include", "start", "listen", "data_dir", "name", "hosts", "urls", "url", "address",
 	"username", "ca_file", "cert_file", "key_file", "index", "client_id", "instance_id",
 }
 
@@ -22,7 +22,7 @@ var (
 	duration = regexp.MustCompile(`^([0-9]+(ms|s|m|h|d))+$`)
 	sizeText = regexp.MustCompile(`^[0-9]+ ?([kKMGT]i?)?B$`)
 	// written is a snippet with one attribute in it, perhaps within a block.
-	written = regexp.MustCompile(`^([^="]*\b)([a-z_]+)( += )("[^"]*"|\[[^\]]*\])([^="]*)$`)
+	written = regexp.MustCompile(`^((?:filter(?: "\w+")+ )?[^="]*\b)([a-z_]+)( += )("[^"]*"|\[[^\]]*\])([^="]*)$`)
 	// counted is one whose value is a whole number.
 	counted = regexp.MustCompile(`^([^="]* = )[0-9]+( \})?$`)
 
@@ -75,16 +75,36 @@ func (g ForeignName) with(values []string) ForeignName {
 	return g
 }
 
-// counting is with for a number.
-func (g ForeignName) counting(e hclsyntax.Expression) ForeignName {
+// counting is with for a number. Other tools mean seconds by one that is a time, unless its name
+// says otherwise.
+func (g ForeignName) counting(name string, e hclsyntax.Expression) ForeignName {
 	number, ok := e.(*hclsyntax.LiteralValueExpr)
-	m := counted.FindStringSubmatch(g.Write)
-	if !ok || number.Val.Type() != cty.Number || m == nil {
+	if !ok || number.Val.Type() != cty.Number {
 		return g
 	}
-	if n := number.Val.AsBigFloat(); n.IsInt() && n.Sign() > 0 {
-		g.Write = m[1] + n.Text('f', 0) + m[2]
+	n := number.Val.AsBigFloat()
+	if !n.IsInt() || n.Sign() <= 0 {
+		return g
 	}
+	text := n.Text('f', 0)
+	if m := counted.FindStringSubmatch(g.Write); m != nil {
+		g.Write = m[1] + text + m[2]
+		return g
+	}
+	m := written.FindStringSubmatch(g.Write)
+	switch {
+	case m == nil:
+		return g
+	case duration.MatchString(strings.Trim(m[4], `"`)):
+		unit := "s"
+		if strings.HasSuffix(plainName(name), "_ms") {
+			unit = "ms"
+		}
+		text = fmt.Sprintf("%q", text+unit)
+	case !sizeText.MatchString(strings.Trim(m[4], `"`)):
+		return g
+	}
+	g.Write = m[1] + m[2] + m[3] + text + m[5]
 	return g
 }
 
@@ -102,6 +122,8 @@ func stands(name, example, value string) bool {
 		return sizeText.MatchString(value)
 	case strings.Contains(example, "${"):
 		return false // the value names a field, or is a template of the other tool
+	case name == "level":
+		return slices.Contains([]string{"debug", "info", "warn", "error"}, value)
 	case name == "listen" || name == "address":
 		return strings.Contains(value, ":")
 	}

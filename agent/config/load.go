@@ -141,8 +141,9 @@ func (l *loader) parse(file string) {
 		return
 	}
 	l.report.sources[file] = src
+	l.report.has = l.cat.has
 	parsed, diags := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
-	l.report.addSyntax(src, diags)
+	l.report.addSyntax(file, src, diags)
 	if diags.HasErrors() {
 		l.scope.syntax = append(l.scope.syntax, file)
 	}

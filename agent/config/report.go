@@ -33,6 +33,9 @@ type Report struct {
 	secretExprs []hclsyntax.Expression // of which secrets are made
 	validSubset *Config
 
+	// has reports whether there is such a setting, unless it is nil.
+	has func(owner string, parts []string) bool
+
 	declared map[Kind]string // the first component of each kind, which hints name
 	misread  map[string]int  // from which byte on a file is not what its writer meant
 }
@@ -73,6 +76,9 @@ func (r *Report) tell(p Problem) {
 
 // tellLast tells what makes all behind it in its file be misread.
 func (r *Report) tellLast(at hcl.Range, hint, summary string) {
+	r.problems = slices.DeleteFunc(r.problems, func(p Problem) bool {
+		return p.Range.Filename == at.Filename && p.Range.Start.Byte >= at.Start.Byte
+	})
 	r.errorf(at, hint, "%s", summary)
 	if _, ok := r.misread[at.Filename]; !ok {
 		r.misread[at.Filename] = at.Start.Byte
@@ -185,6 +191,7 @@ func (r *Report) Write(w io.Writer, color bool) {
 	if !color {
 		red, yellow, bold, off = "", "", "", ""
 	}
+	before := ""
 	for _, p := range r.sorted() {
 		severity, shade := "error", red
 		if p.Warning {
@@ -202,11 +209,14 @@ func (r *Report) Write(w io.Writer, color bool) {
 				w, "%6d | %s\n       | %s%s%s\n", p.Range.Start.Line, line, shade, carets, off,
 			)
 		}
-		if p.Hint != "" {
+		if p.Hint == before && strings.HasPrefix(p.Hint, "Write:\n") {
+			fmt.Fprintln(w, "    Write it as above, once.")
+		} else if p.Hint != "" {
 			for line := range strings.SplitSeq(strings.TrimRight(r.mask(p.Hint), "\n"), "\n") {
 				fmt.Fprintf(w, "    %s\n", line)
 			}
 		}
+		before = p.Hint
 	}
 }
 

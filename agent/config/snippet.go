@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
@@ -44,8 +45,25 @@ func (r *Report) blockOf(header string, t reflect.Type, expr hclsyntax.Expressio
 	}
 	if lines == nil && t.Kind() == reflect.Struct {
 		lines = needed(t)
+		if ref := refTextOf(expr); ref != "" {
+			for i := range lines {
+				lines[i] = strings.Replace(lines[i], string(Output)+".TYPE.NAME", ref, 1)
+			}
+		}
 	}
 	return braced(header, lines)
+}
+
+// refTextOf returns the component that an expression names, in quotes or without, or "".
+func refTextOf(e hclsyntax.Expression) string {
+	text := literalText(e)
+	if t, diags := hcl.AbsTraversalForExpr(e); e != nil && !diags.HasErrors() {
+		text = traversalText(t)
+	}
+	if !isReferenceText(text) || !strings.HasPrefix(text, string(Output)+".") {
+		return ""
+	}
+	return text
 }
 
 // needed returns the attributes that a block has to have, or else its first one, with examples.

@@ -16,7 +16,7 @@ func SyntaxReport(name string, src []byte) *Report {
 	report := newReport()
 	report.sources[name] = src
 	_, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	report.addSyntax(src, diags)
+	report.addSyntax(name, src, diags)
 	return report
 }
 
@@ -41,10 +41,20 @@ var dotted = regexp.MustCompile(`^([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)\s*=\s*
 
 // addSyntax takes over what the parser found. All that stands behind a string without an end has
 // been misread, so only the string itself is told.
-func (r *Report) addSyntax(src []byte, diags hcl.Diagnostics) {
+func (r *Report) addSyntax(file string, src []byte, diags hcl.Diagnostics) {
+	if what, hint := foreignHint(file, src); diags.HasErrors() && what != "" {
+		at := hcl.Range{Filename: file, Start: hcl.InitialPos, End: hcl.InitialPos}
+		r.tellLast(at, hint, fmt.Sprintf("this looks like %s, and is no HCL", what))
+		return
+	}
 	diags = slices.Clone(diags)
 	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int { return place(a) - place(b) })
+	from := -1
 	for _, d := range diags {
+		if from == place(d) && d.Subject != nil && from > 0 {
+			continue // one mistake seen twice
+		}
+		from = place(d)
 		switch d.Summary {
 		case openInterpolation, openControl, openString, brokenString:
 			r.unclosed(src, d)
@@ -64,7 +74,11 @@ func (r *Report) addSyntax(src []byte, diags hcl.Diagnostics) {
 			}
 		case "Invalid single-argument block definition":
 			r.add(hcl.Diagnostics{d})
-			r.problems[len(r.problems)-1].Hint = "Write each attribute on a line of its own."
+			hint := "Write each attribute on a line of its own."
+			if at := place(d); at < len(src) && strings.ContainsRune("\r\n", rune(src[at])) {
+				hint = "Write its } on this line, or each attribute on a line of its own."
+			}
+			r.problems[len(r.problems)-1].Hint = hint
 			continue
 		case "Argument or block definition required":
 			if d.Subject != nil && r.dottedName(src, d.Subject) {
@@ -161,19 +175,44 @@ func (r *Report) dottedName(src []byte, at *hcl.Range) bool {
 	}
 	parts := strings.Split(string(m[1]), ".")
 	last := len(parts) - 1
-	hint := hintForPath(parts)
+	where := *at
+	where.End.Byte, where.End.Column = at.Start.Byte+len(m[1]), at.Start.Column+len(m[1])
+	value := strings.TrimSpace(string(m[2]))
+	owner := ownerBefore(src[:at.Start.Byte])
+	hint, whole := hintForDotted(owner, parts, value)
+	if hint == "" && r.has != nil && !r.has(owner, parts) {
+		kind, rest, _ := strings.Cut(owner, ".")
+		typ, _, _ := strings.Cut(rest, ".")
+		hint, whole = fmt.Sprintf("There is no such setting: penstock help %s.%s", kind, typ), true
+	}
 	if hint == "" {
-		value := strings.TrimSpace(string(m[2]))
 		if unrepeated.MatchString(parts[last]) {
 			value = fmt.Sprintf("env(%q)", strings.ToUpper(parts[last]))
 		}
 		hint = parts[last] + " = " + value
 	}
-	for i := last - 1; i >= 0; i-- {
-		hint = parts[i] + " { " + hint + " }"
+	if !whole {
+		for i := last - 1; i >= 0; i-- {
+			hint = parts[i] + " { " + hint + " }"
+		}
+		hint = "Write a block: " + hint
 	}
-	where := *at
-	where.End.Byte, where.End.Column = at.Start.Byte+len(m[1]), at.Start.Column+len(m[1])
-	r.errorf(where, fmt.Sprintf("Write a block: %s", hint), "%s: a name has no dots", m[1])
+	r.errorf(where, hint, "%s: a name has no dots", m[1])
 	return true
+}
+
+// component finds the header of a component.
+var component = regexp.MustCompile(`(?m)^[ \t]*(input|output|filter|pipeline|agent)[ \t]+(?:"(\w+)"|\{)`)
+
+// ownerBefore returns the component that a text ends in, or "".
+func ownerBefore(src []byte) string {
+	all := component.FindAllSubmatch(src, -1)
+	if all == nil {
+		return ""
+	}
+	last := all[len(all)-1]
+	if kind := string(last[1]); kind == "agent" || kind == "pipeline" {
+		return kind
+	}
+	return fmt.Sprintf("%s.%s.x", last[1], last[2])
 }

@@ -122,6 +122,9 @@ func foreignSyntax(text string) string {
 	if strings.Contains(bare, "=~") {
 		return "; write matches for =~, and the pattern in quotes"
 	}
+	if strings.Contains(bare, "===") || strings.Contains(bare, "!==") {
+		return "; write == and !="
+	}
 	if singleEquals.MatchString(bare) {
 		return "; write == to compare"
 	}
