@@ -25,7 +25,7 @@ func TestConfigurationsThatLackALineEndNoConversion(t *testing.T) {
 			lines := strings.Split(string(src), "\n")
 			file := filepath.Join(t.TempDir(), filepath.Base(main))
 			for i, line := range lines {
-				if line = strings.TrimSpace(line); line == "" || line[0] == '#' || isLeftOut(i) {
+				if line = strings.TrimSpace(line); line == "" || line[0] == '#' || isLeftOut(i, len(lines)) {
 					continue
 				}
 				text := strings.Join(append(append([]string{}, lines[:i]...), lines[i+1:]...), "\n")

@@ -100,8 +100,8 @@ func TestWhatDecidesWhereDataGoesMakesResultsIncomplete(t *testing.T) {
 			[]string{
 				"action(type=\"ommysql\" server=\"db\")",
 				"action(type=\"omfile\" file=\"/b\" new_path=\"x\")",
-				"if re_match($msg, 'x') then { action(type=\"omfile\" file=\"/b\") }",
-				"local0.* /var/log/x",
+				"if lookup('x', $msg) == 'y' then { action(type=\"omfile\" file=\"/b\") }",
+				"mine.* /var/log/x",
 				"call nowhere",
 				"input(type=\"imrelp\")\naction(type=\"omfile\" file=\"/b\")",
 			},

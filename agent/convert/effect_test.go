@@ -119,9 +119,8 @@ func inBlocks(t *testing.T, src string) string {
 	return string(out)
 }
 
-// isLeftOut reports whether the i-th of many that are tried alike is left to the long form of a
-// test.
-func isLeftOut(i int) bool { return !runtest.Long() && i%4 != 0 }
+// isLeftOut reports whether the i-th of n that are tried alike is left to the long form of a test.
+func isLeftOut(i, n int) bool { return !runtest.Long() && i%max(4, n/8) != 0 }
 
 // A setting that makes no difference, whatever its value is, was lost without a word.
 func TestEachSettingMakesADifference(t *testing.T) {
@@ -155,8 +154,9 @@ func TestEachSettingMakesADifference(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for i, s := range settingsOf(tool.Name, ext, src) {
-					if isLeftOut(i) {
+				all := settingsOf(tool.Name, ext, src)
+				for i, s := range all {
+					if isLeftOut(i, len(all)) {
 						continue
 					}
 					differs := excused.MatchString(src[s.start:s.end]) || withWhole(base, src, s.start)

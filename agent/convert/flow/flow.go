@@ -1,9 +1,8 @@
 package flow
 
 import (
-	"strings"
-
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // Flow is one pipeline that is being put together.
@@ -109,7 +108,7 @@ func (f *Flow) condition(m Match, further string) string {
 	if further != "" {
 		parts = append(parts, further)
 	}
-	return strings.Join(parts, " and ")
+	return kit.And(parts...)
 }
 
 // Send sends the events with certain tags to an output, whoever else gets them.
@@ -197,7 +196,7 @@ func (f *Flow) Finish() {
 			if cond == "" {
 				cond = orTrue(r.match.Condition())
 			}
-			cond += " and not (" + orTrue(before.match.Condition()) + ")"
+			cond = kit.And(cond, "not ("+orTrue(before.match.Condition())+")")
 		}
 		if cond != "" {
 			in.Set("if", draft.Text(cond))

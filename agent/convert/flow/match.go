@@ -1,9 +1,10 @@
 package flow
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // Match is a set of tags.
@@ -33,11 +34,7 @@ func (m Match) everyTag() bool {
 
 // Condition returns the set as an expression, "" for every tag.
 func (m Match) Condition() string {
-	tags := m.tags()
-	if tags != "" && m.Further != "" {
-		return tags + " and " + m.Further
-	}
-	return tags + m.Further
+	return kit.And(m.tags(), m.Further)
 }
 
 func (m Match) tags() string {
@@ -183,39 +180,4 @@ func (m Match) And(o Match) (Match, bool) {
 		return m, true
 	}
 	return o, false
-}
-
-var namedGroup = regexp.MustCompile(`\(\?<([A-Za-z_]\w*)>`)
-
-// RE2 turns a regular expression of Ruby into one of RE2, in which ^ and $ stand for the ends of
-// the text unless lines is set.
-func RE2(ruby string, lines bool) (string, error) {
-	flags := ""
-	if len(ruby) > 1 && ruby[0] == '/' {
-		if end := strings.LastIndexByte(ruby, '/'); end > 0 {
-			for _, f := range ruby[end+1:] {
-				switch f {
-				case 'm':
-					flags += "s"
-				case 'i':
-					flags += "i"
-				case 'x':
-					return "", fmt.Errorf("it has the flag x, which RE2 has not")
-				}
-			}
-			ruby = ruby[1:end]
-		}
-	}
-	out := namedGroup.ReplaceAllString(ruby, "(?P<$1>")
-	out = strings.NewReplacer(`\h`, `[0-9a-fA-F]`, `\Z`, `\z`, `\/`, `/`, `\-`, `-`).Replace(out)
-	if lines {
-		flags += "m"
-	}
-	if flags != "" {
-		out = "(?" + flags + ")" + out
-	}
-	if _, err := regexp.Compile(out); err != nil {
-		return "", fmt.Errorf("RE2 has it not: %w", err)
-	}
-	return out, nil
 }

@@ -55,7 +55,7 @@ func modifyCondition(op, f, value string) (string, error) {
 	case "key_value_does_not_equal":
 		return "(" + f + " != nil and string(" + f + ") != " + flow.Quote(value) + ")", nil
 	case "key_value_matches", "key_value_does_not_match":
-		re, err := flow.RE2(value, false)
+		re, err := flow.RE2(value)
 		if err != nil {
 			return "", err
 		}

@@ -267,7 +267,7 @@ func (c *converter) service(s *section) {
 // match reads Match or Match_Regex.
 func (c *converter) match(s *section) flow.Match {
 	if p := s.get("match_regex"); p != nil {
-		re, err := flow.RE2(p.value, false)
+		re, err := flow.RE2(p.value)
 		if err != nil {
 			c.d.Lost(c.flow.Notes(), p.at, s.title()+" "+shown(p), err.Error())
 			return flow.All()

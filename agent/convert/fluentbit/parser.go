@@ -81,7 +81,7 @@ func (c *converter) parser(
 		b.Set("value_separator", draft.Text(":"))
 	case "regex":
 		add("regex")
-		re, err := flow.RE2(s.value("regex"), false)
+		re, err := flow.RE2(s.value("regex"))
 		if err != nil {
 			re = "^(?P<log>.*)$"
 			c.d.Lost(b, s.at, s.title()+" regex", err.Error()+"; write pattern")

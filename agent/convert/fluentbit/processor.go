@@ -94,7 +94,7 @@ func (c *converter) contentModifier(s *section, m flow.Match) {
 		b.Set("fields", draft.Texts(key))
 		b.Set("into", draft.Text(key))
 	case "extract":
-		re, err := flow.RE2(s.value("pattern"), false)
+		re, err := flow.RE2(s.value("pattern"))
 		if err != nil {
 			c.d.Lost(f.Notes(), s.at, title, err.Error())
 			return
@@ -274,7 +274,7 @@ func rule(n *yaml.Node) (string, error) {
 		sign := map[string]string{"gt": ">", "lt": "<", "gte": ">=", "lte": "<="}[op]
 		return f + " " + sign + " " + literal(value), nil
 	case "regex", "not_regex":
-		re, err := flow.RE2(value.Value, false)
+		re, err := flow.RE2(value.Value)
 		if err != nil {
 			return "", err
 		}

@@ -18,7 +18,7 @@ func (c *converter) retag(s *section, m flow.Match, label string) {
 			continue
 		}
 		f := kit.Field(field(words[0]))
-		re, err := flow.RE2(words[1], false)
+		re, err := flow.RE2(words[1])
 		var pieces []flow.TagPiece
 		if err == nil {
 			pieces, err = newTag(words[2], f, words[1])

@@ -18,7 +18,7 @@ func (c *converter) grep(s *section, m flow.Match, label string) {
 		var conds []string
 		for _, p := range s.all(attr.key) {
 			key, pattern, _ := strings.Cut(p.value, " ")
-			re, err := flow.RE2(strings.TrimSpace(pattern), false)
+			re, err := flow.RE2(strings.TrimSpace(pattern))
 			if err != nil {
 				c.d.Lost(c.flow.Notes(), p.at, s.title()+" "+shown(p), err.Error())
 				continue

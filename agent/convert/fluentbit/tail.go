@@ -96,7 +96,7 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 		first := s.get("parser_firstline")
 		re := "^[^ \t]"
 		if first != nil && c.parsers[first.value] != nil {
-			if out, err := flow.RE2(c.parsers[first.value].value("regex"), false); err == nil {
+			if out, err := flow.RE2(c.parsers[first.value].value("regex")); err == nil {
 				re = out
 				c.orLogField(
 					c.parser(c.flow, first, c.parsers[first.value], m, c.inputName(s), ""), s,
@@ -191,7 +191,7 @@ func (c *converter) rules(ml *draft.Block, own *section, name string) {
 		if len(fields) < 2 {
 			continue
 		}
-		re, err := flow.RE2(fields[1], false)
+		re, err := flow.RE2(fields[1])
 		switch {
 		case err != nil:
 			c.d.Lost(ml, r.at, shown(r), err.Error())

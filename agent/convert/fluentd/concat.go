@@ -36,7 +36,7 @@ func (c *converter) concat(f *flow.Flow, e *element, m flow.Match, further, name
 		if p == nil {
 			continue
 		}
-		re, err := flow.RE2(p.value, false)
+		re, err := flow.RE2(p.value)
 		if err != nil {
 			c.d.Lost(b, p.at, shown(p), err.Error())
 			continue

@@ -452,7 +452,7 @@ func pattern(arg string) (flow.Match, error) {
 		return flow.All(), fmt.Errorf("no Ruby is evaluated; write the tags")
 	}
 	if strings.HasPrefix(arg, "/") && strings.HasSuffix(arg, "/") && len(arg) > 1 {
-		re, err := flow.RE2(arg, false)
+		re, err := flow.RE2(arg)
 		if err != nil {
 			return flow.All(), err
 		}

@@ -223,7 +223,7 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 func (c *converter) grep(f *flow.Flow, e *element, m flow.Match, further, name string) {
 	e.typ()
 	add := func(field, attr, re string, at draft.Place) {
-		out, err := flow.RE2(re, false)
+		out, err := flow.RE2(re)
 		if err != nil {
 			c.d.Lost(f.Notes(), at, describe(e)+" "+field+" "+re, err.Error())
 			return
@@ -265,7 +265,7 @@ func (c *converter) grepGroup(f *flow.Flow, s *element, m flow.Match, further, n
 	exclude := false
 	for _, in := range s.elements {
 		exclude = exclude || in.name == "exclude"
-		re, err := flow.RE2(in.value("pattern"), false)
+		re, err := flow.RE2(in.value("pattern"))
 		if err != nil {
 			c.d.Lost(f.Notes(), s.at, s.title(), err.Error())
 			return

@@ -107,7 +107,7 @@ func (c *converter) parser(
 		}
 	case "regexp":
 		b = add("regex")
-		re, err := flow.RE2(expression, false)
+		re, err := flow.RE2(expression)
 		if err != nil {
 			b.Set("pattern", draft.Text("^(?P<message>.*)$"))
 			c.d.Lost(b, p.at, "expression "+expression, err.Error()+"; write pattern")

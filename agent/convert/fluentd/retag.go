@@ -28,7 +28,7 @@ func (c *converter) rules(
 	add := func(at draft.Place, key, pattern, tag string, invert bool) {
 		what := fmt.Sprintf("%s %s %s %s", title, key, pattern, tag)
 		field := expressionField(accessor(key))
-		re, err := flow.RE2(pattern, false)
+		re, err := flow.RE2(pattern)
 		var pieces []flow.TagPiece
 		if err == nil {
 			pieces, err = newTag(tag, field, re)

@@ -344,7 +344,7 @@ func (c *converter) multiline(
 	m := b.In("multiline")
 	first := spec.get("format_firstline", "multiline_start_regexp")
 	if first != nil {
-		re, err := flow.RE2(first.value, false)
+		re, err := flow.RE2(first.value)
 		if err != nil {
 			c.d.Lost(m, first.at, shown(first), err.Error()+"; write start")
 			re = "^[^ \t]"
@@ -373,7 +373,7 @@ func (c *converter) multiline(
 		c.parseNone(f, "multiline", c.own(tags, only), spec)
 		return
 	}
-	re, err := flow.RE2("/"+whole.String()+"/m", false)
+	re, err := flow.RE2("/" + whole.String() + "/m")
 	if err != nil {
 		c.d.Lost(m, spec.at, "format1 and further", err.Error())
 		return

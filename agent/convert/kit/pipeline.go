@@ -171,17 +171,49 @@ func Tagged(tags []string, of int) string {
 
 // And is the condition that all hold.
 func And(conds ...string) string {
-	var out []string
+	var all []string
 	for _, c := range conds {
-		if c == "" {
-			continue
+		if c != "" {
+			all = append(all, c)
 		}
-		if strings.Contains(c, " or ") && !strings.HasPrefix(c, "(") {
-			c = "(" + c + ")"
-		}
-		out = append(out, c)
 	}
-	return strings.Join(out, " and ")
+	if len(all) == 1 {
+		return all[0]
+	}
+	for i, c := range all {
+		if bindsLess(c) {
+			all[i] = "(" + c + ")"
+		}
+	}
+	return strings.Join(all, " and ")
+}
+
+// bindsLess reports whether a condition has to stand in parentheses beside an "and".
+func bindsLess(cond string) bool {
+	if strings.HasPrefix(cond, "let ") {
+		return true
+	}
+	depth := 0
+	for i := 0; i < len(cond); i++ {
+		rest := cond[i:]
+		switch c := cond[i]; {
+		case c == '\'' || c == '"':
+			for i++; i < len(cond) && cond[i] != c; i++ {
+				if cond[i] == '\\' {
+					i++
+				}
+			}
+		case strings.IndexByte("([{", c) >= 0:
+			depth++
+		case strings.IndexByte(")]}", c) >= 0:
+			depth--
+		case depth > 0:
+		case strings.HasPrefix(rest, " or ") || strings.HasPrefix(rest, "||") ||
+			strings.HasPrefix(rest, " ? "):
+			return true
+		}
+	}
+	return false
 }
 
 // Quote writes a text of an expression.

@@ -18,6 +18,8 @@ func Convert(paths []string) (*draft.Draft, error) {
 		rulesets: map[string]statement{},
 		tags:     map[string][]string{},
 		files:    map[string]*draft.Block{},
+
+		templates: map[string]string{},
 	}
 	var all []statement
 	for _, path := range paths {
@@ -38,9 +40,16 @@ func Convert(paths []string) (*draft.Draft, error) {
 		case s.kind == "object" && s.node.Key == "ruleset":
 			c.rulesets[s.node.Text("name")] = s
 			c.order = append(c.order, s.node.Text("name"))
-		case s.kind == "object" && (s.node.Key == "action" || s.node.Key == "template"):
+		case s.kind == "object" && s.node.Key == "template":
+			c.templates[s.node.Text("name")] = makes(s) // it is told where the template is used
+		case s.kind == "object" && s.node.Key == "action":
 			main = append(main, s)
 		case s.kind == "object":
+			if s.node.Key == "module" {
+				if load := s.node.Find("load"); load != nil {
+					c.module(s.node, load.Value)
+				}
+			}
 			c.streamTLS(c.Agent, s.node)
 			c.Rest(c.Agent, s.node, harmless)
 		default:
@@ -64,7 +73,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 		if r != "" {
 			body = c.rulesets[r].body
 		}
-		c.stopped = nil
+		c.stopped, c.sends, c.here = nil, false, c.of(tags)
 		c.body(body, kit.Tagged(tags, c.count))
 	}
 	c.p.Finish()
@@ -92,18 +101,25 @@ type converter struct {
 	rulesets map[string]statement
 	order    []string
 	tags     map[string][]string // of inputs by their ruleset
+	sources  []source            // what the inputs that were carried over give
+	here     []source            // those of them whose messages come to what is read now
 	count    int
 	stopped  []string // conditions under which nothing further happens
+	sends    bool     // something was sent of what is read now
 	last     string   // condition of the last filter, for &
 	unread   bool     // the last filter is none that is known
+	never    bool     // the last filter takes nothing that comes here
 	file     legacy
 	files    map[string]*draft.Block
+
+	templates map[string]string // by name, what they make of a message
 }
 
 // legacy is the file that directives describe.
 type legacy struct {
-	path, tag string
-	at        draft.Place
+	path, tag          string
+	facility, severity string
+	at                 draft.Place
 }
 
 var harmless = map[string]string{
@@ -125,8 +141,6 @@ var harmless = map[string]string{
 	"queue.workerthreads":     "see window.lanes",
 	"action.resumeretrycount": "attempts never end",
 	"action.resumeinterval":   "see retry",
-	"severity":                "lines of files have no severity",
-	"facility":                "lines of files have no facility",
 	"addmetadata":             "see path_header",
 	"partitions.auto":         "see partitioner",
 	"resubmitonfailure":       "attempts never end",
@@ -140,9 +154,8 @@ var harmless = map[string]string{
 }
 
 var directives = []string{
-	"$modload", "$workdirectory", "$fileowner", "$filegroup", "$filecreatemode", "$umask", "$privdroptouser",
-	"$privdroptogroup", "$dircreatemode", "$inputfilepollinterval", "$inputfilestatefile", "$inputfileseverity",
-	"$inputfilefacility", "$inputfilepersiststateinterval", "$actionfiledefaulttemplate", "$repeatedmsgreduction",
+	"$workdirectory", "$fileowner", "$filegroup", "$filecreatemode", "$umask", "$privdroptouser",
+	"$privdroptogroup", "$dircreatemode", "$inputfilepollinterval", "$inputfilestatefile", "$inputfilepersiststateinterval", "$actionfiledefaulttemplate", "$repeatedmsgreduction",
 	"$maxmessagesize", "$actionqueuetype", "$actionqueuefilename", "$actionqueuemaxdiskspace",
 	"$actionqueuesaveonshutdown", "$actionresumeretrycount", "$escapecontrolcharactersonreceive",
 }
@@ -155,15 +168,27 @@ func (c *converter) directive(s statement) {
 		c.file.path, c.file.at = value, s.at
 	case "$inputfiletag":
 		c.file.tag = value
+	case "$inputfileseverity":
+		c.file.severity = value
+	case "$inputfilefacility":
+		c.file.facility = value
+	case "$modload":
+		c.module(&kit.Node{Key: "module", Name: name, At: s.at}, strings.TrimSuffix(value, ".so"))
+		c.D.Left(c.Agent, s.at, s.text, harmless["load"])
 	case "$inputrunfilemonitor":
 		n := &kit.Node{Key: "input", Name: "$InputFileName", At: c.file.at}
-		for k, v := range map[string]string{"type": "imfile", "file": c.file.path, "tag": c.file.tag} {
-			n.Kids = append(
-				n.Kids,
-				&kit.Node{Key: k, Name: k, Value: v, Scalar: true, At: c.file.at},
-			)
+		for k, v := range map[string]string{
+			"type": "imfile", "file": c.file.path, "tag": c.file.tag,
+			"severity": c.file.severity, "facility": c.file.facility,
+		} {
+			if v != "" {
+				n.Kids = append(
+					n.Kids, &kit.Node{Key: k, Name: k, Value: v, Scalar: true, At: c.file.at},
+				)
+			}
 		}
 		c.input(n)
+		c.file = legacy{}
 	case "$udpserverrun", "$inputtcpserverrun":
 		typ := map[string]string{"$udpserverrun": "imudp", "$inputtcpserverrun": "imtcp"}[lower]
 		c.input(&kit.Node{Key: "input", Name: name, At: s.at, Kids: []*kit.Node{
@@ -246,19 +271,43 @@ func (c *converter) input(n *kit.Node) {
 		}
 		scheme := map[bool]string{true: "udp://", false: "tcp://"}[typ == "imudp"]
 		b.Set("listen", kit.Texts([]string{scheme + address + ":" + n.Text("port")}))
+		c.Size(b, "receive_buffer", n, "rcvbufsize")
 	case "imjournal":
 		if tag == "" {
 			tag = "journal"
+		}
+		if in := c.journal(); in != nil { // one reads all of it
+			if has := strings.Trim(string(in.Get("tag")), `"`); !slices.Contains(c.tags[ruleset], has) {
+				c.tags[ruleset] = append(c.tags[ruleset], has)
+			}
+			c.D.Carried(n.At, n.Name)
+			return
 		}
 		b = c.Add("input", "journald", tag, n)
 	default:
 		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
 		return
 	}
+	program := tag
 	if slices.Contains(c.tags[ruleset], tag) && !strings.HasSuffix(b.Label(), tag) {
 		tag = b.Label()
 	}
+	for other, tags := range c.tags {
+		if other != ruleset && slices.Contains(tags, tag) {
+			tag = b.Label()
+			if typ == "imfile" {
+				c.D.Changed(
+					b, n.At, n.Name+" tag "+program, "another ruleset has it too: conditions ask for the tag",
+				)
+			}
+			break
+		}
+	}
 	b.Set("tag", draft.Text(tag))
+	from := source{tag: tag, kind: b.Type(), program: program}
+	from.facility = c.level(b, n, "facility", "local0", facilities)
+	from.severity = c.level(b, n, "severity", "notice", severities)
+	c.sources = append(c.sources, from)
 	if !slices.ContainsFunc(
 		c.p.Inputs,
 		func(x *draft.Block) bool { return x.Get("tag") == draft.Text(tag) },
@@ -285,10 +334,6 @@ func (c *converter) body(body []statement, cond string) {
 			switch s.node.Key {
 			case "action":
 				c.action(s.node, cond)
-			case "template":
-				for _, name := range []string{"name", "type", "string", "option.json"} {
-					s.node.Find(name).Done() // it is told where the template is used
-				}
 			default:
 				c.Lost(c.p.Notes, s.node, "this is not known here")
 			}
@@ -303,43 +348,49 @@ func (c *converter) body(body []statement, cond string) {
 			}
 			c.D.Lost(c.p.Notes, s.at, "call "+s.text, "there is no such ruleset")
 		case "if":
-			e, err := condition(s.text)
+			e, err := c.condition(s.text)
 			if err != nil {
 				c.D.Lost(
 					c.p.Notes,
 					s.at,
 					"if "+s.text,
-					err.Error()+"; write the condition of what is in it",
+					err.Error()+"; what is in it is left out, too: write a route with if",
 				)
-				c.unread = true
+				c.unread, c.never = true, false
+				for _, in := range objects(append(s.body, s.els...)) {
+					in.Done()
+				}
 				continue
 			}
 			c.body(s.body, kit.And(cond, e))
 			c.body(s.els, kit.And(cond, "not ("+e+")"))
-			c.last, c.unread = kit.And(cond, e), false
+			c.last, c.unread, c.never = kit.And(cond, e), false, false
 			if s.els != nil {
 				c.last = kit.And(cond, "not ("+e+")")
 			}
 		case "filter":
-			c.property(s, cond)
+			c.filter(s, cond)
 		case "selector":
 			sel, rest, _ := strings.Cut(s.text, " ")
 			if i := strings.IndexAny(s.text, " \t"); i > 0 {
 				sel, rest = s.text[:i], s.text[i:]
 			}
-			if sel != "*.*" {
-				c.D.Lost(
-					c.p.Notes,
-					s.at,
-					s.text,
-					"facility and severity are fields of syslog messages: write a route with if",
-				)
-				c.unread = true
+			selected, err := c.selector(sel)
+			if err != nil {
+				c.D.Lost(c.p.Notes, s.at, s.text, err.Error()+": write a route with if")
+				c.unread, c.never = true, false
 				continue
 			}
-			c.last, c.unread = cond, false
-			c.guarded(s, strings.TrimSpace(rest), cond)
+			c.last, c.unread = kit.And(cond, selected), false
+			if c.never = selected == "false"; c.never {
+				c.D.Left(c.p.Notes, s.at, s.text, "nothing that comes here has this facility and severity")
+				continue
+			}
+			c.guarded(s, strings.TrimSpace(rest), c.last)
 		case "and":
+			if c.never {
+				continue
+			}
 			if c.unread {
 				c.D.Lost(
 					c.p.Notes, s.at, "& "+s.text, "it belongs to what stands before it, and that is not known",
@@ -357,11 +408,16 @@ func (c *converter) stop(cond string) {
 	if cond == "" {
 		cond = "true"
 	}
-	c.stopped = append(c.stopped, "not ("+cond+")")
 	c.D.Carried(draft.Place{}, "stop")
+	if !c.sends {
+		c.p.Filter("drop", "stop", cond)
+		return
+	}
+	c.stopped = append(c.stopped, "not ("+cond+")")
 }
 
 func (c *converter) send(cond string, b *draft.Block) {
+	c.sends = true
 	c.p.Send(kit.And(append([]string{cond}, c.stopped...)...), b)
 }
 
@@ -369,8 +425,8 @@ var propertyFilter = regexp.MustCompile(
 	`^:([\w!$.-]+)\s*,\s*(!?)(\w+)\s*,\s*"((?:[^"\\]|\\.)*)"\s*(.*)$`,
 )
 
-// property does :msg, contains, "x" action.
-func (c *converter) property(s statement, cond string) {
+// filter does :msg, contains, "x" action.
+func (c *converter) filter(s statement, cond string) {
 	m := propertyFilter.FindStringSubmatch(s.text)
 	op := map[string]string{
 		"contains":   "contains",
@@ -379,26 +435,35 @@ func (c *converter) property(s statement, cond string) {
 		"regex":      "matches",
 		"ereregex":   "matches",
 	}
-	if m == nil || op[strings.ToLower(m[3])] == "" ||
-		property[strings.TrimPrefix(m[1], "$")] == "" {
-		c.D.Lost(c.p.Notes, s.at, s.text, "this filter is not known: write a route with if")
-		c.unread = true
+	unknown := func(why string) {
+		c.D.Lost(c.p.Notes, s.at, s.text, why+": write a route with if")
+		c.unread, c.never = true, false
+	}
+	if m == nil || op[strings.ToLower(m[3])] == "" {
+		unknown("this filter is not known")
 		return
 	}
+	of, err := c.property(m[1])
+	if err != nil {
+		unknown(err.Error())
+		return
+	}
+	text := m[4]
 	if strings.Contains(strings.ToLower(m[3]), "regex") {
-		if _, err := regexp.Compile(m[4]); err != nil {
-			c.D.Lost(c.p.Notes, s.at, s.text, "RE2 has it not: "+err.Error())
-			c.unread = true
+		if strings.ToLower(m[3]) == "regex" {
+			text = basic(text)
+		}
+		if _, err := regexp.Compile(text); err != nil {
+			unknown("RE2 has it not: " + err.Error())
 			return
 		}
 	}
-	e := property[strings.TrimPrefix(m[1], "$")] + " " + op[strings.ToLower(m[3])] + " " + kit.Quote(
-		m[4],
-	)
+	is := op[strings.ToLower(m[3])]
+	e := of + " " + is + " " + kit.Quote(c.adapted(m[1], is, text))
 	if m[2] == "!" {
 		e = "not (" + e + ")"
 	}
-	c.last, c.unread = kit.And(cond, e), false
+	c.last, c.unread, c.never = kit.And(cond, e), false, false
 	c.guarded(s, m[5], c.last)
 }
 
@@ -459,7 +524,7 @@ func (c *converter) action(n *kit.Node, cond string) {
 			c.D.Lost(b, n.At, n.Name, "it names no topic")
 		case n.On("dynatopic"):
 			b.Set("topic", draft.Join(draft.Tmpl("tag")))
-			c.Lost(b, topic, "the topic is what a template makes: write it with ${...}")
+			c.Lost(b, topic, c.made("the topic", topic.Value)+": write it with ${...}")
 		default:
 			b.Set("topic", kit.Text(topic.Value))
 			c.Carry(topic)
@@ -474,9 +539,8 @@ func (c *converter) action(n *kit.Node, cond string) {
 			b = c.Add("output", "file", "file", n)
 			b.Set("path", draft.Text("/var/log/CHANGE-ME.log"))
 			c.Lost(
-				b,
-				f,
-				"the path is what a template makes: output \"local\" writes directories by a path with ${...}",
+				b, f,
+				c.made("the path", f.Value)+": output \"local\" writes directories by a path with ${...}",
 			)
 		} else {
 			b = c.toFile(n.Text("file"))
@@ -510,7 +574,7 @@ func (c *converter) action(n *kit.Node, cond string) {
 				b,
 				n.At,
 				n.Name+".searchIndex = "+index,
-				"the index is what a template makes: write it with ${...}",
+				c.made("the index", index)+": write it with ${...}",
 			)
 		}
 		b.Set("operation", draft.Text("index"))
@@ -549,12 +613,59 @@ func (c *converter) action(n *kit.Node, cond string) {
 		c.D.Changed(
 			b,
 			template.At,
-			template.Shown(),
+			template.Shown()+c.shown(template.Value),
 			"lines of files go out as they are, and syslog messages as objects: shape them with filters",
 		)
 	}
 	c.send(cond, b)
 	c.Rest(b, n, harmless)
+}
+
+// makes is what a template makes of a message, in a line.
+func makes(s statement) string {
+	text := s.node.Text("string")
+	var pairs []string
+	for _, in := range s.body {
+		if in.node == nil {
+			continue
+		}
+		name, as := in.node.Text("name"), in.node.Text("outname")
+		for _, how := range []string{"format", "dateformat"} {
+			if f := in.node.Text(how); f != "" {
+				name += ":::" + f
+			}
+		}
+		switch {
+		case as != "":
+			pairs = append(pairs, as+": %"+name+"%")
+		case name != "":
+			text += "%" + name + "%"
+		default:
+			text += in.node.Text("value")
+		}
+	}
+	text += strings.Join(pairs, ", ")
+	for _, k := range s.node.Kids {
+		if strings.HasPrefix(k.Key, "option.") {
+			text += ", " + k.Key + " = " + s.node.Text(k.Key)
+		}
+	}
+	if typ := s.node.Text("type"); typ != "string" && typ != "list" {
+		text += ", of type " + typ
+	}
+	return text
+}
+
+// made tells that a template makes something.
+func (c *converter) made(what, template string) string {
+	return what + " is what a template makes" + c.shown(template)
+}
+
+func (c *converter) shown(template string) string {
+	if text := c.templates[template]; text != "" {
+		return " (" + strings.TrimSpace(text) + ")"
+	}
+	return ""
 }
 
 // confParam takes over librdkafka's settings.
@@ -590,72 +701,4 @@ func (c *converter) confParam(b *draft.Block, n *kit.Node) {
 	if mechanism != "" && user != "" {
 		kit.SASL(b, mechanism, user, password)
 	}
-}
-
-var property = map[string]string{
-	"msg": "value", "rawmsg": "value", "syslogtag": "tag", "programname": "(field.app_name ?? tag)",
-	"hostname": "(field.hostname ?? agent)", "fromhost-ip": "origin", "syslogseverity": "field.severity",
-	"syslogseverity-text": "field.severity", "syslogfacility-text": "field.facility", "inputname": "tag",
-}
-
-var word = regexp.MustCompile(
-	`^(?:(\s+)|('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|\$(!?[\w!-]+)|(==|!=|<>|<=|>=|<|>|\(|\))|(-?\d+)|([A-Za-z_]+))`,
-)
-
-// condition translates a condition of RainerScript.
-func condition(src string) (string, error) {
-	var out []string
-	for src != "" {
-		if m := getenv.FindStringSubmatch(src); m != nil {
-			out = append(out, kit.Quote("${"+m[1]+"}"))
-			src = src[len(m[0]):]
-			continue
-		}
-		if m := echo.FindStringSubmatch(src); m != nil {
-			out = append(out, kit.Quote(shellVariable.ReplaceAllString(m[1], "${$1}")))
-			src = src[len(m[0]):]
-			continue
-		}
-		m := word.FindStringSubmatch(src)
-		if m == nil {
-			return "", fmt.Errorf("%.20q is not known", src)
-		}
-		src = src[len(m[0]):]
-		switch {
-		case m[1] != "":
-		case m[2] != "":
-			out = append(
-				out,
-				kit.Quote(
-					strings.NewReplacer(`\'`, `'`, `\"`, `"`, `\\`, `\`).
-						Replace(m[2][1:len(m[2])-1]),
-				),
-			)
-		case strings.HasPrefix(m[3], "!"):
-			out = append(
-				out,
-				kit.Field(strings.ReplaceAll(strings.TrimPrefix(m[3], "!"), "!", ".")),
-			)
-		case m[3] != "":
-			e := property[strings.ToLower(m[3])]
-			if e == "" {
-				return "", fmt.Errorf("$%s is not known", m[3])
-			}
-			out = append(out, e)
-		case m[4] != "":
-			out = append(
-				out,
-				map[string]string{"<>": "!="}[m[4]]+map[bool]string{true: m[4]}[m[4] != "<>"],
-			)
-		case m[5] != "":
-			out = append(out, m[5])
-		default:
-			op := map[string]string{"and": "and", "or": "or", "not": "not", "contains": "contains", "startswith": "startsWith"}[strings.ToLower(m[6])]
-			if op == "" {
-				return "", fmt.Errorf("%s is not known", m[6])
-			}
-			out = append(out, op)
-		}
-	}
-	return strings.Join(out, " "), nil
 }

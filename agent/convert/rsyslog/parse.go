@@ -57,12 +57,8 @@ func read(path string, depth int) ([]statement, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case files != nil || isOptional:
-		case strings.ContainsAny(glob, "*?["):
+		if files == nil && !isOptional {
 			out = append(out, statement{kind: "missing", at: s.at, text: glob})
-		default:
-			return nil, fmt.Errorf("%s: include %s: no such file", s.at, glob)
 		}
 		for _, f := range files {
 			in, err := read(f, depth+1)
@@ -175,7 +171,8 @@ func (p *parser) statement() (statement, error) {
 			p.skip()
 			if p.at < len(p.src) && p.src[p.at] == '{' {
 				p.at++
-				_, err := p.block(true)
+				var err error
+				s.body, err = p.block(true)
 				return s, err
 			}
 		}

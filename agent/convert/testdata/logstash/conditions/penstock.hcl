@@ -51,7 +51,7 @@ filter "add_fields" "mutate_4" {
 }
 
 filter "add_fields" "mutate_5" {
-  if = "not (field.status >= 500 and field.status < 600) and not (field.status >= 400) and (not (not (field.kind in ['a', 'b']) or not ((field.user.name != nil))))"
+  if = "not (field.status >= 500 and field.status < 600) and not (field.status >= 400) and not (not (field.kind in ['a', 'b']) or not ((field.user.name != nil)))"
   fields = {
     class = "fine"
   }

@@ -23,7 +23,7 @@ filter "set" "file_tags" {
 }
 
 filter "drop" "drop" {
-  if = "(field.level == 'debug' or not (field.service != nil))"
+  if = "field.level == 'debug' or not (field.service != nil)"
 }
 
 filter "rename_fields" "mutate" {

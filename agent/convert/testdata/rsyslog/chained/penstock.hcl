@@ -33,9 +33,7 @@ output "kafka" "kafka" {
 
 pipeline "main" {
   from = [input.tail.app]
-  # LEFT OUT: local3.* /var/log/local3.log: facility and severity are fields of syslog messages:
-  # write a route with if
-  # LEFT OUT: & stop: it belongs to what stands before it, and that is not known
+  # Left out: local3.* /var/log/local3.log: nothing that comes here has this facility and severity
   route {
     if = "value contains 'noise'"
     to = [output.file.file]

@@ -15,6 +15,10 @@ filter "parse" "mmjsonparse" {
   pattern = "^(?P<msg>(?s:.*))$"
 }
 
+filter "drop" "stop" {
+  if = "string(field.level ?? '') == 'debug'"
+}
+
 output "elasticsearch" "elasticsearch" {
   urls      = ["http://es:9200"]
   index     = "app"
@@ -30,9 +34,6 @@ output "elasticsearch" "elasticsearch" {
 
 pipeline "main" {
   from   = [input.tail.app]
-  filter = [filter.parse.mmjsonparse]
-  route {
-    if = "not (field.level == 'debug')"
-    to = [output.elasticsearch.elasticsearch]
-  }
+  filter = [filter.parse.mmjsonparse, filter.drop.stop]
+  to     = [output.elasticsearch.elasticsearch]
 }

@@ -17,8 +17,8 @@ input "tail" "batch" {
 output "kafka" "kafka" {
   brokers = ["kafka:9092"]
   topic   = "batch"
-  # Changed: action.template = raw: lines of files go out as they are, and syslog messages as
-  # objects: shape them with filters
+  # Changed: action.template = raw (%msg%): lines of files go out as they are, and syslog messages
+  # as objects: shape them with filters
 }
 
 pipeline "main" {

@@ -11,7 +11,8 @@ input "tail" "nginx" {
   paths       = ["/var/log/nginx/access.log"]
   empty_lines = "skip"
   tag         = "nginx"
-  # Left out: input.Severity = info: lines of files have no severity
+  # Changed: input.Severity = info: lines of files have none: selectors and conditions were worked
+  # out with it
   # Left out: input.PersistStateInterval = 100: positions are stored with what was read
 }
 
@@ -21,8 +22,8 @@ output "kafka" "kafka" {
   compression = "snappy"
   client_id   = "rsyslog"
   # Left out: queue.buffering.max.messages: see penstock help output.kafka
-  # Changed: action.template = raw: lines of files go out as they are, and syslog messages as
-  # objects: shape them with filters
+  # Changed: action.template = raw (%msg%): lines of files go out as they are, and syslog messages
+  # as objects: shape them with filters
   # Left out: action.partitions.auto = on: see partitioner
   # Left out: action.queue.type = LinkedList: the buffer is on disk: see buffer.max_size
   # Left out: action.action.resumeRetryCount = -1: attempts never end

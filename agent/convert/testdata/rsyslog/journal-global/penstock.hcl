@@ -12,6 +12,8 @@ agent {
 
 input "journald" "journal" {
   tag = "journal"
+  # Changed: module imjournal: the journal has what programs of this machine and the kernel log:
+  # without systemd write input "syslog" with unixgram:///dev/log
 }
 
 output "file" "file" {

@@ -1,7 +1,7 @@
 agent {
   data_dir = "/var/lib/penstock"
   # Shows: the legacy grammar: directives, a property filter, stop, a selector for all.
-  # Left out: $ModLoad imfile: penstock needs no such setting, or has it elsewhere
+  # Left out: $ModLoad imfile: inputs and outputs need no modules
   # Left out: $WorkDirectory /var/spool/rsyslog: penstock needs no such setting, or has it elsewhere
   # Left out: $InputFileStateFile state-app: penstock needs no such setting, or has it elsewhere
 }
@@ -10,6 +10,10 @@ input "tail" "app" {
   paths       = ["/var/log/app.log"]
   empty_lines = "skip"
   tag         = "app"
+}
+
+filter "drop" "stop" {
+  if = "value contains 'DEBUG'"
 }
 
 output "file" "file" {
@@ -21,13 +25,14 @@ output "file" "file_2" {
 }
 
 pipeline "main" {
-  from = [input.tail.app]
+  from   = [input.tail.app]
+  filter = [filter.drop.stop]
   route {
-    if = "value startsWith 'AUDIT' and not (value contains 'DEBUG')"
+    if = "value startsWith 'AUDIT'"
     to = [output.file.file]
   }
   route {
-    if = "not (value contains 'DEBUG') and not (value startsWith 'AUDIT')"
+    if = "not (value startsWith 'AUDIT')"
     to = [output.file.file_2]
   }
 }

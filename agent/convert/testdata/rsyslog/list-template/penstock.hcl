@@ -14,10 +14,10 @@ input "tail" "app" {
 
 output "file" "file" {
   path = "/var/log/CHANGE-ME.log"
-  # LEFT OUT: action.dynaFile = path: the path is what a template makes: output "local" writes
-  # directories by a path with ${...}
-  # Changed: action.template = j: lines of files go out as they are, and syslog messages as
-  # objects: shape them with filters
+  # LEFT OUT: action.dynaFile = path: the path is what a template makes
+  # (/var/log/%programname%.log): output "local" writes directories by a path with ${...}
+  # Changed: action.template = j ({%msg:::jsonf%}): lines of files go out as they are, and syslog
+  # messages as objects: shape them with filters
 }
 
 pipeline "main" {

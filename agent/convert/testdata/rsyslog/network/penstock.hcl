@@ -27,11 +27,11 @@ output "kafka" "kafka" {
 pipeline "main" {
   from = [input.syslog.syslog, input.syslog.syslog_2]
   route {
-    if = "(field.app_name ?? tag) == 'sshd'"
+    if = "field.app_name == 'sshd'"
     to = [output.file.file]
   }
   route {
-    if = "not ( (field.app_name ?? tag) startsWith 'cron' )"
+    if = "not ( field.app_name startsWith 'cron' )"
     to = [output.kafka.kafka]
   }
 }

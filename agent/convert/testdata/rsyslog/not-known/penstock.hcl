@@ -22,12 +22,13 @@ output "stdout" "nothing" {
 pipeline "main" {
   from = [input.tail.x]
   to   = [output.stdout.nothing]
-  # LEFT OUT: mail.err;auth.* /var/log/mail.log: facility and severity are fields of syslog
-  # messages: write a route with if
+  # Left out: mail.err;auth.* /var/log/mail.log: nothing that comes here has this facility and
+  # severity
   # LEFT OUT: @@central:514: there is no such output; see penstock help for those there are
-  # LEFT OUT: :fromhost, isequal, "a" stop: this filter is not known: write a route with if
-  # LEFT OUT: if re_match($msg, '(?!x)'): re_match is not known; write the condition of what is in
-  # it
+  # LEFT OUT: :fromhost, isequal, "a" stop: $fromhost is not known of what input "tail" gives:
+  # write a route with if
+  # LEFT OUT: if re_match($msg, '(?!x)'): RE2 has it not: error parsing regexp: invalid or
+  # unsupported Perl syntax: `(?!`; what is in it is left out, too: write a route with if
   # LEFT OUT: set $!a = "b": there is no such output; see penstock help for those there are
   # LEFT OUT: call nowhere: there is no such ruleset
   # LEFT OUT: action: there is no output like ommysql; see penstock help for those there are

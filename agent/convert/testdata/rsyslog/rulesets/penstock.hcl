@@ -31,11 +31,11 @@ output "file" "file" {
 pipeline "main" {
   from = [input.tail.a, input.tail.b]
   route {
-    if = "(tag == 'a' and (value contains 'error' or value startsWith 'panic'))"
+    if = "tag == 'a' and (value contains 'error' or value startsWith 'panic')"
     to = [output.kafka.kafka]
   }
   route {
-    if = "(tag == 'a' and (not (value contains 'error' or value startsWith 'panic')))"
+    if = "tag == 'a' and not (value contains 'error' or value startsWith 'panic')"
     to = [output.file.file]
   }
   route {

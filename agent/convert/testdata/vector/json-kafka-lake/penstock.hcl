@@ -153,7 +153,7 @@ pipeline "main" {
     to = [output.kafka.err]
   }
   route {
-    if = "tag == 'app' and (not (field.level == 'error' or (field.x in ['a', 'b'])))"
+    if = "tag == 'app' and not (field.level == 'error' or (field.x in ['a', 'b']))"
     to = [output.s3.lake]
   }
 }

@@ -180,7 +180,7 @@ filter "set" "parse_6" {
 }
 
 filter "sample" "smp" {
-  if   = "tag in ['app', 'k8s'] and (not (field.level == 'ERROR' or field.status >= 500)) and not ((field.action in ['login', 'logout']))"
+  if   = "tag in ['app', 'k8s'] and not (field.level == 'ERROR' or field.status >= 500) and not ((field.action in ['login', 'logout']))"
   keep = 0.1
   # LEFT OUT: transforms.smp.exclude = .level == "ERROR": write always, or if
 }
@@ -307,7 +307,7 @@ pipeline "main" {
     to = [output.elasticsearch.audit]
   }
   route {
-    if = "tag in ['app', 'k8s'] and (not (field.level == 'ERROR' or field.status >= 500)) and not ((field.action in ['login', 'logout']))"
+    if = "tag in ['app', 'k8s'] and not (field.level == 'ERROR' or field.status >= 500) and not ((field.action in ['login', 'logout']))"
     to = [output.s3.lake]
   }
   route {

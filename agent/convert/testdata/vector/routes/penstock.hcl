@@ -44,7 +44,7 @@ pipeline "main" {
   # Changed: transforms.parse: where a function with ! fails, Vector lets the event pass as it came
   # in; here the filters behind go on with it
   route {
-    if = "(field.level == 'error' or (field.message startsWith 'panic'))"
+    if = "field.level == 'error' or (field.message startsWith 'panic')"
     to = [output.http.errors]
   }
   route {
@@ -52,7 +52,7 @@ pipeline "main" {
     to = [output.file.web]
   }
   route {
-    if = "(not (field.level == 'error' or (field.message startsWith 'panic'))) and not ((field.path matches '^/web/') and (field.user != nil))"
+    if = "not (field.level == 'error' or (field.message startsWith 'panic')) and not ((field.path matches '^/web/') and (field.user != nil))"
     to = [output.stdout.rest]
   }
 }
