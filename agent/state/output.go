@@ -86,7 +86,7 @@ type ByHand struct {
 func (b *ByHand) String() string {
 	text := Number(b.Done) + " of " + Count(b.Of, "record", "records")
 	if b.ToGo > 0 {
-		text += ", about " + Duration(b.ToGo) + " to go"
+		text += ", " + Left(b.ToGo)
 	}
 	return text
 }
@@ -164,7 +164,7 @@ func (o Output) State(now time.Time) OutputState {
 		s.Kind, s.Level, s.Since = Replaying, Notice, o.ModeSince
 		s.Text = "brings the overflow back"
 		if s.ToGo = toGo(o.ObjectRecords, o.Back); s.ToGo > 0 {
-			s.Text += ", about " + Duration(s.ToGo) + " to go"
+			s.Text += ", " + Left(s.ToGo)
 		}
 	case o.Stalled >= slowAfter:
 		s.Kind, s.Level, s.Since = Slow, Warning, now.Add(-o.Stalled)
@@ -199,7 +199,7 @@ func (o Output) tellBehind(s *OutputState) {
 	s.Kind, s.Level = Slow, Notice
 	s.Text = "is behind by " + Duration(o.Oldest)
 	if s.ToGo = toGo(o.Waiting, o.Out-o.In); s.ToGo > 0 {
-		s.Text += " and catches up, about " + Duration(s.ToGo) + " to go"
+		s.Text += " and catches up, " + Left(s.ToGo)
 		return
 	}
 	s.Level = Warning
@@ -241,6 +241,14 @@ func sinceText(t, now time.Time) string {
 		return ""
 	}
 	return " for " + Duration(now.Sub(t))
+}
+
+// Left writes how long something takes that is estimated.
+func Left(d time.Duration) string {
+	if d < time.Second {
+		return Duration(d) + " to go"
+	}
+	return "about " + Duration(d) + " to go"
 }
 
 // Duration writes a duration as people say it: the two largest units.

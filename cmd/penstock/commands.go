@@ -14,9 +14,17 @@ import (
 
 // command sends a command to a running agent and prints what it says.
 func command(cmd *cobra.Command, addr, name string, query url.Values) error {
+	return commandThen(cmd, addr, name, query, func() {})
+}
+
+// commandThen is command that calls answered before it prints anything.
+func commandThen(
+	cmd *cobra.Command, addr, name string, query url.Values, answered func(),
+) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	resp, err := adminAddress(addr).do(ctx, http.MethodPost, "/api/"+name, query)
+	answered()
 	if err != nil {
 		return &exitError{exitFailure, err}
 	}

@@ -224,12 +224,16 @@ are named are taken instead of the output's.`,
 		}
 		q := f.query()
 		q.Set("output", args[0])
+		ended := func() {}
 		if to := cmd.ErrOrStderr(); isTerminal(to) {
 			live := &liveLine{w: to}
-			defer live.show("")
-			defer tell(true, func(time.Time) { live.show(f.says(cmd.Context(), args[0])) })()
+			told := tell(true, func(time.Time) { live.show(f.says(cmd.Context(), args[0])) })
+			ended = func() {
+				told()
+				live.show("")
+			}
 		}
-		return command(cmd, *f.admin, "dead-letters/replay", q)
+		return commandThen(cmd, *f.admin, "dead-letters/replay", q, ended)
 	}
 	return cmd
 }

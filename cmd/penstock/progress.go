@@ -51,7 +51,7 @@ func reached(r replay.Reached, now time.Time) string {
 	}
 	text += ", " + state.Number(int64(r.PerSecond(now))) + " a second"
 	if left := r.ToGo(now); left > 0 {
-		text += ", about " + state.Duration(left) + " to go"
+		text += ", " + state.Left(left)
 	}
 	return text
 }

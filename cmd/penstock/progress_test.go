@@ -17,6 +17,12 @@ func TestAReplayTellsHowFarItIs(t *testing.T) {
 		"1,000 of 7,000 records, 100 a second, about 60 s to go": {
 			Since: since, Records: 1000, OfRecords: 7000,
 		},
+		"90 of 100 records, 9 a second, about 1 s to go": {
+			Since: since, Records: 90, OfRecords: 100,
+		},
+		"999 of 1,000 records, 99 a second, less than a second to go": {
+			Since: since, Records: 999, OfRecords: 1000,
+		},
 		"3 of 12 objects, 1.0 MiB of 2.0 MiB, 5,000 records, 500 a second, about 10 s to go": {
 			Since: since, Records: 5000, Objects: 3, OfObjects: 12, Bytes: 1 << 20, OfBytes: 2 << 20,
 		},
