@@ -88,7 +88,11 @@ func (t *failureLog) state(reach error) outputs.Failure {
 	}
 	switch {
 	case o.Failing > 0:
-		return outputs.Failure{Since: o.Since, Error: o.Last.Error(), Do: advice(o.Last)}
+		since := o.Since
+		if u := t.unreachableSince; !u.IsZero() && u.Before(since) {
+			since = u // what failed since had waited for a connection
+		}
+		return outputs.Failure{Since: since, Error: o.Last.Error(), Do: advice(o.Last)}
 	case !t.unreachableSince.IsZero():
 		since := t.unreachableSince
 		if !o.Since.IsZero() && o.Since.Before(since) && !delivered.After(o.LastAt) {

@@ -182,6 +182,23 @@ func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// While no broker can be connected to, what fails of it later is the same outage.
+func TestAnOutageBeginsWithTheConnectionThatFailed(t *testing.T) {
+	t.Parallel()
+	var delivered time.Time
+	tr := newFailureLog(slog.New(slog.DiscardHandler), func() time.Time { return delivered })
+	tr.unreachable(io.EOF)
+	first := tr.state(io.EOF).Since
+	tr.failed(producer.Key{Topic: "logs", Partition: -1}, io.ErrUnexpectedEOF)
+	s := tr.state(io.EOF)
+	if first.IsZero() || !s.Since.Equal(first) || s.Error != io.ErrUnexpectedEOF.Error() {
+		t.Errorf("since %v, then %+v", first, s)
+	}
+	if s := tr.state(nil); !s.Since.After(first) {
+		t.Errorf("a topic fails whose broker answers: since %v", s.Since)
+	}
+}
+
 // What is given back and tried again is the same outage; what fails once something was delivered is
 // another.
 func TestGivingBackBeginsNoOutage(t *testing.T) {

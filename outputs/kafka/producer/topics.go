@@ -191,12 +191,12 @@ func (p *Producer) TopicError(name string) error {
 	t := p.topics.get(name)
 	var said *kerr.Error
 	if !errors.As(t.err, &said) {
-		unknown := errors.New("no broker has told about it")
-		if t.err != nil {
+		unknown, why := errors.New("no broker has told about it"), p.cfg.ConnectError()
+		if t.err != nil && (why == nil || t.err.Error() != why.Error()) {
 			unknown = fmt.Errorf("%w: %w", unknown, t.err)
 		}
 		t.err = unknown
-		if why := p.cfg.ConnectError(); why != nil {
+		if why != nil {
 			t.err = fmt.Errorf("%w; connecting failed: %w", unknown, why)
 		}
 	}
