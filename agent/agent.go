@@ -195,6 +195,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			a.opts.OnReady(srv.Addr())
 		}
 	}
+	watch := stateWatch{states: a.States, notify: a.opts.Notify, log: a.log}
+	defer watch.run()()
 	a.loop(ctx)
 	return nil
 }

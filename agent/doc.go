@@ -12,7 +12,7 @@
 //   - what is commanded: commands.go, pauses.go, stopping.go (whom a stop waits for)
 //   - what is told: taps.go, facts.go (gathered for package state), status.go, audit.go,
 //     publishing.go, statemetrics.go, registry.go (metrics by component), logging.go,
-//     recent.go (what was logged as amiss)
+//     recent.go (what was logged as amiss), watch.go (states, to the log and systemd)
 //   - the process: system.go and memory.go (limits, memory given back), gcpacer.go (the collector),
 //     processors.go (how many are in use)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
