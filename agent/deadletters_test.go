@@ -51,6 +51,13 @@ pipeline "p" {
 	if o := look("?reason=nonsense"); len(o.Reasons) != 0 {
 		t.Errorf("%+v", o)
 	}
+	for _, want := range []string{
+		"<b>output.fake.x</b>", "3 records", "t from origin", "<pre>one</pre>",
+	} {
+		if page := get(t, r, "/dead-letters"); !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
 	for _, c := range []struct {
 		path, want string
 		code       int

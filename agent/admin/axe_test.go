@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/outputs/replay"
 )
 
 // runAxe has axe judge the page, and keeps the browser from being done before it has.
@@ -48,6 +49,14 @@ func TestThePageIsReadableByAll(t *testing.T) {
 	a.config = Configuration{
 		Note: "Not all is in force.", Files: []ConfigFile{{"/etc/a.hcl", "a = (hidden)\n"}},
 	}
+	now := time.Now()
+	letters, err := render("letters", &replay.Overview{Unreadable: 2, Reasons: []replay.Reason{{
+		Output: "output.kafka.x", Reason: "too large", Records: 2, Bytes: 99, First: now, Last: now,
+		Samples: []replay.Sample{{Tag: "app", Origin: "/a.log", Refused: now, Value: "<a value>"}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	page := Handler(Options{Anonymous: AnonymousRead}, a, slog.New(slog.DiscardHandler))
 	for _, shade := range []string{"light", "dark"} {
 		judged := make(chan struct{}, 1)
@@ -65,6 +74,7 @@ func TestThePageIsReadableByAll(t *testing.T) {
 			got := httptest.NewRecorder()
 			page.ServeHTTP(got, r)
 			html := strings.ReplaceAll(got.Body.String(), "<details", "<details open")
+			html = strings.Replace(html, `<div id="letters-list">`, `<div id="letters-list">`+letters, 1)
 			// a page that is sent anew would not be the one that is judged
 			html = strings.Replace(html, `<script src="page.js"></script></body>`, runAxe, 1)
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -69,4 +71,18 @@ func serveDeadLetters(w http.ResponseWriter, r *http.Request, a DeadLetterer, lo
 		return
 	}
 	writeJSON(w, o, log, "the dead letters")
+}
+
+// serveLetters shows them as the part of the page that is asked for when it is opened.
+func serveLetters(w http.ResponseWriter, r *http.Request, a DeadLetterer) {
+	o, err := a.DeadLetters(r.Context(), &replay.Filter{}, 3)
+	text := ""
+	if err == nil {
+		text, err = render("letters", o)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if err != nil {
+		text = "<p>" + html.EscapeString(err.Error()) + "</p>"
+	}
+	_, _ = io.WriteString(w, text) // a viewer that is gone
 }

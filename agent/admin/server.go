@@ -170,6 +170,9 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 		mux.HandleFunc("GET /api/dead-letters", func(w http.ResponseWriter, r *http.Request) {
 			serveDeadLetters(w, r, d, log)
 		})
+		mux.HandleFunc("GET /dead-letters", func(w http.ResponseWriter, r *http.Request) {
+			serveLetters(w, r, d)
+		})
 		handleCommand(mux, "dead-letters/replay", func(r *http.Request) (string, error) {
 			f, err := FilterOf(r.URL.Query())
 			if err != nil {

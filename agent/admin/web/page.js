@@ -95,6 +95,14 @@
     Object.keys(attributes).forEach(function (k) { e.setAttribute(k, attributes[k]); });
     return e;
   }
+  // What was refused is read when somebody wants to see it.
+  var letters = document.getElementById('letters');
+  letters.addEventListener('toggle', function () {
+    if (!letters.open) { return; }
+    fetch('dead-letters').then(function (r) { return r.text(); }).then(function (html) {
+      document.getElementById('letters-list').innerHTML = html;
+    });
+  });
   new ResizeObserver(draw).observe(now);
   source.addEventListener('now', function (e) { lost.classList.remove('on'); show(JSON.parse(e.data)); });
   source.addEventListener('config', function (e) { document.getElementById('config-files').innerHTML = JSON.parse(e.data); });
