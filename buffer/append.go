@@ -162,7 +162,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, wake bool, err
 					b.spill(SpillInput, time.Now())
 				}
 				op.batch.At(b.assigned)
-				b.books.placed(b.assigned, time.Now())
+				b.books.placed(b.assigned, b.opt.clock())
 				b.assigned = op.batch.End
 			}
 			op.held = true

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/penstock/penstock/buffer/record/tally"
 )
@@ -23,16 +22,32 @@ type bookkeeper struct {
 	changed  []*bookRow
 	isStored bool // the commit before
 	chg      []change
-	made     []change        // all of the commit that are in a group
-	fresh    map[string]bool // keys of names and slots in chg, or in a group before
-	slot     slot            // the last one that is stored, or fresh; none after a failure
-	lines    []bookLine      // memory of noted
-	named    map[uint32]bool // names that are
-	limit    map[string]int64
+	made     []change // all of the commit that are in a group, with their rows
+	// Of the groups that are built, what rows do not say: see addition. All rows are due once a
+	// minute, and go into the first group of a commit: those whose newest counts are in no group,
+	// when a commit before has changed them, or this one after that group.
+	added            []addition
+	rowsDue, isFirst bool
+	hasRows          bool // the commit
+	unwritten        map[string]bool
+	changedSince     []string
+	unswept          unswept         // by this commit, should it not be stored
+	fresh            map[string]bool // keys of names and slots in chg, or in a group before
+	slot             slot            // the last one that is stored, or fresh; none after a failure
+	lines            []bookLine      // memory of noted
+	named            map[uint32]bool // names that are
+	limit            map[string]int64
 	// the position before which what was appended is counted: as stored, with the groups that were
 	// built, and with the whole commit
 	through, reach, whole int64
 	ended                 bool
+}
+
+// unswept is what a sweep has changed that no group holds.
+type unswept struct {
+	slots slots // all, as they were; nil: there was no sweep
+	kept  int   // how many they have become
+	ids   map[string]uint32
 }
 
 // bookLine is an entry of a cursor, with its time.
@@ -58,9 +73,10 @@ func newBookkeeper(b *Buffer) *bookkeeper {
 	k := &bookkeeper{
 		b: b, ids: map[string]uint32{}, next: 1, through: b.end, rows: map[rowKey]*bookRow{},
 		fresh: map[string]bool{}, named: map[uint32]bool{}, limit: map[string]int64{},
+		unwritten: map[string]bool{},
 	}
-	for id, name := range namesOf(b.state) {
-		k.ids[name] = id
+	k.ids = numbersOf(namesOf(b.state))
+	for _, id := range k.ids {
 		k.next = max(k.next, id+1)
 	}
 	return k
@@ -73,6 +89,15 @@ func namesOf(st *state) map[uint32]string {
 		if id, n := binary.Uvarint([]byte(key[1:])); key[0] == 'n' && n > 0 {
 			out[uint32(id)] = string(value)
 		}
+	}
+	return out
+}
+
+// numbersOf returns the numbers of names: of a name that has several, the newest.
+func numbersOf(names map[uint32]string) map[string]uint32 {
+	out := map[string]uint32{}
+	for id, name := range names {
+		out[name] = max(out[name], id)
 	}
 	return out
 }
@@ -99,12 +124,15 @@ func (k *bookkeeper) begin(c groupCommit) {
 	}
 	if !k.isStored {
 		k.readAgain()
+		k.unsweep()
 	}
 	clear(k.fresh)
 	clear(k.limit)
 	clear(k.changed)
 	k.chg, k.made, k.changed = nil, nil, k.changed[:0]
 	k.ended, k.isStored = false, false
+	k.added, k.changedSince = k.added[:0], k.changedSince[:0]
+	k.isFirst, k.hasRows = true, false
 	if k.b.opt.noBooks {
 		return
 	}
@@ -121,18 +149,18 @@ func (k *bookkeeper) begin(c groupCommit) {
 		n.failed()
 	}
 	b.mu.Unlock()
-	k.sweep(time.Now().Unix() / 60)
+	k.sweep(k.b.opt.clock().Unix() / 60)
 	for _, s := range c.states {
 		k.confirm(s.read, s.by)
 	}
 	k.reach = k.through
-	k.appended(c.ops[:c.positionsOnly])
+	k.appended(c.ops[:c.positionsOnly], false)
 	k.whole = k.reach
 	if n := len(c.passed); n > 0 {
 		k.whole = c.passed[n-1].end
 	}
 	reach := k.reach
-	k.appended(c.passed)
+	k.appended(c.passed, false)
 	if len(c.ops) > c.positionsOnly { // what comes before it is in a later group
 		k.reach = reach
 	}
@@ -146,7 +174,7 @@ func (k *bookkeeper) readAgain() {
 
 // group counts what goes into the next group.
 func (k *bookkeeper) group(ops []*appendOp) {
-	k.appended(ops)
+	k.appended(ops, true)
 	k.noted()
 }
 
@@ -158,7 +186,14 @@ func (k *bookkeeper) published() {
 	for i := range k.made {
 		k.b.state.apply(&k.made[i])
 	}
-	k.made, k.isStored = nil, true
+	k.made, k.isStored, k.unswept = nil, true, unswept{}
+	if k.hasRows {
+		clear(k.unwritten)
+		k.rowsDue = false
+	}
+	for _, key := range k.changedSince {
+		k.unwritten[key] = true
+	}
 	clear(k.fresh)
 	k.through = max(k.through, k.reach)
 	for _, n := range k.b.books.noted {
@@ -171,7 +206,7 @@ func (k *bookkeeper) confirm(read []tally.Entry, by string) {
 	if len(read) == 0 {
 		return
 	}
-	now := slot{minute: time.Now().Unix() / 60}
+	now := slot{minute: k.b.opt.clock().Unix() / 60}
 	k.b.mu.Lock()
 	end := k.b.end
 	if n := len(k.b.books.slots); n == 0 || k.b.books.slots[n-1].minute < now.minute {
@@ -189,8 +224,9 @@ func (k *bookkeeper) confirm(read []tally.Entry, by string) {
 	}
 }
 
-// appended counts what ops have brought, whether they are written or were passed in memory.
-func (k *bookkeeper) appended(ops []*appendOp) {
+// appended counts what ops have brought, whether they are written or were passed in memory. What is
+// written can be counted again.
+func (k *bookkeeper) appended(ops []*appendOp, areWritten bool) {
 	if k.b.opt.noBooks || len(ops) == 0 {
 		return
 	}
@@ -207,10 +243,20 @@ func (k *bookkeeper) appended(ops []*appendOp) {
 			continue
 		}
 		k.reach = max(k.reach, op.batch.End)
+		if at[i] == (slot{}) { // older than the books
+			continue
+		}
 		k.add(at[i], op.batch.Origin, "", tally.Read, op.read)
-		k.add(at[i], op.batch.Origin, "", tally.Buffered, tally.Count{
+		n := tally.Count{
 			Records: op.batch.End - op.batch.First, Bytes: int64(op.batch.Size()),
-		})
+		}
+		key, ok := k.add(at[i], op.batch.Origin, "", tally.Buffered, n)
+		if ok && areWritten {
+			n = tally.Count{Records: -n.Records, Bytes: -n.Bytes}
+			k.added = append(
+				k.added, addition{key, 0, tally.Read, n}, addition{key, 0, tally.Buffered, n},
+			)
+		}
 	}
 }
 
@@ -242,9 +288,12 @@ func (k *bookkeeper) noted() {
 	k.lines = lines
 }
 
-func (k *bookkeeper) add(s slot, origin, output string, stage tally.Stage, n tally.Count) {
+// add returns the row that it has added to.
+func (k *bookkeeper) add(
+	s slot, origin, output string, stage tally.Stage, n tally.Count,
+) (key rowKey, ok bool) {
 	if n == (tally.Count{}) {
-		return
+		return key, false
 	}
 	if s != k.slot {
 		if key := s.key('i'); k.isNew(key) {
@@ -256,20 +305,22 @@ func (k *bookkeeper) add(s slot, origin, output string, stage tally.Stage, n tal
 	if output != "" {
 		id = k.name(output, true)
 	}
-	key := rowKey{s.minute, s.hour, k.name(origin, false)}
+	key = rowKey{s.minute, s.hour, k.name(origin, false)}
 	r := k.find(key)
 	if r == nil && stage > tally.Buffered {
 		// It was read when there were too many origins, or so long ago that it is forgotten.
 		key.origin = 0
 		if r = k.find(key); r == nil {
-			return
+			return key, false
 		}
 	}
 	if r == nil {
 		r = k.row(key)
 	}
 	r.Add(id, stage, n)
+	k.added = append(k.added, addition{key, id, stage, n})
 	k.change(r)
+	return key, true
 }
 
 func (k *bookkeeper) stored(key string) ([]byte, bool) {
@@ -354,14 +405,19 @@ func (k *bookkeeper) change(r *bookRow) {
 	}
 }
 
-// changes returns those of the books that go into the next group.
-func (k *bookkeeper) changes() []change {
-	out := k.chg
+// changes returns those of the books that go into the next group, and its flags.
+func (k *bookkeeper) changes() (out []change, flags uint32) {
+	if k.b.opt.noBooks {
+		return nil, 0
+	}
+	out = k.chg
+	k.made = append(k.made, out...)
 	k.chg = nil
+	var rows []change
 	for _, r := range k.changed {
 		if r.isChanged {
 			r.isChanged = false
-			out = append(out, change{
+			rows = append(rows, change{
 				kind: changePosition, name: booksName, key: r.key,
 				value: r.Append(make([]byte, 0, valueBytes)),
 			})
@@ -369,7 +425,39 @@ func (k *bookkeeper) changes() []change {
 	}
 	clear(k.changed)
 	k.changed = k.changed[:0]
-	k.made = append(k.made, out...)
+	k.made = append(k.made, rows...)
+	if k.isFirst && k.rowsDue {
+		k.hasRows = true
+		out = append(k.others(out, rows), rows...)
+	} else {
+		flags = flagUncounted
+		for i := range rows {
+			k.changedSince = append(k.changedSince, rows[i].key)
+		}
+		if p := encodeAdditions(k.added); p != nil {
+			out = append(out, change{kind: changeCounts, value: p})
+		}
+	}
+	k.isFirst = false
+	k.added = k.added[:0]
+	return out, flags
+}
+
+// others appends the rows that are due and neither changed nor forgotten.
+func (k *bookkeeper) others(out, rows []change) []change {
+	known := map[string]bool{}
+	for _, list := range [][]change{out, rows} {
+		for i := range list {
+			known[list[i].key] = true
+		}
+	}
+	for key := range k.unwritten {
+		if value, ok := k.stored(key); ok && !known[key] {
+			out = append(
+				out, change{kind: changePosition, name: booksName, key: key, value: value},
+			)
+		}
+	}
 	return out
 }
 
@@ -378,7 +466,7 @@ func (k *bookkeeper) sweep(now int64) {
 	if k.swept == now {
 		return
 	}
-	k.swept = now
+	k.swept, k.rowsDue = now, true
 	k.readAgain()
 	var keys []rowKey
 	for key := range k.b.state.inputs[booksName] {
@@ -461,7 +549,26 @@ func (k *bookkeeper) sweepSlots(hours map[int64]bool, now int64) {
 			kept = append(kept, s)
 		}
 	}
+	k.unswept = unswept{b.books.slots, len(kept), map[string]uint32{}}
 	b.books.slots = kept
+}
+
+// unsweep makes the sweep of a commit that was not stored undone, and due again.
+func (k *bookkeeper) unsweep() {
+	u := k.unswept
+	if u.slots == nil {
+		return
+	}
+	k.unswept, k.swept = unswept{}, 0
+	maps.Copy(k.ids, u.ids)
+	k.b.mu.Lock()
+	defer k.b.mu.Unlock()
+	l, later := u.slots, k.b.books.slots[u.kept:]
+	for len(later) > 0 && later[0].minute/60 == l[len(l)-1].minute/60 &&
+		later[0].minute <= l[len(l)-1].minute {
+		later = later[1:]
+	}
+	k.b.books.slots = append(l, later...)
 }
 
 func (k *bookkeeper) sweepNames(keys, gone []rowKey) {
@@ -477,6 +584,7 @@ func (k *bookkeeper) sweepNames(keys, gone []rowKey) {
 	}
 	for name, id := range maps.Clone(k.ids) {
 		if _, output := k.b.state.cursors[name]; rows[id] == 0 && !output {
+			k.unswept.ids[name] = id
 			delete(k.ids, name)
 			delete(k.named, id)
 			k.forget(nameKey(id))

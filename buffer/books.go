@@ -11,8 +11,8 @@ import (
 
 // The books are the counts of what is in the log and what has become of it; see package tally. They
 // stand among the positions of inputs, under a name that no input has. So they are stored, carried
-// from segment to segment and recovered like these, and releases that know nothing of them keep
-// them.
+// from segment to segment and recovered like these. Rows are not written with each commit: see
+// counts.go.
 //
 //	i minute, I hour   position of the first record of that time
 //	r minute, R hour   then the number of an origin: its row

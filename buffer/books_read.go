@@ -65,10 +65,7 @@ func (in *Inspection) Books(damaged func(segment string, err error)) tally.Books
 
 func readBooks(st *state, l slots, end int64) (out tally.Books) {
 	names := namesOf(st)
-	numbers := map[string]uint32{}
-	for id, name := range names {
-		numbers[name] = id
-	}
+	numbers := numbersOf(names)
 	byKey := map[string]slot{}
 	for _, s := range l {
 		byKey[s.key('i')] = s

@@ -33,7 +33,7 @@ const (
 	maxBatchBytes = 1 << 30
 
 	// formatVersion is the format of a buffer's directory: segments, groups and the state in them.
-	formatVersion = 1
+	formatVersion = 2
 )
 
 // Buffer is an open buffer: what holds its parts together. All methods are safe for concurrent use.
@@ -134,7 +134,11 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	if err := b.dir.take(); err != nil {
 		return nil, err
 	}
-	if err := dataformat.Mark(dir, formatVersion); err != nil {
+	err = dataformat.Mark(dir, formatVersion)
+	if isFull(err) && b.dir.giveReserve() {
+		err = dataformat.Mark(dir, formatVersion)
+	}
+	if err != nil {
 		return nil, errors.Join(err, b.dir.release())
 	}
 	if b.m, err = newMetrics(opt.Metrics, b.Stats); err != nil {

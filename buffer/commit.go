@@ -85,7 +85,9 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 			h.first = g.ops[0].batch.First
 		}
 		w.books.group(g.ops)
-		g.chg = append(g.chg, w.books.changes()...)
+		counts, flags := w.books.changes()
+		g.chg = append(g.chg, counts...)
+		h.flags |= flags
 		var err error
 		if buf, err = g.appendTo(buf, h, b.codec.get()); err != nil {
 			return err

@@ -41,12 +41,13 @@ type Options struct {
 	Metrics prometheus.Registerer // nil: none
 
 	// For tests.
-	window  int64         // instead of windowBytes
-	age     time.Duration // instead of spillAge
-	within  time.Duration // instead of advanceWithin
-	noBooks bool          // count nothing
-	every   time.Duration // instead of stateEvery
-	retry   time.Duration // instead of retryWrite
+	window  int64            // instead of windowBytes
+	age     time.Duration    // instead of spillAge
+	within  time.Duration    // instead of advanceWithin
+	noBooks bool             // count nothing
+	every   time.Duration    // instead of stateEvery
+	retry   time.Duration    // instead of retryWrite
+	clock   func() time.Time // of the books, instead of time.Now
 	onStage func(stage string)
 	disk    disk
 }
@@ -86,6 +87,9 @@ func (o *Options) fill() {
 	}
 	if o.retry <= 0 {
 		o.retry = retryWrite
+	}
+	if o.clock == nil {
+		o.clock = time.Now
 	}
 	if o.onStage == nil {
 		o.onStage = func(string) {}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/dataformat"
 )
 
 // directory is what is done to a buffer's directory: segments are made, removed and moved aside in
@@ -123,14 +125,15 @@ func (d *directory) remove(dir string) error {
 	return d.disk.removeAll(trash)
 }
 
-// emptyTrash removes what a run that was killed had begun to remove.
+// emptyTrash removes what a run that was killed had begun to remove, or to mark the directory with.
 func (d *directory) emptyTrash() error {
 	names, err := os.ReadDir(d.path)
 	if err != nil {
 		return err
 	}
 	for _, e := range names {
-		if !strings.HasPrefix(e.Name(), trashPrefix) {
+		if !strings.HasPrefix(e.Name(), trashPrefix) &&
+			!strings.HasPrefix(e.Name(), dataformat.Name+"-") {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(d.path, e.Name())); err != nil {

@@ -20,10 +20,10 @@ func TestBufferOfALaterFormatIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	mark := filepath.Join(dir, dataformat.Name)
-	if text, err := os.ReadFile(mark); string(text) != "1\n" {
+	if text, err := os.ReadFile(mark); string(text) != "2\n" {
 		t.Fatalf("marked %q, %v", text, err)
 	}
-	if err := os.WriteFile(mark, []byte("2\n"), 0o640); err != nil {
+	if err := os.WriteFile(mark, []byte("3\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	var newer *dataformat.NewerError
@@ -33,7 +33,7 @@ func TestBufferOfALaterFormatIsRefused(t *testing.T) {
 	if _, err := Inspect(dir); !errors.As(err, &newer) {
 		t.Errorf("looked into: %v", err)
 	}
-	if err := os.WriteFile(mark, []byte("1\n"), 0o640); err != nil {
+	if err := os.WriteFile(mark, []byte("2\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	b = open(t, dir, small(t))

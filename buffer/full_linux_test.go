@@ -347,3 +347,29 @@ func TestFailedWriteGoesToANewSegment(t *testing.T) {
 		t.Errorf("position %s", p)
 	}
 }
+
+// The buffer of an earlier release is opened, and delivered, although its disk is full: what was
+// held for that is enough for its mark, too.
+func TestABufferOfAnEarlierFormatIsOpenedOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "64m")
+	dir := filepath.Join(disk, "buffer")
+	b := open(t, dir, small(t))
+	cursor(t, b, "out")
+	appendWait(t, b, batchOf(0, 50, 1000))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "FORMAT"), []byte("1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fillDisk(t, disk, 0)
+	if _, err := os.Stat(filepath.Join(dir, reserveName)); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, dir, small(t))
+	wantRun(t, readTo(t, cursor(t, b, "out"), 50), 0, 50)
+	if text, err := os.ReadFile(filepath.Join(dir, "FORMAT")); string(text) != "2\n" {
+		t.Errorf("marked %q, %v", text, err)
+	}
+}

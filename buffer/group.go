@@ -25,6 +25,8 @@ const (
 	flagFullState = 1 // the changes are the whole state
 	// the changes begin with a length and as many bytes of others, in a snappy block
 	flagPackedChanges = 2
+	// what the batches bring is in no row of the books; without it all that was counted is
+	flagUncounted = 4
 
 	// packChangesFrom is the size from which that is worth it. Positions of files look much alike.
 	packChangesFrom = 512

@@ -31,6 +31,11 @@ type found struct {
 	unused  bool  // opened ahead and never written
 	gone    bool  // nothing readable
 
+	// where the groups begin of which something is in no row of the books, 0: not in this segment;
+	// and the position that all before them goes up to
+	uncounted, countedTo int64
+	counted              bool // all rows are in one of its groups
+
 	items []item // of an unsealed segment, until resolved
 }
 
@@ -252,7 +257,9 @@ func (f *found) replay(d disk, st **state) (seq uint64, full bool, damage, err e
 		return 0, false, nil, err
 	}
 	defer file.Close()
+	f.uncounted, f.countedTo, f.counted = 0, 0, false
 	var errs []error
+	end := f.first
 	for off := int64(vlogHeaderSize); f.size == 0 || off < f.size; {
 		e, next, err := readEntryAt(file, off)
 		if err != nil {
@@ -261,9 +268,16 @@ func (f *found) replay(d disk, st **state) (seq uint64, full bool, damage, err e
 				break
 			}
 		}
+		begin := off
 		off = next
 		seq = max(seq, e.seq)
 		changes, err := e.readMetaAt(file)
+		if err == nil && e.flags&flagUncounted == 0 {
+			f.uncounted, f.counted = 0, true
+		} else if f.uncounted == 0 {
+			f.uncounted, f.countedTo = begin, end
+		}
+		end = max(end, e.end())
 		if err == nil {
 			if e.flags&flagFullState != 0 {
 				*st, full = newState(), true
@@ -294,10 +308,32 @@ func recoverState(d disk, segs []*found) (st *state, seq uint64, whole bool, err
 			}
 		}
 		if whole {
+			if err := countFound(d, segs[i:], st); err != nil {
+				return nil, 0, false, err
+			}
 			return st, seq, true, nil
 		}
 	}
 	return newState(), seq, len(segs) == 0, nil
+}
+
+// countFound counts what is in no row of the books.
+func countFound(d disk, segs []*found, st *state) error {
+	from := len(segs) - 1
+	for from > 0 && !segs[from].counted {
+		from--
+	}
+	u := newUncounted(st)
+	for _, f := range segs[from:] {
+		if f.uncounted == 0 {
+			continue
+		}
+		if err := u.of(f, d); err != nil {
+			return err
+		}
+	}
+	u.mergeUnknown()
+	return nil
 }
 
 // recover brings the chain into memory and begins a new head.

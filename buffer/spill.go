@@ -81,7 +81,7 @@ func (b *Buffer) show(op *appendOp, now time.Time) {
 	op.isPublished, op.at = true, now
 	if op.batch != nil {
 		op.batch.At(b.assigned)
-		b.books.placed(b.assigned, now)
+		b.books.placed(b.assigned, b.opt.clock())
 		b.assigned = op.batch.End
 		b.end = b.assigned
 		b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.disk)

@@ -34,8 +34,8 @@ func newState() *state {
 	}
 }
 
-// change is one change to the state. Changes are absolute: replaying one twice, or over a newer
-// state's older value, is harmless.
+// change is one change to the state. Changes are absolute, but for counts: replaying one twice, or
+// over a newer state's older value, is harmless.
 type change struct {
 	kind  byte
 	name  string // of the input or cursor
@@ -55,6 +55,8 @@ const (
 	changeReserve   = 'R' // pos
 	changePrepare   = 'V' // name, pos, value
 	changeUnprepare = 'v' // name
+
+	changeCounts = 'B' // value: what is to be added to the books; from format 2 on
 )
 
 func (c *change) append(dst []byte) []byte {
@@ -73,6 +75,8 @@ func (c *change) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(c.pos))
 	case changePrepare:
 		dst = binary.AppendUvarint(dst, uint64(c.pos))
+		dst = appendBytes(dst, c.value)
+	case changeCounts:
 		dst = appendBytes(dst, c.value)
 	}
 	return dst
@@ -127,6 +131,8 @@ func decodeChanges(p []byte) (out []change, err error) {
 			c.pos = int64(uvarint())
 			c.note = string(next())
 		case changeUncursor, changeUnprepare:
+		case changeCounts:
+			c.value = append([]byte{}, next()...)
 		case changeReserve:
 			c.pos = int64(uvarint())
 		case changePrepare:
@@ -196,6 +202,8 @@ func (s *state) apply(c *change) {
 		s.prepared[c.name] = append(list, p)
 	case changeUnprepare:
 		s.unprepare(c.name, math.MaxInt64)
+	case changeCounts:
+		s.addCounts(c.value)
 	}
 }
 

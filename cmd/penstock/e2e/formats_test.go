@@ -22,7 +22,7 @@ import (
 // stay as they are. They are made, after a change of a format and its number, by
 //
 //	go test ./cmd/penstock/e2e -run TestDataDirectoriesOfEveryRelease -update
-const format = "1"
+const format = "2"
 
 // left is an agent as it was when it was packed: what had been delivered, of each source, and how
 // many lines it had read in all.

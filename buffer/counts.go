@@ -1,0 +1,213 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
+
+	"github.com/penstock/penstock/buffer/record/tally"
+)
+
+// Rows are written once a minute, and with the state that begins a segment. The groups in between
+// have flagUncounted: what their batches bring is found in them, and they say what else is to be
+// added to which rows. So what is counted is as durable as what it is of.
+//
+// What is to be added is runs of rows that have the same minute, output and stages:
+//
+//	minute<<1|hour | output | stages, a bit each | rows | of each: origin, records, bytes
+
+// addition is a count that is to be added to a row.
+type addition struct {
+	row    rowKey
+	output uint32
+	stage  tally.Stage
+	tally.Count
+}
+
+type additionRun struct {
+	minute int64
+	hour   bool
+	output uint32
+	stages uint64
+}
+
+// encodeAdditions returns their sums, or nothing if these are zero.
+func encodeAdditions(list []addition) []byte {
+	type target struct {
+		row    rowKey
+		output uint32
+	}
+	sums := map[target]*[tally.Stages]tally.Count{}
+	for _, a := range list {
+		at := target{a.row, a.output}
+		if sums[at] == nil {
+			sums[at] = &[tally.Stages]tally.Count{}
+		}
+		sums[at][a.stage] = sums[at][a.stage].Plus(a.Count)
+	}
+	runs, rows := map[additionRun][]byte{}, map[additionRun]uint64{}
+	for at, counts := range sums {
+		for s, n := range counts {
+			if n == (tally.Count{}) {
+				continue
+			}
+			run := additionRun{at.row.minute, at.row.hour, at.output, 0}
+			for other := s; other < tally.Stages; other++ {
+				if counts[other] == n {
+					run.stages |= 1 << other
+					counts[other] = tally.Count{}
+				}
+			}
+			p := binary.AppendUvarint(runs[run], uint64(at.row.origin))
+			p = binary.AppendUvarint(p, uint64(n.Records))
+			runs[run] = binary.AppendUvarint(p, uint64(n.Bytes))
+			rows[run]++
+		}
+	}
+	var out []byte
+	for run, p := range runs {
+		minute := uint64(run.minute) << 1
+		if run.hour {
+			minute |= 1
+		}
+		for _, n := range []uint64{minute, uint64(run.output), run.stages, rows[run]} {
+			out = binary.AppendUvarint(out, n)
+		}
+		out = append(out, p...)
+	}
+	return out
+}
+
+// addCounts adds what encodeAdditions has written.
+func (s *state) addCounts(p []byte) {
+	next := func() uint64 {
+		n, w := binary.Uvarint(p)
+		if w <= 0 {
+			p = nil
+			return 0
+		}
+		p = p[w:]
+		return n
+	}
+	for len(p) > 0 {
+		minute, output, stages := next(), uint32(next()), next()
+		for n := next(); n > 0 && len(p) > 0; n-- {
+			row := rowKey{int64(minute >> 1), minute&1 != 0, uint32(next())}
+			s.addToRow(row, output, stages, tally.Count{
+				Records: int64(next()), Bytes: int64(next()),
+			})
+		}
+	}
+}
+
+func (s *state) addToRow(key rowKey, output uint32, stages uint64, n tally.Count) {
+	name := key.String()
+	row, _ := tally.ParseRow(s.inputs[booksName][name])
+	for stage := range tally.Stage(tally.Stages) {
+		if stages>>stage&1 != 0 {
+			row.Add(output, stage, n)
+		}
+	}
+	s.apply(&change{
+		kind: changePosition, name: booksName, key: name, value: row.Append(nil),
+	})
+}
+
+// uncounted finds, in groups, what is not counted in the state.
+type uncounted struct {
+	st      *state
+	slots   slots
+	numbers map[string]uint32
+	pos     int64 // everything before it is counted
+}
+
+func newUncounted(st *state) *uncounted {
+	return &uncounted{st: st, slots: slotsOf(st), numbers: numbersOf(namesOf(st))}
+}
+
+// add counts the records of one origin from position first on.
+func (u *uncounted) add(first int64, origin uint32, n tally.Count) {
+	if s, ok := u.slots.at(first); ok && n.Records > 0 {
+		u.st.addToRow(
+			rowKey{s.minute, s.hour, origin}, 0, 1<<tally.Read|1<<tally.Buffered, n,
+		)
+	}
+}
+
+// of counts what the groups from f.uncounted on have brought. What does not read back was there: it
+// is counted, for all origins together.
+func (u *uncounted) of(f *found, d disk) error {
+	file, err := d.openToRead(filepath.Join(f.dir, vlogName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer file.Close()
+	u.pos = f.countedTo
+	for off := f.uncounted; f.size == 0 || off < f.size; {
+		e, next, err := readEntryAt(file, off)
+		isDamaged := err != nil
+		if isDamaged {
+			if e, next, err = findEntry(file, off); err != nil || f.size > 0 && e.off >= f.size {
+				break
+			}
+		}
+		off = next
+		if e.first >= f.end && e.records > 0 {
+			continue // it was not acknowledged, and came again
+		}
+		if isDamaged {
+			u.add(u.pos, 0, tally.Count{Records: e.first - u.pos})
+		}
+		u.pos = max(u.pos, e.end())
+		left := int64(e.records)
+		if p, err := e.readAt(file); err == nil {
+			_, batches, _, _ := decodeGroup(p)
+			for _, b := range batches {
+				n := tally.Count{Records: b.End - b.First, Bytes: int64(b.Size())}
+				u.add(b.First, u.numbers[b.Origin], n)
+				left -= n.Records
+			}
+		}
+		u.add(e.first, 0, tally.Count{Records: left})
+	}
+	return nil
+}
+
+// mergeUnknown counts with all others what has lost the name of its origin, and with the time
+// before what has lost its time: the groups that told these did not read back. What comes after
+// them is counted so, too.
+func (u *uncounted) mergeUnknown() {
+	names, known := namesOf(u.st), map[slot]bool{}
+	for _, s := range u.slots {
+		known[slot{minute: s.minute, hour: s.hour}] = true
+	}
+	for name, value := range maps.Clone(u.st.inputs[booksName]) {
+		key, ok := parseRowKey(name)
+		if !ok {
+			continue
+		}
+		to := key
+		if _, ok := names[key.origin]; !ok {
+			to.origin = 0
+		}
+		if !known[slot{minute: key.minute, hour: key.hour}] {
+			for _, s := range u.slots {
+				if s.minute <= key.minute {
+					to.minute, to.hour = s.minute, s.hour
+				}
+			}
+		}
+		if to == key {
+			continue
+		}
+		row, _ := tally.ParseRow(value)
+		for _, c := range row {
+			u.st.addToRow(to, c.Output, 1<<c.Stage, c.Count)
+		}
+		u.st.apply(&change{kind: changeForget, name: booksName, key: name})
+	}
+}
