@@ -11,7 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -186,6 +188,8 @@ func (c *Config) adviceOn(err error) string {
 	switch {
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.IllegalSaslState):
 		return "check the sasl block: mechanism, and user and password, token or keys"
+	case strings.Contains(err.Error(), "tls alert record"):
+		return "this port speaks TLS: add tls {}, with ca_file if the authority is one of your own"
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return "set sasl.mechanism to one that the brokers take"
 	case early && c.SASL != nil:
@@ -224,12 +228,38 @@ func Topics(
 	return resp.Topics, nil
 }
 
+// coordinatorWait is how long a cluster may take to make the topic that coordinators need. The first
+// question for one has it do that.
+const coordinatorWait = 5 * time.Second
+
+// Coordinated asks what a coordinator is to answer until there is one, for a while.
+func Coordinated(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, coordinatorWait)
+	defer cancel()
+	for {
+		err := ask()
+		early := errors.Is(err, kerr.CoordinatorNotAvailable) ||
+			errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
+		if !early || fault.Sleep(ctx, 200*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
+
 // TryGroup reports a consumer group that this user may not use.
 func TryGroup(ctx context.Context, cl *kgo.Client, group string, r *preflight.Report) {
 	req := kmsg.NewPtrDescribeGroupsRequest()
 	req.Groups = []string{group}
 	req.IncludeAuthorizedOperations = true
-	resp, err := req.RequestWith(ctx, cl)
+	var resp *kmsg.DescribeGroupsResponse
+	err := Coordinated(ctx, func() (err error) {
+		if resp, err = req.RequestWith(ctx, cl); err == nil && len(resp.Groups) == 1 {
+			if code := kerr.ErrorForCode(resp.Groups[0].ErrorCode); kerr.IsRetriable(code) {
+				return code
+			}
+		}
+		return err
+	})
 	target, do := "group "+group, "give this user Read on the group "+group
 	if err != nil {
 		if !errors.Is(err, kerr.GroupAuthorizationFailed) {

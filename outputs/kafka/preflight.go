@@ -96,8 +96,14 @@ func usableTopic(
 			"there is no such topic; the brokers will be asked to create it",
 		)
 		return nil
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		r.Fail(target, advice(err), "there is no such topic")
+		return nil
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		r.Fail(target, advice(err), "this user may not look at it, or whether there is one")
+		return nil
 	case err != nil:
-		r.Fail(target, advice(err), "%s", kerr.ErrorForCode(t.ErrorCode).(*kerr.Error).Message)
+		r.Fail(target, advice(err), "%v", err)
 		return nil
 	case !kafkaclient.Allowed(t.AuthorizedOperations, op):
 		r.Fail(
@@ -299,13 +305,16 @@ func (c *Config) checkTransactions(
 		kafkaclient.TryGroup(ctx, cl, id, r)
 		req := kmsg.NewPtrFindCoordinatorRequest()
 		req.CoordinatorType, req.CoordinatorKey, req.CoordinatorKeys = 1, id, []string{id}
-		resp, err := req.RequestWith(ctx, cl)
-		if err == nil {
-			err = kerr.ErrorForCode(resp.ErrorCode)
-			for _, found := range resp.Coordinators {
-				err = cmp.Or(err, kerr.ErrorForCode(found.ErrorCode))
+		err := kafkaclient.Coordinated(ctx, func() error {
+			resp, err := req.RequestWith(ctx, cl)
+			if err == nil {
+				err = kerr.ErrorForCode(resp.ErrorCode)
+				for _, found := range resp.Coordinators {
+					err = cmp.Or(err, kerr.ErrorForCode(found.ErrorCode))
+				}
 			}
-		}
+			return err
+		})
 		if err != nil {
 			r.Fail("transactional id "+id, advice(err), "%v", err)
 			continue

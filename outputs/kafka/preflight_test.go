@@ -15,6 +15,7 @@ import (
 	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -72,7 +73,7 @@ func TestPreflight(t *testing.T) {
 
 	cfg = testConfig(cluster)
 	cfg.Topic = template.MustParse("log")
-	look(t, cfg, "failed topic log: ...create the topic")
+	look(t, cfg, "failed topic log: there is no such topic -> create the topic")
 	cfg.AllowAutoTopicCreation = true
 	look(t, cfg, "warning topic log: there is no such topic; the brokers will be asked")
 
@@ -90,6 +91,31 @@ func TestPreflight(t *testing.T) {
 	)
 	cfg.BatchMaxBytes = 8 << 20
 	look(t, cfg, "warning topic logs: max.message.bytes is ")
+}
+
+// On a cluster that has had no group, the first question for a coordinator has one made.
+func TestPreflightWaitsForACoordinator(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, nil, kfake.NumBrokers(1), kfake.SeedTopics(1, "logs"))
+	for range 3 {
+		cluster.ControlKey(int16(kmsg.FindCoordinator), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			in := req.(*kmsg.FindCoordinatorRequest)
+			resp := in.ResponseKind().(*kmsg.FindCoordinatorResponse)
+			resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+			for _, key := range in.CoordinatorKeys {
+				c := kmsg.NewFindCoordinatorResponseCoordinator()
+				c.Key, c.ErrorCode = key, kerr.CoordinatorNotAvailable.Code
+				resp.Coordinators = append(resp.Coordinators, c)
+			}
+			return resp, nil, true
+		})
+	}
+	cfg := testConfig(cluster)
+	cfg.Delivery = ExactlyOnce
+	look(
+		t, cfg, "ok group penstock.edge-1.app.kafka.events: may be used",
+		"ok transactional id penstock.edge-1.app.kafka.events: ",
+	)
 }
 
 // Credentials and rights: what a user may not do is told before anything is sent.

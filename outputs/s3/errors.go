@@ -68,7 +68,7 @@ func (e *apiError) Advice() string {
 	switch e.code {
 	case "InvalidBucketName":
 		return "write bucket as the store calls it: small letters, digits, - and ."
-	case "InvalidAccessKeyId":
+	case "InvalidAccessKeyId", "XAdminUserNotFound": // of AWS, of versitygw
 		return "write another access_key_id: the store knows no such key"
 	case "SignatureDoesNotMatch":
 		return "write the secret_access_key that belongs to access_key_id"

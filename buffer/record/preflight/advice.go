@@ -48,8 +48,13 @@ func Advice(err error) string {
 	return "see that address, TLS and credentials are as the server expects"
 }
 
+var errLate = errors.New("it does not answer")
+
 // Plain returns what went wrong on the network without what clients wrap around it.
 func Plain(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errLate
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op
 	}
