@@ -108,6 +108,12 @@ type parsedFile struct {
 
 func (l *loader) files(paths []string) []string {
 	var out []string
+	add := func(file string) { // one that is named twice is read once
+		clean := filepath.Clean(file)
+		if !slices.ContainsFunc(out, func(s string) bool { return filepath.Clean(s) == clean }) {
+			out = append(out, file)
+		}
+	}
 	for _, p := range paths {
 		info, err := os.Stat(p)
 		if err != nil {
@@ -115,7 +121,7 @@ func (l *loader) files(paths []string) []string {
 			continue
 		}
 		if !info.IsDir() {
-			out = append(out, p)
+			add(p)
 			continue
 		}
 		found, err := filepath.Glob(filepath.Join(p, "*.hcl"))
@@ -126,7 +132,9 @@ func (l *loader) files(paths []string) []string {
 				"no *.hcl files in %s", p,
 			)
 		}
-		out = append(out, found...)
+		for _, f := range found {
+			add(f)
+		}
 	}
 	return out
 }

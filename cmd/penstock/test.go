@@ -15,6 +15,7 @@ import (
 
 func testCommand() *cobra.Command {
 	var run string
+	var verbose bool
 	cmd := &cobra.Command{
 		Use:   "test CONFIG...",
 		Short: "Test a configuration by the cases beside it, without starting anything",
@@ -48,6 +49,7 @@ stand for those that the input gives.`,
 	vars := varFlags(cmd)
 	cmd.Flags().
 		StringVar(&run, "run", "", "run only the cases whose names match this regular expression")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print each case as it is run")
 	cmd.RunE = func(cmd *cobra.Command, configs []string) error {
 		want, err := regexp.Compile(run)
 		if err != nil {
@@ -67,7 +69,7 @@ stand for those that the input gives.`,
 			if err != nil {
 				return err
 			}
-			n, bad, err := runCases(cmd, a, f, want)
+			n, bad, err := runCases(cmd, a, f, want, verbose)
 			if derr := a.Discard(); err == nil {
 				err = derr
 			}
@@ -90,7 +92,7 @@ stand for those that the input gives.`,
 }
 
 func runCases(
-	cmd *cobra.Command, a *agent.Agent, f *cases.File, want *regexp.Regexp,
+	cmd *cobra.Command, a *agent.Agent, f *cases.File, want *regexp.Regexp, verbose bool,
 ) (ran, failed int, err error) {
 	for i := range f.Cases {
 		c := &f.Cases[i]
@@ -106,6 +108,9 @@ func runCases(
 			}
 		}
 		if len(wrong) == 0 {
+			if verbose {
+				fmt.Fprintf(cmd.OutOrStdout(), "ok  %s:%d: %s\n", f.Path, c.Range.Start.Line, c.Name)
+			}
 			continue
 		}
 		failed++

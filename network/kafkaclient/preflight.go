@@ -228,8 +228,8 @@ func Topics(
 	return resp.Topics, nil
 }
 
-// coordinatorWait is how long a cluster may take to make the topic that coordinators need. The first
-// question for one has it do that.
+// coordinatorWait is how long a cluster may take to make the topic that coordinators need, as it
+// does when it is first asked for one.
 const coordinatorWait = 5 * time.Second
 
 // Coordinated asks what a coordinator is to answer until there is one, for a while.
