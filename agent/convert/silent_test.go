@@ -72,6 +72,18 @@ func TestNothingChangesSilently(t *testing.T) {
 				"\"/c.zip\"] # too\ntag a\n</source>\n<match **>\n@type stdout\n</match>\n",
 			[]string{`["/a#b.gz", "/c.zip"]`}, nil,
 		},
+		"fluent-bit parsers that nothing names, and files of them that are not here": {
+			"fluent-bit", ".conf",
+			"[SERVICE]\n parsers_file /nowhere/parsers.conf\n[PARSER]\n name mine\n format regex\n" +
+				" regex ^(?<a>.)\n time_keep on\n[INPUT]\n name tail\n path /a.log\n parser json\n" +
+				"[OUTPUT]\n name kafka\n match *\n brokers k:9092\n topics t\n rdkafka.batch.size 1\n",
+			[]string{`topic = "t"`},
+			[]string{
+				"left out: PARSER mine: nothing names it",
+				"left out: parsers_file /nowhere/parsers.conf: there is no such file here",
+				"left out: rdkafka.batch.size 1",
+			},
+		},
 		"fluent-bit docker after java": {
 			"fluent-bit", ".conf",
 			"[INPUT]\n name tail\n path /a.log\n multiline.parser java, docker\n" +
@@ -129,6 +141,53 @@ func TestNothingChangesSilently(t *testing.T) {
 			"@include /nowhere/*.conf\n<source>\n@type forward\n</source>\n" +
 				"<match **>\n@type stdout\n</match>\n",
 			nil, []string{"LEFT OUT: @include /nowhere/*.conf"},
+		},
+		"fluentd includes and parsers by the environment": {
+			"fluentd", ".conf",
+			"@include \"#{ENV['X'] || '/nowhere/systemd'}.conf\"\n<source>\n@type tail\npath /a.log\n" +
+				"exclude_path \"#{ENV['X'] || use_default}\"\ntag a.\"#{ENV['T']}\"\n<parse>\n" +
+				"@type \"#{ENV['P'] || 'ltsv'}\"\n</parse>\n</source>\n<match **>\n@type stdout\n</match>\n",
+			[]string{`value_separator = ":"`},
+			[]string{
+				"changed: @type #{ENV['P'] || 'ltsv'}: a variable decides this",
+				"changed: exclude_path #{ENV['X'] || use_default}: a variable decides this",
+				"LEFT OUT: @include /nowhere/systemd.conf",
+			},
+		},
+		"fluentd tags of the machine": {
+			"fluentd", ".conf",
+			"<source>\n@type tail\npath /a.log\ntag \"a.#{Socket.gethostname}\"\n<parse>\n@type ltsv\n" +
+				"</parse>\n</source>\n<source>\n@type forward\n</source>\n<match **>\n@type stdout\n</match>\n",
+			[]string{`if = "tag matches '^(?:a(?:[.].*)?)$'" format = "key_value"`}, nil,
+		},
+		"fluentd tags of a facility": {
+			"fluentd", ".conf",
+			"<source>\n@type syslog\ntag system\n</source>\n<match system.authpriv.**>\n@type stdout\n" +
+				"</match>\n<match system.**>\n@type null\n</match>\n",
+			nil, []string{"LEFT OUT: <match system.authpriv.**> system.authpriv.**: the tag is system for all"},
+		},
+		"fluentd lines of a runtime": {
+			"fluentd", ".conf",
+			"<source>\n@type tail\npath /var/log/containers/*.log\ntag k.*\n<parse>\n@type cri\n</parse>\n" +
+				"</source>\n<match **>\n@type stdout\n</match>\n",
+			[]string{`pattern = "^(?P<time>[^ ]+) (?P<stream>stdout|stderr) `, `filter "time"`}, nil,
+		},
+		"rsyslog conditions beside others": {
+			"rsyslog", ".conf",
+			"input(type=\"imudp\" port=\"514\")\nif ($msg contains 'a') or ($msg contains 'b') then {\n" +
+				"if $hostname == 'x' then /var/x\n}\n:msg, regex, \"^a\\+(\" /var/y\n" +
+				":msg, startswith, \" c\" /var/z\n",
+			[]string{
+				`"(( field.message contains 'a' ) or ( field.message contains 'b' )) and field.hostname == 'x'"`,
+				`matches '^a+\\\\('`, `startsWith 'c'`,
+			}, nil,
+		},
+		"rsyslog tags of two rulesets": {
+			"rsyslog", ".conf",
+			"input(type=\"imtcp\" port=\"1\" ruleset=\"a\")\ninput(type=\"imtcp\" port=\"2\" ruleset=\"b\")\n" +
+				"ruleset(name=\"a\") {\naction(type=\"omfile\" file=\"/a\")\n}\n" +
+				"ruleset(name=\"b\") {\naction(type=\"omfile\" file=\"/b\")\n}\n",
+			[]string{`if = "tag == 'syslog'" to = [output.file.file]`, `"tag == 'syslog_2'"`}, nil,
 		},
 		"fluentd a secondary of a bucket": {
 			"fluentd", ".conf",

@@ -62,7 +62,14 @@ func Convert(paths []string) (*draft.Draft, error) {
 	}
 	c.flow.Finish()
 	for _, s := range f.sections {
+		c.unnamed(s)
 		c.sweep(s)
+	}
+	for _, p := range f.missing {
+		c.d.Left(
+			c.agent, p.at, shown(p),
+			"there is no such file here: name it on the command line, too, if it has parsers of your own",
+		)
 	}
 	c.d.Environment(f.set)
 	return c.d, nil
@@ -216,12 +223,31 @@ func (c *converter) rest(b *draft.Block, s *section) {
 		}
 		p.used = true
 		why, ok := harmless[p.key]
+		if !ok && strings.HasPrefix(p.key, "rdkafka.") {
+			why, ok = "see penstock help output.kafka", true
+		}
 		if !ok {
 			c.d.Unknown(b, p.at, p.key, shown(p))
 			continue
 		}
 		c.d.Left(b, p.at, shown(p), why)
 	}
+}
+
+// unnamed tells of a parser that no input and no filter names, as most of a file of them are.
+func (c *converter) unnamed(s *section) {
+	if s.kind != "parser" && s.kind != "multiline_parser" {
+		return
+	}
+	for _, p := range s.props {
+		if p.used && p.key != "name" {
+			return
+		}
+	}
+	for _, p := range s.props {
+		p.used = true
+	}
+	c.d.Left(c.agent, s.at, s.title(), "nothing names it")
 }
 
 // sweep tells of all that no code has looked at.

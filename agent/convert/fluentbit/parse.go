@@ -1,6 +1,7 @@
 package fluentbit
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +34,8 @@ type prop struct {
 type files struct {
 	sections []*section
 	set      map[string]string
-	pending  []string // parsers files
+	pending  []*prop // parsers files
+	missing  []*prop // those of them that there are not
 }
 
 func read(paths []string) (*files, error) {
@@ -46,10 +48,15 @@ func read(paths []string) (*files, error) {
 	for len(f.pending) > 0 {
 		p := f.pending[0]
 		f.pending = f.pending[1:]
-		if err := f.file(p, nil); err != nil {
-			return nil, fmt.Errorf(
-				"parsers_file: %w; name it on the command line, or leave it out", err,
-			)
+		path := p.value
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(p.at.File), path)
+		}
+		err := f.file(path, nil)
+		if errors.Is(err, os.ErrNotExist) {
+			f.missing = append(f.missing, p)
+		} else if err != nil {
+			return nil, fmt.Errorf("parsers_file: %w", err)
 		}
 	}
 	return f, nil
@@ -100,10 +107,7 @@ func (f *files) add(s *section, key, value string, at draft.Place) {
 	s.props = append(s.props, p)
 	if s.kind == "service" && p.key == "parsers_file" {
 		p.used = true
-		if !filepath.IsAbs(value) {
-			value = filepath.Join(filepath.Dir(at.File), value)
-		}
-		f.pending = append(f.pending, value)
+		f.pending = append(f.pending, p)
 	}
 }
 

@@ -28,6 +28,10 @@ func Convert(files []string) (*draft.Draft, error) {
 	c.agent.Set("data_dir", draft.Text("/var/lib/penstock"))
 	c.gather(root)
 	c.raw = onlySingleValue(c.root)
+	c.joinsTraces(c.root)
+	for _, l := range c.labels {
+		c.joinsTraces(l)
+	}
 	c.system(root)
 	c.pipelines()
 	c.unreached()
@@ -42,7 +46,8 @@ type converter struct {
 	labels map[string]*element
 	walked map[*element]bool // labels that something leads to
 	total  int64             // of the buffer of the pipeline that is being made
-	raw    bool              // outputs write the message alone: lines need not become JSON
+	pods   []podLogs
+	raw    bool // outputs write the message alone: lines need not become JSON
 }
 
 // gather sorts what stands at the top.
@@ -227,6 +232,10 @@ func (c *converter) unused(b *draft.Block, e *element) {
 			c.d.Lost(b, p.at, shown(p), kit.NoSuchFiles)
 			continue
 		}
+		if p.key == chosen {
+			c.d.Changed(b, p.at, p.value, "a variable decides this: it is taken as not set")
+			continue
+		}
 		if why, ok := harmless[p.key]; ok {
 			c.d.Left(b, p.at, shown(p), why)
 			continue
@@ -252,6 +261,7 @@ func (c *converter) sweep(e *element) {
 const (
 	positions = "positions are kept below data_dir"
 	ownPace   = "outputs read the buffer all the time, at their own pace"
+	inFields  = "write filter \"add_fields\" with ${tag} or ${time}"
 	noEnd     = "attempts never end, and nothing is given up"
 )
 
@@ -325,6 +335,13 @@ var harmless = map[string]string{
 	"@log_level":                       "see agent.log",
 	"log_level":                        "see agent.log",
 	"enable_ruby":                      "no Ruby is evaluated",
+	"max_send_retries":                 noEnd,
+	"output_include_time":              inFields,
+	"output_include_tag":               inFields,
+	"include_time_key":                 inFields,
+	"include_tag_key":                  inFields,
+	"time_key":                         inFields,
+	"tag_key":                          inFields,
 	"timekey":                          ownPace,
 	"timekey_use_utc":                  ownPace,
 	"timekey_zone":                     ownPace,

@@ -24,11 +24,10 @@ func (c *converter) filter(f *flow.Flow, e *element, m flow.Match, further strin
 	case "concat":
 		c.concat(f, e, m, further, orElse(name, "concat"))
 	case "kubernetes_metadata":
-		c.d.Left(
-			f.Notes(), e.at, describe(e),
-			"write container = true and a kubernetes block in input \"tail\": labels, annotations and the pod come as headers",
-		)
-	case "geoip", "dedot", "prometheus", "detect_exceptions":
+		c.kubernetes(f, e, m, further, orElse(name, "kubernetes"))
+	case "detect_exceptions":
+		c.exceptions(f, e, m, further, orElse(name, "traces"))
+	case "geoip", "dedot", "prometheus":
 		c.d.Left(f.Notes(), e.at, describe(e), "there is no such filter")
 	default:
 		c.d.Lost(

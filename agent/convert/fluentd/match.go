@@ -224,11 +224,11 @@ func (c *converter) inject(b *draft.Block, s *element) {
 
 // formatOf tells whether values leave as they do here.
 func (c *converter) formatOf(b *draft.Block, e *element) {
-	s := e.sub("format")
+	s, keys := e.sub("format"), []string{"@type", "type"}
 	if s == nil {
-		return
+		s, keys = e, []string{"format"} // of v0.12
 	}
-	p := s.get("@type", "type")
+	p := s.get(keys...)
 	if p == nil {
 		return
 	}
@@ -250,7 +250,9 @@ func (c *converter) formatOf(b *draft.Block, e *element) {
 			"values leave as JSON objects; what a filter makes of them is what is sent",
 		)
 	}
-	c.unused(b, s)
+	if s != e {
+		c.unused(b, s)
+	}
 }
 
 // buffer carries over the buffer's settings, which are the pipeline's here.

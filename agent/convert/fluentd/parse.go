@@ -85,7 +85,9 @@ func readInto(root *element, path string, above []string) error {
 			}
 			p := &param{key: key, at: at}
 			p.value, p.raw = unquote(value)
-			top.params = append(top.params, p)
+			if !top.choose(p) {
+				top.params = append(top.params, p)
+			}
 		}
 	}
 	if len(stack) > 1 {
@@ -97,7 +99,11 @@ func readInto(root *element, path string, above []string) error {
 }
 
 func include(into *element, target, from string, at draft.Place, above []string) error {
-	target, _ = unquote(target)
+	target, raw := unquote(target)
+	if text, ok := withoutVariables(target); ok && !raw && text != target {
+		into.params = append(into.params, &param{key: chosen, value: "@include " + target, at: at})
+		target = text
+	}
 	if strings.Contains(target, "://") {
 		return fmt.Errorf("@include %s: fetch it and name the file", target)
 	}
@@ -108,10 +114,8 @@ func include(into *element, target, from string, at draft.Place, above []string)
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 && strings.ContainsAny(target, "*?[") {
+	if len(found) == 0 {
 		into.params = append(into.params, &param{key: "@include", value: target, at: at})
-	} else if len(found) == 0 && !strings.ContainsAny(target, "*?[") {
-		return fmt.Errorf("@include %s: no such file", target)
 	}
 	for _, f := range found {
 		if err := readInto(into, f, above); err != nil {
@@ -119,6 +123,49 @@ func include(into *element, target, from string, at draft.Place, above []string)
 		}
 	}
 	return nil
+}
+
+// chosen is the key of what a variable of the environment chooses, and that no expression can have.
+const chosen = "chosen by the environment"
+
+// choose takes the choice that is made without a variable, and reports whether that is none at all.
+func (e *element) choose(p *param) (none bool) {
+	if p.raw || !strings.Contains(p.value, "#{") {
+		return false
+	}
+	note := &param{key: chosen, value: p.key + " " + p.value, at: p.at}
+	switch p.key {
+	case "exclude_path", "kubernetes_url", "ca_file", "client_cert", "client_key":
+		m := ruby.FindStringSubmatch(p.value)
+		if m != nil && m[0] == p.value && unset.MatchString(m[1]) {
+			e.params = append(e.params, note)
+			return true
+		}
+	case "@type", "type", "format", "@label":
+		if text, ok := withoutVariables(p.value); ok {
+			p.value = text
+			e.params = append(e.params, note)
+		}
+	}
+	return false
+}
+
+var unset = regexp.MustCompile(`^\s*ENV\[\s*["'][^"']+["']\s*\]\s*\|\|\s*(?:use_default|use_nil|nil)\s*$`)
+
+// withoutVariables is a text as it is where no variable is set, if that can be said.
+func withoutVariables(text string) (string, bool) {
+	ok := true
+	out := ruby.ReplaceAllStringFunc(text, func(code string) string {
+		code = ruby.FindStringSubmatch(code)[1]
+		for _, re := range []*regexp.Regexp{envRuby, envFetch} {
+			if m := re.FindStringSubmatch(code); m != nil && m[2] != "" {
+				return m[2]
+			}
+		}
+		ok = false
+		return ""
+	})
+	return out, ok
 }
 
 // unfinished tells a list, hash or quoted string that goes on in the next line.

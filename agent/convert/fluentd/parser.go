@@ -170,6 +170,14 @@ func (c *converter) parser(
 			b.Set("pattern", draft.Text("%{GREEDYDATA:message}"))
 			c.d.Lost(b, p.at, shown(p), "write patterns")
 		}
+	case "cri":
+		b = add("regex")
+		b.Set("pattern", draft.Text(criLine))
+		if inner := spec.sub("parse"); inner != nil { // of what stands in the line
+			c.parseRest(f, b, spec, name, m, timeKey, timeFormat, further)
+			c.parser(f, inner, name, m, "message", further)
+			return b
+		}
 	case "multi_format", "multi-format-parser":
 		return c.multiFormat(f, spec, p, name, m, field, further)
 	default:

@@ -1,9 +1,12 @@
 package fluentd
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -50,8 +53,10 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 		c.set(b, "tag", e, "tag")
 		c.d.Changed(
 			b, e.at, e.title(),
-			"the tag is not followed by facility and priority; they are headers of the record",
+			"fields are called as penstock calls them (hostname, app_name, proc_id for host, ident, pid); "+
+				"facility and severity are fields, and do not follow the tag",
 		)
+		c.byFacility(f, e.value("tag"))
 		c.done(b, e)
 	case "tcp", "udp":
 		b := c.input(f, typ, typ, e)
@@ -88,7 +93,12 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 			b.Set("from", draft.Text("beginning"))
 		}
 		if p := e.get("matches"); p != nil {
-			c.d.Lost(b, p.at, shown(p), "write matches, as journalctl takes them")
+			if matches := journalMatches(p.value); matches != nil {
+				b.Set("matches", draft.Texts(matches...))
+				c.carry(p)
+			} else {
+				c.d.Lost(b, p.at, shown(p), "write matches, as journalctl takes them")
+			}
 		}
 		if s := e.sub("storage"); s != nil {
 			c.d.Left(b, s.at, s.title(), positions)
@@ -123,6 +133,50 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 			"there is no such input; see penstock help for those there are",
 		)
 	}
+}
+
+// byFacility tells of patterns that ask for the facility of syslog messages behind the tag.
+func (c *converter) byFacility(f *flow.Flow, tag string) {
+	scopes := []*element{c.root}
+	for _, l := range c.labels {
+		scopes = append(scopes, l)
+	}
+	for _, scope := range scopes {
+		for _, e := range scope.elements {
+			for _, word := range strings.Fields(e.arg) {
+				rest, ok := strings.CutPrefix(word, tag+".")
+				if ok && e.name != "source" && !strings.HasPrefix(rest, "*") {
+					c.d.Lost(
+						f.Notes(), e.at, e.title()+" "+word,
+						"the tag is "+tag+" for all: write a route with if, and field.facility in it",
+					)
+				}
+			}
+		}
+	}
+}
+
+// journalMatches writes maps, any of which is to match, as journalctl takes them.
+func journalMatches(value string) (out []string) {
+	var all []map[string]any
+	if json.Unmarshal([]byte(value), &all) != nil {
+		return nil
+	}
+	for i, m := range all {
+		if i > 0 {
+			out = append(out, "+")
+		}
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			list, isList := m[name].([]any)
+			if !isList {
+				list = []any{m[name]}
+			}
+			for _, v := range list {
+				out = append(out, fmt.Sprintf("%s=%v", name, v))
+			}
+		}
+	}
+	return out
 }
 
 // used marks all parameters as seen.
@@ -184,11 +238,23 @@ func (c *converter) tag(b *draft.Block, e *element, preset string) flow.Match {
 		c.carry(p)
 	}
 	b.Set("tag", draft.Join(v...))
-	text, literal := draft.Literal(v)
-	if !literal {
+	return tagged(v)
+}
+
+// tagged is the tags that parts make: what the machine decides stands for anything.
+func tagged(parts []draft.Part) flow.Match {
+	pattern := ""
+	for _, p := range parts {
+		text, literal := draft.Literal([]draft.Part{p})
+		if !literal {
+			text = "**"
+		}
+		pattern += text
+	}
+	if pattern == "**" {
 		return flow.All()
 	}
-	return flow.Match{Patterns: []string{text}}
+	return flow.Match{Patterns: []string{pattern}}
 }
 
 func list(v string) []string {
@@ -259,9 +325,7 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 			c.carry(p)
 		default:
 			b.Set("tag", draft.Join(v...))
-			if literal {
-				tags = flow.Match{Patterns: []string{text}}
-			}
+			tags = tagged(v)
 			c.carry(p)
 		}
 	}
@@ -308,7 +372,10 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 	if spec == nil {
 		spec = e
 	}
-	if strings.HasPrefix(spec.value("format", "@type"), "multiline") {
+	unfold(spec)
+	if c.ofPods(f, b, e, spec, name, tags, only) {
+		c.d.Carried(spec.at, spec.title())
+	} else if strings.HasPrefix(spec.value("format", "@type"), "multiline") {
 		c.multiline(f, b, e, spec, tags, only)
 	} else {
 		c.parse(f, e, name, tags, only)

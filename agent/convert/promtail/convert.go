@@ -87,6 +87,7 @@ func (c *converter) job(n *kit.Node, i int) {
 	}
 	var b *draft.Block
 	var labels []draft.Value
+	var ofFiles []filesLabels
 	add := func(typ string) {
 		b = c.Add("input", typ, name, n)
 		b.Set("tag", draft.Text(b.Label()))
@@ -118,12 +119,13 @@ func (c *converter) job(n *kit.Node, i int) {
 			if p := l.Text("__path_exclude__"); p != "" {
 				exclude = append(exclude, p)
 			}
-			if several && len(labels) > 0 {
-				c.D.Lost(b, s.At, s.Name+".labels", "all files of the job have the labels of the first one")
-				l.Done()
-				continue
-			}
 			take(l)
+			if several && labels != nil {
+				ofFiles = append(
+					ofFiles, filesLabels{"header.filename matches " + kit.Quote(fileRegexp(l.Text("__path__"))), labels},
+				)
+				labels = nil
+			}
 		}
 		if paths == nil {
 			paths = []string{"/var/log/CHANGE-ME.log"}
@@ -182,8 +184,50 @@ func (c *converter) job(n *kit.Node, i int) {
 	if labels != nil {
 		c.p.Filter("set", name, cond).Set("headers", draft.Map(labels...))
 	}
+	for _, l := range ofFiles {
+		c.p.Filter("set", name, kit.And(cond, l.cond)).Set("headers", draft.Map(l.labels...))
+	}
 	c.stages(n.Find("pipeline_stages"), b, name, cond)
 	c.Rest(b, n, harmless)
+}
+
+// filesLabels are the labels of some files of an input.
+type filesLabels struct {
+	cond   string
+	labels []draft.Value
+}
+
+// fileRegexp is a regular expression for the files of a glob.
+func fileRegexp(glob string) string {
+	var b strings.Builder
+	depth := 0
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; {
+		case strings.HasPrefix(glob[i:], "**/"):
+			b.WriteString("(?:.*/)?")
+			i += 2
+		case strings.HasPrefix(glob[i:], "**"):
+			b.WriteString(".*")
+			i++
+		case c == '*':
+			b.WriteString("[^/]*")
+		case c == '?':
+			b.WriteString("[^/]")
+		case c == '{':
+			b.WriteString("(?:")
+			depth++
+		case c == '}' && depth > 0:
+			b.WriteString(")")
+			depth--
+		case c == ',' && depth > 0:
+			b.WriteString("|")
+		case c == '[' || c == ']' || c == '-':
+			b.WriteByte(c)
+		default:
+			b.WriteString(regexp.QuoteMeta(string(c)))
+		}
+	}
+	return "^" + b.String() + "$"
 }
 
 // quoted is a label's value as an expression.

@@ -53,6 +53,9 @@ func read(path string, depth int) ([]statement, error) {
 		if !filepath.IsAbs(glob) {
 			glob = filepath.Join(filepath.Dir(path), glob)
 		}
+		if info, err := os.Stat(glob); err == nil && info.IsDir() {
+			glob = filepath.Join(glob, "*")
+		}
 		files, err := filepath.Glob(glob)
 		if err != nil {
 			return nil, err

@@ -571,6 +571,10 @@ func (c *converter) rest() {
 			c.carry(x)
 			continue
 		}
+		if x.Value == "" || x.Value == "0" || x.Value == "false" {
+			c.d.Left(c.agent, x.At, shown(x), "penstock has nothing of this name, and it is off")
+			continue
+		}
 		c.d.Lost(c.out, x.At, shown(x), "penstock has nothing of this name")
 	}
 }
@@ -616,6 +620,8 @@ func harmless(key string) (string, bool) {
 		{"partitioner.granularity.*", "the parser does not need it"},
 		{"hive.*", "register partitions with a hook of success"},
 		{"qubole.*", "register partitions with a hook of success"},
+		{"secor.qubole.*", "register partitions with a hook of success"},
+		{"secor.enable.qubole", "register partitions with a hook of success"},
 		{"swift.*", "cloud.service is another"},
 		{"secor.swift.*", "cloud.service is another"},
 		{"secor.azure.*", "cloud.service is another"},

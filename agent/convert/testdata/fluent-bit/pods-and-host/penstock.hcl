@@ -137,7 +137,7 @@ output "kafka" "kafka" {
   # field write filter "add_fields" with ${time}
   compression = "lz4"
   linger      = "100ms"
-  # Left out: rdkafka.log.connection.close false: penstock has nothing of this name here
+  # Left out: rdkafka.log.connection.close false: see penstock help output.kafka
 }
 
 pipeline "main" {

@@ -19,8 +19,7 @@ input "journald" "journal" {
   tag       = "journal"
   directory = "/run/log/journal"
   from      = "beginning"
-  # LEFT OUT: matches [{ "_SYSTEMD_UNIT": "docker.service" }]: write matches, as journalctl takes
-  # them
+  matches   = ["_SYSTEMD_UNIT=docker.service"]
   # Left out: <storage>: positions are kept below data_dir
 }
 

@@ -54,8 +54,10 @@ pipeline "main" {
     filter.time.parser,
     filter.where.grep,
   ]
-  # Left out: <filter kube.**> kubernetes_metadata: write container = true and a kubernetes block
-  # in input "tail": labels, annotations and the pod come as headers
+  # LEFT OUT: <filter kube.**> kubernetes_metadata: no input that reads /var/log/containers, with a
+  # parser for what the runtime writes, comes here: write container = true and kubernetes { node =
+  # env("NODE_NAME") } in input "tail", and filter "set" with the headers pod, namespace and
+  # labels.NAME
   route {
     match = ["kube.**"]
     to    = [output.kafka.kafka]

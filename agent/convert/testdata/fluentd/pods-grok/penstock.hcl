@@ -11,25 +11,49 @@ input "tail" "in_tail" {
   exclude     = ["/var/log/containers/fluent*"]
   tag         = "kubernetes.${path_dots}"
   path_header = "path"
+  container   = true
+  # Changed: <source> tail multi_format: what the runtime has cut is put together, and the time
+  # that it has written is the record's
+  # Left out: time_format %Y-%m-%dT%H:%M:%S.%NZ: the runtime's lines are read as such
+  # Left out: time_key time: the runtime's lines are read as such
+  # Left out: keep_time_key true: the runtime's lines are read as such
+  # Left out: time_format %Y-%m-%dT%H:%M:%S.%N%:z: the runtime's lines are read as such
   # Left out: pos_file /var/log/containers.log.pos: positions are kept below data_dir
   # Left out: follow_inodes true: files are told apart by device, inode and contents, always
+  kubernetes {
+    node = env("NODE_NAME")
+    # Changed: <filter kubernetes.**> kubernetes_metadata, node: NODE_NAME is to be this node's
+    # name: give the pod that variable, from spec.nodeName
+    labels        = []
+    honor_exclude = false
+  }
 }
 
 filter "parse" "containers" {
-  formats = ["json", "regex"]
-  pattern = "^(?P<time>.+) (?P<stream>stdout|stderr)( (?P<logtag>.))? (?P<log>.*)$"
+  format  = "regex"
+  pattern = "^(?P<log>(?s:.*))$"
 }
 
-filter "time" "containers" {
-  field   = "time"
-  formats = ["%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S.%f%z"]
-  # Changed: keep_time_key "time": the field stays with every format, as one of them keeps it
+filter "add_fields" "stream" {
+  fields = {
+    stream = header.stream
+  }
 }
 
 filter "add_fields" "file" {
   fields = {
     file = header.path
   }
+}
+
+filter "set" "kubernetes" {
+  if = "tag matches '^(?:kubernetes(?:[.].*)?)$' and header.pod != nil"
+  fields = {
+    docker     = "{container_id: header.container_id}"
+    kubernetes = "{pod_name: header.pod, namespace_name: header.namespace, pod_id: header.uid, host: header.node, container_name: header.container}"
+  }
+  # Changed: <filter kubernetes.**> kubernetes_metadata: the image, the pod's address, the
+  # namespace's labels and master_url are not told; the headers go with the record
 }
 
 filter "parse" "parser" {
@@ -130,8 +154,9 @@ pipeline "main" {
   from = [input.tail.in_tail]
   filter = [
     filter.parse.containers,
-    filter.time.containers,
+    filter.add_fields.stream,
     filter.add_fields.file,
+    filter.set.kubernetes,
     filter.parse.parser,
     filter.remove_fields.parser,
     filter.grep.grep,
@@ -140,10 +165,6 @@ pipeline "main" {
     filter.remove_fields.record_modifier,
     filter.drop.null,
   ]
-  # Changed: <source> tail multi_format: a line that does not match passes as it is; fluentd leaves
-  # it out, with a warning
-  # Left out: <filter kubernetes.**> kubernetes_metadata: write container = true and a kubernetes
-  # block in input "tail": labels, annotations and the pod come as headers
   buffer {
     max_size = "2GiB"
     # Changed: overflow_action throw_exception: inputs wait when the buffer is full

@@ -14,8 +14,8 @@ input "http" "http" {
 input "syslog" "syslog" {
   listen = ["tcp://0.0.0.0:5140"]
   tag    = "system"
-  # Changed: <source>: the tag is not followed by facility and priority; they are headers of the
-  # record
+  # Changed: <source>: fields are called as penstock calls them (hostname, app_name, proc_id for
+  # host, ident, pid); facility and severity are fields, and do not follow the tag
 }
 
 output "s3" "s3" {

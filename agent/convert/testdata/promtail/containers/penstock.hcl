@@ -3,17 +3,22 @@ agent {
 }
 
 input "tail" "docker" {
-  tag = "docker"
-  # LEFT OUT: scrape_configs.static_configs.labels: all files of the job have the labels of the
-  # first one
+  tag         = "docker"
   paths       = ["/var/lib/docker/containers/*/*-json.log", "/srv/*.log"]
   path_header = "filename"
 }
 
 filter "set" "docker" {
-  if = "tag == 'docker'"
+  if = "tag == 'docker' and header.filename matches '^/var/lib/docker/containers/[^/]*/[^/]*-json\\\\.log$'"
   headers = {
     job = "'docker'"
+  }
+}
+
+filter "set" "docker_2" {
+  if = "tag == 'docker' and header.filename matches '^/srv/[^/]*\\\\.log$'"
+  headers = {
+    job = "'srv'"
   }
 }
 
@@ -47,9 +52,15 @@ output "stdout" "nothing" {
 
 # Shows: Docker and CRI stages, sampling, an encoding, several static configs.
 pipeline "main" {
-  from   = [input.tail.docker, input.tail.cri]
-  filter = [filter.set.docker, filter.parse.docker, filter.sample.docker, filter.parse.cri]
-  to     = [output.stdout.nothing]
+  from = [input.tail.docker, input.tail.cri]
+  filter = [
+    filter.set.docker,
+    filter.set.docker_2,
+    filter.parse.docker,
+    filter.sample.docker,
+    filter.parse.cri,
+  ]
+  to = [output.stdout.nothing]
   # LEFT OUT: client http://loki:3100/loki/api/v1/push: there is no output for Loki: write one,
   # such as output "kafka", or output "forward" to a fluent-bit that sends to Loki
 }
