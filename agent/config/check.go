@@ -29,6 +29,9 @@ func (l *loader) checkPipelines() {
 
 // newPipeline writes a pipeline of all there is, to be pasted.
 func (l *loader) newPipeline() string {
+	if len(l.cfg.Components) == 0 {
+		return "penstock init writes a first configuration, from a few questions."
+	}
 	ids := func(kind Kind) string {
 		var out []string
 		held := map[string]bool{} // what another output refers to gets its records from there

@@ -125,10 +125,11 @@ func hintForDotted(owner string, parts []string, value string) (hint string, who
 	if !inside {
 		var ok bool
 		if g, ok = foreignAttribute(owner, "", strings.Join(parts, "_"), text); !ok {
-			return "", false
+			g, ok = findForeignName(owner, "", parts[0], "") // what becomes of all that is in it
+			return g.hint(), ok
 		}
 	}
-	g = g.with(literalTexts(expr)).counting(parts[last], expr)
+	g = g.with(literalTexts(expr)).counting(strings.Join(parts, "_"), expr)
 	if inside && g.Write != "" && !g.Apart {
 		return g.Write, false
 	}

@@ -722,6 +722,7 @@ var common = []ForeignName{
 	},
 
 	// Filters.
+	{At: "filter.drop", Names: "condition when", Write: `if = "field.level == 'debug'"`},
 	{At: "filter.grep", Names: "regex regexp regexp1 pattern match keep", Write: `include = ["error"]`},
 	{At: "filter.grep", Names: "drop discard reject not_match exclude1", Write: `exclude = ["debug"]`},
 	{At: "filter.grep", Names: "key key_name", Write: `field = "level"`},

@@ -14,7 +14,7 @@ import (
 // another tool is the same here. Others have values of penstock's own; secrets are not repeated.
 var freeNames = []string{
 	"brokers", "topic", "topics", "group", "bucket", "prefix", "region", "endpoint", "directory",
-	"paths", "path", "exclude", "include", "start", "listen", "data_dir", "name", "hosts", "urls", "url", "address",
+	"paths", "path", "exclude", "include", "start", "if", "listen", "data_dir", "name", "hosts", "urls", "url", "address",
 	"username", "ca_file", "cert_file", "key_file", "index", "client_id", "instance_id",
 }
 
@@ -25,6 +25,10 @@ var (
 	written = regexp.MustCompile(`^((?:filter(?: "\w+")+ )?[^="]*\b)([a-z_]+)( += )("[^"]*"|\[[^\]]*\])([^="]*)$`)
 	// counted is one whose value is a whole number.
 	counted = regexp.MustCompile(`^([^="]* = )[0-9]+( \})?$`)
+
+	// timeName finds the name of a time that other tools give as a number.
+	timeName = regexp.MustCompile(`(?i)sec|ms$|time|interval|age|wait|linger|delay|period`)
+	port     = regexp.MustCompile(`:[0-9]+`)
 
 	scheme = regexp.MustCompile(`^[a-z]+://`)
 )
@@ -61,7 +65,9 @@ func (g ForeignName) with(values []string) ForeignName {
 		if len(values) == 1 {
 			values = listed(values[0])
 		}
-		if !slices.Contains(freeNames, name) {
+		address := func(v string) bool { return strings.Contains(v, ":") || strings.HasPrefix(v, "/") }
+		if !slices.Contains(freeNames, name) ||
+			name == "listen" && !slices.ContainsFunc(values, address) {
 			return g
 		}
 		template = "[" + strings.Join(quoted(schemes(template, values)), ", ") + "]"
@@ -95,7 +101,13 @@ func (g ForeignName) counting(name string, e hclsyntax.Expression) ForeignName {
 	switch {
 	case m == nil:
 		return g
+	case m[2] == "listen":
+		g.Write = port.ReplaceAllString(g.Write, ":"+text)
+		return g
 	case duration.MatchString(strings.Trim(m[4], `"`)):
+		if !timeName.MatchString(name) {
+			return g
+		}
 		unit := "s"
 		if strings.HasSuffix(plainName(name), "_ms") {
 			unit = "ms"

@@ -167,7 +167,12 @@ func (l *loader) parse(file string) {
 		hint := didYouMean(attr.Name, topLevel)
 		of := targetsOf(reflect.ValueOf(Agent{}))
 		i := slices.IndexFunc(of, func(t target) bool { return t.name == attr.Name && !t.block })
-		if i >= 0 {
+		if attr.Name == "agent" {
+			hint = "Write it without the equals sign: " +
+				l.report.blockOf("agent", reflect.TypeFor[Agent](), attr.Expr)
+		} else if slices.Contains(topLevel, attr.Name) {
+			hint = "It is a block: " + l.headed(&hclsyntax.Block{Type: attr.Name})
+		} else if i >= 0 {
 			value := l.report.sourceOf(attr.Expr)
 			if value == "" {
 				value = example(of[i].field)

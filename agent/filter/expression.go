@@ -102,6 +102,7 @@ func explain(text string, err error) error {
 var (
 	quotedText   = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 	dottedField  = regexp.MustCompile(`(?:^|[\s(!=<>&|])(\.[A-Za-z_][\w.]*)`)
+	bareWord     = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 	singleEquals = regexp.MustCompile(`[^=!<>~]=[^=~]`)
 	bracketField = regexp.MustCompile(`(?:^|[\s(!])\[([A-Za-z_]\w*)\]`)
 	dollarField  = regexp.MustCompile(`\$\.?([A-Za-z_]\w*)`)
@@ -121,6 +122,9 @@ func foreignSyntax(text string) string {
 	}
 	if strings.Contains(bare, "=~") {
 		return "; write matches for =~, and the pattern in quotes"
+	}
+	if bareWord.MatchString(text) {
+		return fmt.Sprintf("; a text has quotes of its own: \"'%s'\"", text)
 	}
 	if strings.Contains(bare, "===") || strings.Contains(bare, "!==") {
 		return "; write == and !="
