@@ -52,7 +52,7 @@ func TestAPausedOutputWaitsAlsoAfterARestart(t *testing.T) {
 	if kind(r) != state.Paused {
 		t.Errorf("the output is %s", kind(r))
 	}
-	if ready := get(t, r, "/readyz"); !strings.Contains(ready, "paused: output.fake.x is paused") {
+	if ready := get(t, r, "/readyz"); !strings.Contains(ready, "paused: output.fake.x has been paused") {
 		t.Errorf("readiness does not say so: %s", ready)
 	}
 	if m := get(t, r, "/metrics"); !strings.Contains(

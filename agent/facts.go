@@ -184,7 +184,7 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 	case *drain.Drainer:
 		s := o.Status()
 		f.FailingSince, f.Error, f.Do = s.FailingSince, s.LastError, s.Do
-		f.DeadLetter = s.DeadLetterBusy
+		f.DeadLetter, f.Dead = s.DeadLetterBusy, s.DeadLettered
 		f.To = o.FailoverTo()
 		for _, l := range s.Logs {
 			if l.Log != log {

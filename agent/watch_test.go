@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,27 +18,39 @@ import (
 func TestLogAndServiceManagerHearOfStates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // of what follows
 		var log bytes.Buffer
 		kind, sentence, name := state.Delivering, "All safe.", "output.x"
 		var told []string
 		w := &stateWatch{
 			states: func() []state.PipelineState {
+				mu.Lock()
+				defer mu.Unlock()
 				return []state.PipelineState{{
 					Name: "p", Sentence: sentence,
 					Inputs:  []state.InputState{{ID: "input.a", Kind: state.Following}},
 					Outputs: []state.OutputState{{ID: name, Kind: kind, Text: "says so", Do: "mend it"}},
 				}}
 			},
-			notify: func(s string) { told = append(told, s) },
-			log:    slog.New(slog.NewTextHandler(&log, nil)),
+			notify: func(s string) {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, s)
+			},
+			log: slog.New(slog.NewTextHandler(&log, nil)),
 		}
 		stop := w.run()
 		defer func() { stop() }()
 		time.Sleep(time.Millisecond)
 		after := func(looks int, k, says string) (lines, notices []string) {
+			mu.Lock()
 			log.Reset()
 			told, kind, sentence = nil, k, says
+			mu.Unlock()
 			time.Sleep(time.Duration(looks) * watchEvery)
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			return slices.Collect(strings.Lines(log.String())), told
 		}
 		for i, c := range []struct {
@@ -65,7 +78,9 @@ func TestLogAndServiceManagerHearOfStates(t *testing.T) {
 				t.Errorf("%d: logged %q, not %q", i, lines, c.line)
 			}
 		}
+		mu.Lock()
 		name = "output.y" // another one, which fails from the beginning
+		mu.Unlock()
 		if lines, _ := after(2, state.Refused, "Refused."); len(lines) != 1 ||
 			!strings.Contains(lines[0], "component=output.y pipeline=p state=refused was=delivering") {
 			t.Errorf("%q", lines)

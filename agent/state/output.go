@@ -74,6 +74,7 @@ type Output struct {
 	Refusals   []string // what only a person can mend
 	Held       []string // what is held up while the rest goes on
 	DeadLetter string   // why the dead letter cannot be written
+	Dead       int64    // records that were refused for good since the start
 }
 
 // ByHand is what a person has told to bring back.
@@ -125,7 +126,8 @@ func (o Output) State(now time.Time) OutputState {
 	switch {
 	case !o.PausedSince.IsZero():
 		s.Kind, s.Level, s.Since = Paused, Warning, o.PausedSince
-		s.Text = "is paused" + sinceText(s.Since, now) + ": it delivers nothing, and what comes waits"
+		s.Text = "has been paused" + sinceText(s.Since, now) +
+			": it delivers nothing, and what comes waits"
 		s.Do = "penstock resume " + o.ID
 	case o.Unit == "waiting":
 		s.Kind, s.Level, s.Since = Failed, Critical, o.UnitSince

@@ -268,6 +268,12 @@ func (s *PipelineState) sentence(p Pipeline) string {
 			says = append(says, Count(n, "record is", "records are")+" not delivered yet")
 		} else {
 			says = append(says, "everything is delivered")
+			if dead := p.dead(); dead > 0 {
+				says = append(
+					says, Count(dead, "record was", "records were")+
+						" refused for good since the start, see the dead letters",
+				)
+			}
 		}
 	}
 	if len(says) > 0 {
@@ -279,6 +285,14 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		parts = append(parts, text+".")
 	}
 	return strings.Join(parts, " ")
+}
+
+// dead returns how many records were refused for good.
+func (p *Pipeline) dead() (n int64) {
+	for _, o := range p.Outputs {
+		n += o.Dead
+	}
+	return n
 }
 
 // undelivered returns how many records wait in front of a pipeline that has no buffer, if that is

@@ -178,7 +178,6 @@ func (s *Sender) writeDeadLetters(ctx context.Context, dead []outputs.DeadRecord
 		return err
 	}
 	s.CountDead(len(dead))
-	s.Dead.Add(int64(len(dead)))
 	if n := s.refusals.Due(len(dead), time.Now()); n > 0 {
 		s.log.Warn(
 			"the destination refuses records for good; they are in the dead letter", "records", n,
@@ -305,4 +304,7 @@ func UpTo(b *record.Batch, end int64) *record.Batch {
 }
 
 // CountDead counts records that are in the dead letter.
-func (s *Sender) CountDead(n int) { s.m.dead.Add(float64(n)) }
+func (s *Sender) CountDead(n int) {
+	s.m.dead.Add(float64(n))
+	s.Dead.Add(int64(n))
+}
