@@ -179,7 +179,7 @@ func exitCode(root *cobra.Command, args []string, err error) (int, error) {
 	if e, ok := err.(*exitError); ok {
 		code, err = e.code, e.err
 	} else if strings.HasPrefix(err.Error(), "unknown command ") {
-		code = exitConfig // cobra has no type for it
+		code, err = exitConfig, fmt.Errorf("%w%s", err, foreignArg(err)) // cobra has no type for it
 	}
 	if cmd, _, ferr := root.Find(args); ferr == nil && code == exitConfig && err != nil {
 		if e, ok := exitsOf(cmd); ok && e.commands == "status check" {

@@ -35,8 +35,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // oneDash lets flags be written as other programs have them: -format for --format. A flag of the
-// command is meant, or nothing.
+// command is meant, or nothing. --version is the command of that name.
 func oneDash(root *cobra.Command, args []string) []string {
+	if len(args) == 1 && slices.Contains([]string{"--version", "-version", "-V"}, args[0]) {
+		return []string{"version"}
+	}
 	cmd, _, err := root.Find(args)
 	if err != nil {
 		return args
@@ -69,7 +72,9 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
+		return &exitError{exitConfig, fmt.Errorf(
+			"%w%s\nSee %s --help", err, foreignArg(err), cmd.CommandPath(),
+		)}
 	})
 	root.AddCommand(
 		runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(),
