@@ -120,7 +120,8 @@ func (m *mender) problem(line string) bool {
 		return m.setAside(spot)
 	}
 	why = named.ReplaceAllString(why, "")
-	why = "it is refused: " + strings.Join(strings.Fields(why), " ")
+	why, _, _ = strings.Cut(strings.Join(strings.Fields(why), " "), ": Add ")
+	why = "it is refused: " + why
 	switch {
 	case spot == nil:
 		return m.noPipeline(why)

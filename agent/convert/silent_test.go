@@ -104,6 +104,38 @@ func TestNothingChangesSilently(t *testing.T) {
 				"[OUTPUT]\n name stdout\n match *\n",
 			[]string{"container", `"^A"`}, []string{"LEFT OUT: multiline.parser a, b, cri: b:"},
 		},
+		"Vector a share that no sink gets, one that some sinks get, and all outputs of a route": {
+			"vector", ".yaml",
+			"sources: {in: {type: syslog, address: \"0.0.0.0:1\", mode: udp}}\n" +
+				"transforms:\n  none: {type: sample, inputs: [in], rate: 10}\n" +
+				"  some: {type: sample, inputs: [in], rate: 20}\n" +
+				"  r: {type: route, inputs: [in], route: {a: '.appname == \"a\"', b: '.appname == \"b\"'}}\n" +
+				"sinks:\n  o: {type: console, inputs: [some, \"r.*\"], encoding: {codec: json}}\n",
+			[]string{`app_name = "appname"`, `if = "field.appname == 'b'"`},
+			[]string{
+				"left out: transforms.none: no sink gets what it makes",
+				"LEFT OUT: transforms.some: some outputs get the events without it",
+			},
+		},
+		"Vector branches that change what they ask": {
+			"vector", ".yaml", vector(
+				"if .a == \"x\" {\n\n.a = \"y\"\n\n.b = 1\n\n} else if .a == \"y\" {\n\n.c = 1\n\n}",
+			),
+			[]string{
+				`if = "field.a == 'x' and header.branch_1 == nil"`,
+				`if = "header.branch_1 == '1'" fields = { b = "1" }`, `if = "header.branch_1 == '2'"`,
+			}, nil,
+		},
+		"Filebeat branches that change what they ask": {
+			"filebeat", ".yml",
+			"filebeat.inputs: [{type: tcp, host: \"0.0.0.0:1\"}]\nprocessors:\n- if: {equals: {a: x}}\n" +
+				"  then:\n  - rename: {fields: [{from: a, to: b}]}\n  - add_fields: {target: '', fields: {c: 1}}\n" +
+				"  else:\n  - add_fields: {target: '', fields: {d: 1}}\noutput.console: {pretty: false}\n",
+			[]string{
+				`if = "field.a == 'x' and header.branch_1 == nil"`, `if = "header.branch_1 == '1'" fields = { c = 1 }`,
+				`if = "header.branch_1 == '2'" fields = { d = 1 }`,
+			}, nil,
+		},
 		"Vector a time of a field": {
 			"vector", ".yaml", vector(".timestamp = .ts"),
 			[]string{`filter "time"`}, []string{"no field"},
@@ -224,6 +256,17 @@ func TestNothingChangesSilently(t *testing.T) {
 				"  static_configs: [{labels: {__path__: /a.log}}]\n" +
 				"  pipeline_stages: [{json: {expressions: {ts: ts}}}, {timestamp: {source: ts, format: ANSIC}}]\n",
 			[]string{`formats = ["%a %b %e %H:%M:%S %Y"]`}, nil,
+		},
+		"Logstash names and values in lists, types that grok has not, nested fields": {
+			"logstash", ".conf",
+			"input { stdin { } }\nfilter { grok { match => { message => " +
+				"\"%{INT:port:integer} %{IP:[source][ip]}\" } }\n" +
+				"mutate { rename => [\"a\", \"b\"] convert => [\"n\", \"integer\"] split => [\"ip\", \":\"] }\n" +
+				"date { match => [\"ts\", \"yyyy-MM-dd HH:mm:ss.SSSSSS\"] } }\noutput { stdout { } }\n",
+			[]string{
+				"%%{INT:port} %%{IP:source_ip}", `source_ip = "source.ip"`, `a = "b"`, `n = "int"`,
+				`separator = ":"`, `"%Y-%m-%d %H:%M:%S.%f"`,
+			}, nil,
 		},
 		"Logstash parts of an event into files by date": {
 			"logstash", ".conf",

@@ -1,6 +1,8 @@
 package filebeat
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -126,9 +128,11 @@ func (c *converter) choose(b *draft.Block, n *kit.Node, attr, one, many, preset 
 		b.Set(attr, draft.Join(c.format(b, at, value)...))
 		return
 	}
-	last := kit.Quote(value)
-	if strings.Contains(value, "%{") {
+	last, lastNeeds, known := formatted(value)
+	if !known {
 		last = "nil"
+	} else if lastNeeds != "" {
+		last = lastNeeds + " ? " + last + " : nil"
 	}
 	expr := ""
 	for _, r := range rules {
@@ -138,14 +142,18 @@ func (c *converter) choose(b *draft.Block, n *kit.Node, attr, one, many, preset 
 		if when != nil {
 			e, ok = c.condition(when)
 		}
-		if strings.Contains(name, "%{") || !ok || r.Find("mappings") != nil {
+		text, needs, known := formatted(name)
+		if !known || !ok || r.Find("mappings") != nil {
 			c.Lost(b, r, "write a route with an output of its own")
 			continue
+		}
+		if needs != e {
+			e = kit.And(e, needs)
 		}
 		if e == "" {
 			e = "true"
 		}
-		expr += "(" + e + ") ? " + kit.Quote(name) + " : "
+		expr += "(" + e + ") ? " + text + " : "
 		c.D.Carried(r.At, r.Name)
 	}
 	if expr == "" {
@@ -155,9 +163,54 @@ func (c *converter) choose(b *draft.Block, n *kit.Node, attr, one, many, preset 
 	f := c.p.Filter("set", attr, "")
 	f.Set("headers", draft.Map(draft.Value(attr), draft.Text(expr+last)))
 	b.Set(attr, draft.Join(draft.Tmpl("header."+attr)))
-	if last == "nil" {
+	if !known {
 		c.Lost(b, at, "what no condition chooses goes to the dead letter: write it as plain text")
 	}
+}
+
+var fieldFormat = regexp.MustCompile(`%\{\[([^{}:]+)\](?::([^{}]*))?\}`)
+
+// ofBeats are the objects that Filebeat adds to events, and that are no fields here.
+var ofBeats = []string{
+	"agent", "host", "ecs", "input", "log", "cloud", "beat", "event", "@timestamp", "@metadata",
+}
+
+// formatted is a text with fields in it as an expression, with the condition that they are there;
+// dates are not known.
+func formatted(text string) (expr, needs string, known bool) {
+	var parts, there []string
+	for text != "" {
+		m := fieldFormat.FindStringSubmatchIndex(text)
+		end := len(text)
+		if m != nil {
+			end = m[0]
+		}
+		if strings.Contains(text[:end], "%{") {
+			return "", "", false
+		}
+		if end > 0 {
+			parts = append(parts, kit.Quote(text[:end]))
+		}
+		if m == nil {
+			break
+		}
+		name := strings.ReplaceAll(text[m[2]:m[3]], "][", ".")
+		if first, _, _ := strings.Cut(name, "."); slices.Contains(ofBeats, first) {
+			return "", "", false
+		}
+		field := kit.Field(name)
+		if m[4] >= 0 {
+			parts = append(parts, "string("+field+" ?? "+kit.Quote(text[m[4]:m[5]])+")")
+		} else {
+			parts = append(parts, "string("+field+")")
+			there = append(there, field+" != nil")
+		}
+		text = text[m[1]:]
+	}
+	if parts == nil {
+		parts = []string{"''"}
+	}
+	return strings.Join(parts, " + "), kit.And(there...), true
 }
 
 func (c *converter) ssl(b *draft.Block, n *kit.Node) {

@@ -2,6 +2,7 @@ package filebeat
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -21,14 +22,34 @@ func (c *converter) processors(list *kit.Node, cond string) {
 				if !ok {
 					continue
 				}
-				c.processors(asList(p.Find("then")), kit.And(cond, when))
-				c.processors(asList(p.Find("else")), kit.And(cond, "not ("+when+")"))
+				then, otherwise := asList(p.Find("then")), asList(p.Find("else"))
+				conds := []string{kit.And(cond, when), kit.And(cond, "not ("+when+")")}
+				if names(then, kit.Asked([]string{when})) &&
+					(len(then.Kids) > 1 || otherwise != nil) {
+					conds = c.p.Decide([]draft.Place{x.At, x.At}, []string{when}, cond)
+				}
+				c.processors(then, conds[0])
+				c.processors(otherwise, conds[1])
 			case x.Key == "then" || x.Key == "else":
 			default:
 				c.processor(x, cond)
 			}
 		}
 	}
+}
+
+// names reports whether what stands below n names one of the fields, by itself or below a target.
+func names(n *kit.Node, fields []string) bool {
+	if n == nil {
+		return false
+	}
+	for _, f := range fields {
+		last := f[strings.LastIndexByte(f, '.')+1:]
+		if n.Key == f || n.Key == last || n.Scalar && (n.Value == f || n.Value == last) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.Kids, func(k *kit.Node) bool { return names(k, fields) })
 }
 
 // asList makes a list of one processor where there is no list.

@@ -53,9 +53,12 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 		c.set(b, "tag", e, "tag")
 		c.d.Changed(
 			b, e.at, e.title(),
-			"fields are called as penstock calls them (hostname, app_name, proc_id for host, ident, pid); "+
-				"facility and severity are fields, and do not follow the tag",
+			"facility and severity are fields, and do not follow the tag",
 		)
+		r := f.Filter(
+			"rename_fields", "syslog", c.own(flow.Match{Patterns: []string{orElse(e.value("tag"), "syslog")}}, only), "",
+		)
+		r.Set("fields", draft.Map("hostname", `"host"`, "app_name", `"ident"`, "proc_id", `"pid"`))
 		c.byFacility(f, e.value("tag"))
 		c.done(b, e)
 	case "tcp", "udp":

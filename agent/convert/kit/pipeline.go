@@ -17,6 +17,7 @@ type Pipeline struct {
 	c       *Conv
 	filters []*draft.Block
 	routes  []route
+	chains  int // of branches that are decided before
 }
 
 type route struct {

@@ -1,27 +1,22 @@
 package logstash
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
-	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
 )
-
-var askedField = regexp.MustCompile(`field((?:\.\w+|\['[^']+'\])+)`)
 
 // changes reports whether what stands in branches may change what one of their conditions asks:
 // each filter asks anew.
 func changes(branches []branch, conds []string) bool {
 	asked := map[string]bool{}
+	for _, name := range kit.Asked(conds) {
+		asked[name] = true
+	}
 	failures := false
 	for _, e := range conds {
 		failures = failures || strings.Contains(e, "header.parse_error")
-		for _, m := range askedField.FindAllStringSubmatch(e, -1) {
-			name := strings.NewReplacer("['", ".", "']", "").Replace(m[1])
-			asked[strings.TrimPrefix(name, ".")] = true
-		}
 	}
 	for _, b := range branches {
 		for _, n := range plugins(b.body) {
@@ -59,26 +54,3 @@ func touches(n *kit.Node, asked map[string]bool) bool {
 }
 
 var grokName = regexp.MustCompile(`%\{\w+:([^:}]+)`)
-
-// decide has the branch that a record takes decided before its filters work, and returns the
-// conditions of all branches.
-func (c *converter) decide(branches []branch, conds []string, outer string) []string {
-	c.chains++
-	header := fmt.Sprintf("branch_%d", c.chains)
-	out := make([]string, len(branches))
-	for i := range branches {
-		e := ""
-		if i < len(conds) {
-			e = conds[i]
-		}
-		cond := kit.And(outer, e, "header."+header+" == nil")
-		b := c.p.Filter("set", header, cond)
-		b.From(branches[i].at)
-		if i == 0 {
-			b.Comment("Which branch is taken is decided before what is in it changes the record.")
-		}
-		b.Set("headers", draft.Map(draft.Value(header), draft.Text(fmt.Sprintf("'%d'", i+1))))
-		out[i] = fmt.Sprintf("header.%s == '%d'", header, i+1)
-	}
-	return out
-}

@@ -66,7 +66,6 @@ type converter struct {
 	*kit.Conv
 	p        *kit.Pipeline
 	inputs   int
-	chains   int // of conditions that were decided beforehand
 	tags     map[string]bool
 	failures []string // tags of events that could not be parsed
 }
@@ -110,7 +109,11 @@ func (c *converter) branches(kind string, branches []branch, cond string) {
 		conds = append(conds, e)
 	}
 	if kind == "filter" && changes(branches, conds) {
-		for i, e := range c.decide(branches, conds, cond) {
+		var places []draft.Place
+		for _, b := range branches {
+			places = append(places, b.at)
+		}
+		for i, e := range c.p.Decide(places, conds, cond) {
 			c.body(kind, branches[i].body, e)
 		}
 		return
@@ -410,17 +413,8 @@ func (c *converter) multiline(b *draft.Block, m *kit.Node) {
 func (c *converter) common(n *kit.Node, label, cond string) {
 	if f := n.Find("add_field"); f != nil {
 		var pairs []draft.Value
-		var kids []*kit.Node
-		for i := 0; i < len(f.Kids); i++ {
-			k := f.Kids[i]
-			if k.Key == "" && i+1 < len(f.Kids) { // the old form: a list of names and values
-				v := *f.Kids[i+1]
-				v.Key = k.Value
-				k, i = &v, i+1
-			}
-			kids = append(kids, k)
-		}
-		for _, k := range kids {
+		inPairs(f)
+		for _, k := range f.Kids {
 			pairs = append(
 				pairs,
 				kit.Key(field(k.Key)),

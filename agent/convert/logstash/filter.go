@@ -2,6 +2,7 @@ package logstash
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -174,7 +175,11 @@ func (c *converter) mark(b *draft.Block, n *kit.Node) {
 		"what cannot be parsed has a header parse_error, and no tag that says so")
 }
 
-var nested = regexp.MustCompile(`(%\{\w+):\[([^}:]+)\]((?::\w+)?\})`)
+var (
+	nested      = regexp.MustCompile(`(%\{\w+):\[([^}:]+)\]((?::\w+)?\})`)
+	captureType = regexp.MustCompile(`(%\{\w+:[^:}]+):(\w+)(?::\w+)?\}`)
+	fraction    = regexp.MustCompile(`S+`)
+)
 
 func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
 	match := n.Find("match")
@@ -197,17 +202,27 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
 	overwrite := n.Texts("overwrite")
 	for _, k := range kids {
 		var patterns []string
+		var moves []draft.Value
 		for _, x := range append([]*kit.Node{k}, k.Kids...) {
 			if !x.Scalar {
 				continue
 			}
 			p := nested.ReplaceAllStringFunc(x.Value, func(s string) string {
 				m := nested.FindStringSubmatch(s)
-				return m[1] + ":" + strings.ReplaceAll(m[2], "][", "_") + m[3]
+				joined := strings.ReplaceAll(m[2], "][", "_")
+				move := draft.Text(strings.ReplaceAll(m[2], "][", "."))
+				if strings.Contains(m[2], "][") && !slices.Contains(moves, move) {
+					moves = append(moves, kit.Key(joined), move)
+				}
+				return m[1] + ":" + joined + m[3]
 			})
-			if p != x.Value {
-				c.D.Changed(c.p.Notes, x.At, x.Shown(), "nested fields are joined with _")
-			}
+			p = captureType.ReplaceAllStringFunc(p, func(s string) string {
+				m := captureType.FindStringSubmatch(s)
+				if m[2] == "int" || m[2] == "float" {
+					return s
+				}
+				return m[1] + "}" // text, as Logstash leaves it
+			})
 			patterns = append(
 				patterns,
 				regexp.MustCompile(`\(\?<([A-Za-z_])`).ReplaceAllString(p, "(?P<$1"),
@@ -257,6 +272,9 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
 			d.Done()
 			c.D.Lost(b, d.At, d.Name, "write what of those files is used into definitions")
 		}
+		if moves != nil {
+			add("rename_fields").Set("fields", draft.Map(moves...))
+		}
 	}
 	match.Done()
 }
@@ -278,6 +296,26 @@ func (c *converter) types(conv *kit.Node, cond string) {
 	}
 }
 
+// ofFields are what mutate does to fields of a list.
+var ofFields = map[string]bool{
+	"gsub": true, "uppercase": true, "capitalize": true, "lowercase": true, "strip": true,
+}
+
+// inPairs makes names and values of the old form, a list of them.
+func inPairs(x *kit.Node) {
+	var out []*kit.Node
+	for i := 0; i < len(x.Kids); i++ {
+		k := x.Kids[i]
+		if k.Key == "" && k.Scalar && i+1 < len(x.Kids) {
+			v := *x.Kids[i+1]
+			v.Key, v.Name = k.Value, x.Name+"."+k.Value
+			k, i = &v, i+1
+		}
+		out = append(out, k)
+	}
+	x.Kids = out
+}
+
 // mutate does things in the order in which Logstash does them, whatever order they are written in.
 func (c *converter) mutate(n *kit.Node, cond string) {
 	add := func(typ, op string) *draft.Block {
@@ -290,6 +328,9 @@ func (c *converter) mutate(n *kit.Node, cond string) {
 		x := n.Find(op)
 		if x == nil {
 			continue
+		}
+		if !ofFields[op] {
+			inPairs(x)
 		}
 		if op == "convert" {
 			c.types(x, cond)
@@ -375,10 +416,15 @@ func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
 		case "UNIX_MS":
 			formats = append(formats, "epoch_ms")
 		default:
-			p, err := javatime.Strftime(strings.ReplaceAll(f, "YYYY", "yyyy"))
+			written := f
+			f := fraction.ReplaceAllString(strings.ReplaceAll(f, "YYYY", "yyyy"), "SSS")
+			p, err := javatime.Strftime(f)
 			if err != nil {
 				c.D.Lost(b, n.At, n.Name+" "+f, err.Error())
 				continue
+			}
+			if strings.Contains(written, "SSSS") {
+				p = strings.ReplaceAll(p, "%L", "%f")
 			}
 			formats = append(formats, p)
 		}

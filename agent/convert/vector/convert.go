@@ -124,6 +124,11 @@ func (c *converter) ins(x *component) (found []*component, outputs []string) {
 			output := ""
 			if strings.Contains(in, "*") {
 				ok, _ = filepath.Match(in, y.id)
+				for _, name := range y.lanes() {
+					if hits, _ := filepath.Match(in, y.id+"."+name); hits && y != x {
+						found, outputs, hit = append(found, y), append(outputs, name), true
+					}
+				}
 			} else if rest, dotted := strings.CutPrefix(in, y.id+"."); dotted {
 				ok, output = true, rest
 			}
@@ -137,6 +142,51 @@ func (c *converter) ins(x *component) (found []*component, outputs []string) {
 		}
 	}
 	return found, outputs
+}
+
+// lanes are the outputs of a route.
+func (x *component) lanes() (out []string) {
+	switch x.typ {
+	case "exclusive_route":
+		for _, r := range x.node.List("routes") {
+			out = append(out, r.Text("name"))
+		}
+	case "route", "swimlanes":
+		for _, name := range []string{"route", "lanes"} {
+			if n := x.node.Find(name); n != nil {
+				for _, r := range n.Kids {
+					out = append(out, r.Key)
+				}
+			}
+		}
+	default:
+		return nil
+	}
+	return append(out, "_unmatched")
+}
+
+// leads reports whether anything that a transform makes comes to a sink, if there is one.
+func (c *converter) leads(x *component) bool {
+	sinks := false
+	seen := map[*component]bool{}
+	var from func(y *component) bool
+	from = func(y *component) bool {
+		if y == x || seen[y] {
+			return y == x
+		}
+		seen[y] = true
+		found, _ := c.ins(y)
+		return slices.ContainsFunc(found, from)
+	}
+	for _, y := range c.all {
+		if y.kind != "sinks" {
+			continue
+		}
+		if sinks = true; from(y) {
+			return true
+		}
+	}
+	return !sinks
 }
 
 // passes reports whether all that a sink has of a source comes through x.
@@ -389,6 +439,18 @@ func (c *converter) objects(sources []*component) {
 	if json != nil {
 		c.p.Filter("parse", "json", c.tagged(json)).Set("format", draft.Text("json"))
 	}
+	var syslog []string
+	for _, x := range sources {
+		if x.typ == "syslog" {
+			syslog = append(syslog, x.id)
+		}
+	}
+	if syslog != nil {
+		b := c.p.Filter("rename_fields", "syslog", c.tagged(syslog))
+		b.Set("fields", draft.Map(
+			"app_name", `"appname"`, "proc_id", `"procid"`, "msg_id", `"msgid"`,
+		))
+	}
 	if tags == nil {
 		return
 	}
@@ -423,6 +485,11 @@ func (c *converter) transform(x *component) {
 	}
 	n := x.node
 	notes := c.p.Notes
+	if !c.leads(x) {
+		c.D.Left(notes, n.At, n.Name, "no sink gets what it makes")
+		n.Done()
+		return
+	}
 	switch x.typ {
 	case "route", "swimlanes", "exclusive_route":
 		c.D.Carried(n.At, n.Name)
@@ -438,6 +505,15 @@ func (c *converter) transform(x *component) {
 				x.streams[i].cond = kit.And(x.streams[i].cond, e)
 			}
 		}
+		return
+	}
+	if !whole && (x.typ == "sample" || x.typ == "throttle" || x.typ == "dedupe") {
+		c.D.Lost(
+			notes, n.At, n.Name,
+			"some outputs get the events without it, and would lack what it takes away: it is left out: "+
+				"have a pipeline of its own for its outputs",
+		)
+		n.Done()
 		return
 	}
 	if !whole && x.typ != "remap" {

@@ -168,7 +168,8 @@ func (c *converter) socket(
 		}
 		(*b).Set("listen", kit.Texts([]string{listen}))
 		c.D.Changed(
-			*b, n.At, n.Name, "fields are called as penstock calls them: see penstock help input.syslog",
+			*b, n.At, n.Name,
+			"procid is text, and structured data stands in fields of its own: see penstock help input.syslog",
 		)
 	case mode == "udp":
 		add("udp")

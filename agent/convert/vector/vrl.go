@@ -3,6 +3,7 @@ package vector
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -307,10 +308,11 @@ func (g *program) merge(s, what, cond string) {
 // branch adds what an if does: conditions of filters.
 func (g *program) branch(s, cond string) {
 	rest := strings.TrimPrefix(s, "if ")
-	var before []string
+	var arms []arm
 	for {
 		open := kit.IndexUnquoted(rest, "{}")
 		if open < 0 {
+			g.arms(arms, cond)
 			g.lost(s, "it has no block")
 			return
 		}
@@ -329,10 +331,10 @@ func (g *program) branch(s, cond string) {
 			}
 			i += 1 + next
 		}
-		here := append([]string{cond}, before...)
 		if test != "" {
 			e, err := expression(test)
 			if err != nil {
+				g.arms(arms, cond)
 				if strings.HasPrefix(test, "err ") || strings.Contains(test, "err != null") {
 					g.c.D.Changed(
 						g.p.Notes, g.node.At, g.label+": if "+test,
@@ -343,15 +345,75 @@ func (g *program) branch(s, cond string) {
 				g.lost("if "+test, err.Error()+"; write the condition")
 				return
 			}
-			here = append(here, e)
-			before = append(before, "not ("+e+")")
+			test = e
 		}
-		g.run(body, kit.And(here...))
+		arms = append(arms, arm{test, body})
 		after, ok := strings.CutPrefix(after, "else")
 		if !ok {
+			g.arms(arms, cond)
 			return
 		}
 		rest = strings.TrimSpace(after)
 		rest = strings.TrimPrefix(rest, "if ")
 	}
+}
+
+// arm is what an if does where a condition holds, "" for the rest.
+type arm struct{ cond, body string }
+
+// arms adds what an if does. Filters ask for conditions anew, so that where one changes what is
+// asked the branch is decided before.
+func (g *program) arms(arms []arm, outer string) {
+	var conds, bodies []string
+	for _, a := range arms {
+		if a.cond != "" {
+			conds = append(conds, a.cond)
+		}
+		bodies = append(bodies, a.body)
+	}
+	if changesAsked(conds, bodies) {
+		conds = g.p.Decide(slices.Repeat([]draft.Place{g.node.At}, len(arms)), conds, outer)
+		for i, a := range arms {
+			g.run(a.body, conds[i])
+		}
+		return
+	}
+	here := []string{outer}
+	for _, a := range arms {
+		g.run(a.body, kit.And(append(slices.Clone(here), a.cond)...))
+		here = append(here, "not ("+a.cond+")")
+	}
+}
+
+// changesAsked reports whether a body may change what a condition asks while something follows.
+func changesAsked(conds, bodies []string) bool {
+	for i, body := range bodies {
+		for _, name := range kit.Asked(conds) {
+			changed := regexp.MustCompile(`(?m)(?:^|[^\w.)\]])\.(?:\s*\|?=[^=]|` + upTo(name) + `\s*(?:, *\w+\s*)?\|?=[^=])|del\(\.` + upTo(name) + `\)`)
+			at := changed.FindStringIndex(body)
+			if at == nil {
+				continue
+			}
+			goesOn := strings.Contains(strings.TrimSpace(body[at[1]:]), "\n")
+			if goesOn || i+1 < len(bodies) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// upTo matches a field, or one that it stands in.
+func upTo(name string) string {
+	parts := strings.Split(name, ".")
+	out := ""
+	for i := len(parts) - 1; i >= 0; i-- {
+		part := `"?` + regexp.QuoteMeta(parts[i]) + `"?`
+		if out == "" {
+			out = part
+		} else {
+			out = part + `(?:\.` + out + `)?`
+		}
+	}
+	return out
 }

@@ -260,7 +260,7 @@ filter "remove_fields" "drop_fields_2" {
 output "kafka" "kafka" {
   brokers = ["k1:9092", "k2:9092"]
   # LEFT OUT: output.kafka.topics: write a route with an output of its own
-  topic           = "${field.kafka_topic}"
+  topic           = "${header.topic}"
   key             = "${field.app}"
   partitioner     = "hash"
   compression     = "gzip"
@@ -283,6 +283,12 @@ output "kafka" "kafka" {
   # Left out: output.kafka.headers.value = v: penstock has nothing of this name here
   # Left out: output.kafka.bulk_max_size = 2048: see window
   # Left out: output.kafka.version = 1.0.0: it is found out
+}
+
+filter "set" "topic" {
+  headers = {
+    topic = "(field.fields.log_topic != nil) ? string(field.fields.log_topic) : field.kafka_topic != nil ? string(field.kafka_topic) : nil"
+  }
 }
 
 pipeline "main" {
@@ -321,6 +327,7 @@ pipeline "main" {
     filter.drop.drop_event_2,
     filter.set.add_tags_2,
     filter.remove_fields.drop_fields_2,
+    filter.set.topic,
   ]
   to = [output.kafka.kafka]
   # LEFT OUT: filebeat.inputs.index = app-%{+yyyy.MM.dd}: it is for this input alone: write a route

@@ -80,8 +80,16 @@ filter "time" "logs" {
 input "syslog" "syslog" {
   listen = ["udp://127.0.0.1:5140"]
   tag    = "system"
-  # Changed: <source>: fields are called as penstock calls them (hostname, app_name, proc_id for
-  # host, ident, pid); facility and severity are fields, and do not follow the tag
+  # Changed: <source>: facility and severity are fields, and do not follow the tag
+}
+
+filter "rename_fields" "syslog" {
+  if = "tag == 'system'"
+  fields = {
+    hostname = "host"
+    app_name = "ident"
+    proc_id  = "pid"
+  }
 }
 
 input "forward" "forward" {
@@ -257,6 +265,7 @@ pipeline "main" {
     filter.time.error,
     filter.parse.logs,
     filter.time.logs,
+    filter.rename_fields.syslog,
     filter.grep.grep,
     filter.grep.grep_2,
     filter.grep.grep_3,

@@ -14,8 +14,16 @@ input "http" "http" {
 input "syslog" "syslog" {
   listen = ["tcp://0.0.0.0:5140"]
   tag    = "system"
-  # Changed: <source>: fields are called as penstock calls them (hostname, app_name, proc_id for
-  # host, ident, pid); facility and severity are fields, and do not follow the tag
+  # Changed: <source>: facility and severity are fields, and do not follow the tag
+}
+
+filter "rename_fields" "syslog" {
+  if = "tag == 'system'"
+  fields = {
+    hostname = "host"
+    app_name = "ident"
+    proc_id  = "pid"
+  }
 }
 
 output "s3" "s3" {
@@ -63,7 +71,8 @@ output "s3" "s3_2" {
 }
 
 pipeline "main" {
-  from = [input.http.http, input.syslog.syslog]
+  from   = [input.http.http, input.syslog.syslog]
+  filter = [filter.rename_fields.syslog]
   route {
     match = ["system.**"]
     to    = [output.s3.s3]

@@ -30,7 +30,6 @@ pipeline "main" {
   to     = [output.stdout.nothing]
   # LEFT OUT: ruby: write filter "set" with expressions, or "wasm"
   # LEFT OUT: aggregate: nothing is put together of several records, but lines by filter "multiline"
-  # Changed: grok.match.message = %{MINE:[a][b]}: nested fields are joined with _
   # LEFT OUT: grok.match.message %{MINE:a_b}: there is no pattern %{MINE}; define it under
   # definitions
   # Left out: grok.patterns_dir = /etc/patterns: penstock has nothing of this name here

@@ -21,7 +21,8 @@ input "http" "web" {
 
 input "syslog" "sys" {
   listen = ["udp://0.0.0.0:514"]
-  # Changed: sources.sys: fields are called as penstock calls them: see penstock help input.syslog
+  # Changed: sources.sys: procid is text, and structured data stands in fields of its own: see
+  # penstock help input.syslog
   tag = "sys"
   # Changed: sources.sys: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
@@ -39,6 +40,15 @@ input "udp" "dgram" {
   tag    = "dgram"
   # Changed: sources.dgram: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
+}
+
+filter "rename_fields" "syslog" {
+  if = "tag == 'sys'"
+  fields = {
+    app_name = "appname"
+    proc_id  = "procid"
+    msg_id   = "msgid"
+  }
 }
 
 filter "parse" "message" {
@@ -77,8 +87,13 @@ output "http" "http" {
 }
 
 pipeline "main" {
-  from   = [input.http.web, input.syslog.sys, input.forward.fwd, input.udp.dgram]
-  filter = [filter.parse.message, filter.throttle.calm, filter.dedupe.once]
+  from = [input.http.web, input.syslog.sys, input.forward.fwd, input.udp.dgram]
+  filter = [
+    filter.rename_fields.syslog,
+    filter.parse.message,
+    filter.throttle.calm,
+    filter.dedupe.once,
+  ]
   route {
     if = "tag in ['web', 'sys', 'dgram']"
     to = [output.http.http]

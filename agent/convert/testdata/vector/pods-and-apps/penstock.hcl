@@ -53,7 +53,8 @@ input "tail" "app" {
 
 input "syslog" "sys" {
   listen = ["udp://0.0.0.0:514"]
-  # Changed: sources.sys: fields are called as penstock calls them: see penstock help input.syslog
+  # Changed: sources.sys: procid is text, and structured data stands in fields of its own: see
+  # penstock help input.syslog
   tag = "sys"
   # Changed: sources.sys: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
@@ -64,6 +65,15 @@ input "kafka" "kin" {
   group   = "v"
   topics  = ["a"]
   start   = "latest"
+}
+
+filter "rename_fields" "syslog" {
+  if = "tag == 'sys'"
+  fields = {
+    app_name = "appname"
+    proc_id  = "procid"
+    msg_id   = "msgid"
+  }
 }
 
 filter "parse" "message" {
@@ -104,15 +114,30 @@ filter "rename_fields" "parse" {
   }
 }
 
+filter "set" "branch_1" {
+  if = "tag in ['app', 'k8s'] and (field.level != nil) and header.branch_1 == nil"
+  # Which branch is taken is decided before what is in it changes the record.
+  headers = {
+    branch_1 = "'1'"
+  }
+}
+
+filter "set" "branch_1_2" {
+  if = "tag in ['app', 'k8s'] and header.branch_1 == nil"
+  headers = {
+    branch_1 = "'2'"
+  }
+}
+
 filter "set" "parse" {
-  if = "tag in ['app', 'k8s'] and (field.level != nil)"
+  if = "header.branch_1 == '1'"
   fields = {
     level = "upper(field.level)"
   }
 }
 
 filter "set" "parse_2" {
-  if = "tag in ['app', 'k8s'] and not ((field.level != nil))"
+  if = "header.branch_1 == '2'"
   fields = {
     level = "'INFO'"
   }
@@ -177,12 +202,6 @@ filter "set" "parse_6" {
   fields = {
     dur = "float(field.dur) ?? 0.0"
   }
-}
-
-filter "sample" "smp" {
-  if   = "tag in ['app', 'k8s'] and not (field.level == 'ERROR' or field.status >= 500) and not ((field.action in ['login', 'logout']))"
-  keep = 0.1
-  # LEFT OUT: transforms.smp.exclude = .level == "ERROR": write always, or if
 }
 
 output "kafka" "errors" {
@@ -257,11 +276,14 @@ output "local" "arch" {
 pipeline "main" {
   from = [input.tail.k8s, input.tail.app, input.syslog.sys]
   filter = [
+    filter.rename_fields.syslog,
     filter.parse.message,
     filter.set.kubernetes,
     filter.parse.parse,
     filter.add_fields.parse,
     filter.rename_fields.parse,
+    filter.set.branch_1,
+    filter.set.branch_1_2,
     filter.set.parse,
     filter.set.parse_2,
     filter.drop.parse,
@@ -273,7 +295,6 @@ pipeline "main" {
     filter.parse.parse_3,
     filter.set.parse_5,
     filter.set.parse_6,
-    filter.sample.smp,
   ]
   # LEFT OUT: sources.kin: a pipeline reads Kafka or a buffer: write a pipeline of its own for it
   # LEFT OUT: parse: .ts = parse_timestamp!(.time, format: "%Y-%m-%dT%H:%M:%S%.3fZ"): penstock has
@@ -287,9 +308,12 @@ pipeline "main" {
   # known; write filters for it
   # LEFT OUT: parse: for_each(array!(.tags)) -> |i, v| { .last = v }: write filters for it
   # Changed: transforms.parse.drop_on_error: what fails passes as it is: see on_failure
-  # LEFT OUT: transforms.dd: it holds for all outputs now: some got the events without it
-  # LEFT OUT: transforms.thr: it holds for all outputs now: some got the events without it
-  # LEFT OUT: transforms.smp: it holds for all outputs now: some got the events without it
+  # LEFT OUT: transforms.dd: some outputs get the events without it, and would lack what it takes
+  # away: it is left out: have a pipeline of its own for its outputs
+  # LEFT OUT: transforms.thr: some outputs get the events without it, and would lack what it takes
+  # away: it is left out: have a pipeline of its own for its outputs
+  # LEFT OUT: transforms.smp: some outputs get the events without it, and would lack what it takes
+  # away: it is left out: have a pipeline of its own for its outputs
   # LEFT OUT: transforms.red: it holds for all outputs now: some got the events without it
   # LEFT OUT: transforms.red: there is no such filter; see penstock help for those there are
   # LEFT OUT: transforms.enrich: all outputs get the events as it makes them: some got them without
@@ -314,9 +338,4 @@ pipeline "main" {
     if = "tag == 'sys'"
     to = [output.http.out, output.local.arch]
   }
-  # Changed: transforms.dd: repeats are discarded for a time: see within
-  # LEFT OUT: filter.dedupe.dd: it is refused: remembers what came before, which output.s3.lake
-  # cannot archive exactly once; put the filter before a topic, or before another output
-  # LEFT OUT: filter.throttle.thr: it is refused: remembers what came before, which output.s3.lake
-  # cannot archive exactly once; put the filter before a topic, or before another output
 }
