@@ -21,7 +21,7 @@ var expressionNames = []reference.Entry{
 
 // expressionOperators are grouped by what they are for.
 var expressionOperators = []reference.Entry{
-	{Term: "== != < <= > >=", Text: "Comparison. What a record lacks is nil: compared with < or > it is no."},
+	{Term: "== != < <= > >=", Text: "Comparison. What a record lacks is nil: compared with < or > it is no. So is a text compared with a number, such as one of logfmt: write int(field.ms) > 1000, or give it a type with types or auto_types of filter parse."},
 	{Term: "and or not", Text: "Also && || and !."},
 	{Term: "+ - * / % **", Text: "Arithmetic; + joins texts, too."},
 	{Term: "in", Text: "Whether a list holds a value, or an object a name: field.level in ['error', 'fatal']."},
