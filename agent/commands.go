@@ -74,11 +74,14 @@ func (a *Agent) Resume(name string) (string, error) {
 func (a *Agent) Flush() (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var asked []string
-	for id, o := range a.cur.outputs {
-		if f, ok := o.Output.(interface{ Flush() }); ok {
-			f.Flush()
-			asked = append(asked, id)
+	var asked []string // without stores that only take an overflow, which hold nothing open
+	for _, p := range a.pipelines {
+		for id, u := range p.outputs {
+			f, ok := u.plan.output.Output.(interface{ Flush() })
+			if ok && !slices.Contains(asked, id) {
+				f.Flush()
+				asked = append(asked, id)
+			}
 		}
 	}
 	if len(asked) == 0 {

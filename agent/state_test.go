@@ -113,7 +113,7 @@ input "fake" "in" { name = "in" }
 output "s3" "lake" {
   bucket     = "lake"
   region     = "us-east-1"
-  endpoint   = %q
+  endpoint   = %[1]q
   path_style = true
   access_key_id     = "id"
   secret_access_key = "secret"
@@ -122,6 +122,23 @@ output "s3" "lake" {
 pipeline "p" {
   from = [input.fake.in]
   to   = [output.s3.lake]
+}
+input "fake" "other" { name = "other" }
+output "s3" "overflow" { // which holds nothing open
+  bucket     = "lake"
+  region     = "us-east-1"
+  endpoint   = %[1]q
+  path_style = true
+  access_key_id     = "id"
+  secret_access_key = "secret"
+}
+output "fake" "x" {
+  name = "x"
+  failover { to = output.s3.overflow }
+}
+pipeline "q" {
+  from = [input.fake.other]
+  to   = [output.fake.x]
 }`, store.URL))
 	output := func() state.OutputState {
 		var s admin.Status
@@ -135,8 +152,8 @@ pipeline "p" {
 	if o := output(); o.Kind != state.Delivering {
 		t.Errorf("while it collects: %+v", o)
 	}
-	if _, err := r.Flush(); err != nil {
-		t.Fatal(err)
+	if text, err := r.Flush(); err != nil || !strings.HasSuffix(text, "now: output.s3.lake") {
+		t.Fatal(text, err)
 	}
 	runtest.Until(t, "it is told", func() bool {
 		o := output()
