@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/outputs/local"
 )
 
 // post sends a command to the running agent.
@@ -202,4 +204,37 @@ pipeline "p" {
 		}
 	}
 	runtest.Within(t, 5*time.Second, func() bool { return len(w.delivered("x")) == 3 }, r.log.String)
+}
+
+// What is in the overflow of an output is told while the output is paused, too.
+func TestAPausedOutputTellsOfItsOverflow(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.more = Catalogue{ArchiveType("local", "Directories.", local.Default, local.New)}
+	w.down["x"] = true
+	r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+input "fake" "a" { name = "a" }
+output "local" "overflow" { directory = %q }
+output "fake" "x" {
+  name = "x"
+  failover {
+    to         = output.local.overflow
+    after      = "100ms"
+    object_age = "100ms"
+  }
+}
+pipeline "p" {
+  from = [input.fake.a]
+  to   = [output.fake.x]
+}`, t.TempDir()))
+	w.send(t, "a", "app", "1", "2", "3")
+	stored := func() bool { return r.States()[0].Stored == 3 && r.States()[0].OnDisk == 0 }
+	runtest.Until(t, "all are in the overflow", stored)
+	if code, text := post(t, r, "/api/pause?output=fake.x"); code != 200 {
+		t.Fatal(code, text)
+	}
+	const want = "waits; 3 records wait in the overflow."
+	if s := r.Status().Sentence; !stored() || !strings.HasSuffix(s, want) {
+		t.Errorf("while it is paused: %s", s)
+	}
 }

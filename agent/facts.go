@@ -169,7 +169,7 @@ type archive interface {
 
 var _ archive = (*spool.Output)(nil)
 
-// facts returns what is known of the output as far as log is concerned.
+// facts returns what is known of the output as far as log is concerned. Agent.mu is held.
 func (u *outputUnit) facts(log string, now time.Time) state.Output {
 	f := u.unitFacts()
 	f.Out = u.out.Rate(now)
@@ -186,12 +186,17 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 		f.FailingSince, f.Error, f.Do = s.FailingSince, s.LastError, s.Do
 		f.DeadLetter, f.Dead = s.DeadLetterBusy, s.DeadLettered
 		f.To = o.FailoverTo()
+		f.Objects, f.ObjectRecords = u.stored[log][0], u.stored[log][1] // while it is paused
 		for _, l := range s.Logs {
 			if l.Log != log {
 				continue
 			}
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
 			f.Objects, f.ObjectRecords = l.Objects, l.ObjectRecords
+			if u.stored == nil {
+				u.stored = map[string][2]int64{}
+			}
+			u.stored[log] = [2]int64{l.Objects, l.ObjectRecords}
 			f.ModeSince, f.Down = l.Since, l.Down
 			if since := now.Sub(l.Since); l.Replayed > 0 && since > 0 {
 				f.Back = float64(l.Replayed) / since.Seconds()

@@ -70,6 +70,8 @@ type outputUnit struct {
 	reg  *registry   // of the unit, not of the output
 	out  state.Meter // records that it has got rid of
 
+	// by log: objects and records in the overflow when that was last known; under Agent.mu
+	stored  map[string][2]int64
 	sources map[string]runningSource // the inputs whose logs it drains; under mu
 }
 
