@@ -195,7 +195,9 @@ func (a *Agent) Run(ctx context.Context) error {
 			a.opts.OnReady(srv.Addr())
 		}
 	}
-	watch := stateWatch{states: a.States, notify: a.opts.Notify, log: a.log}
+	watch := stateWatch{
+		states: a.states, mask: a.opts.Secrets.Mask, notify: a.opts.Notify, log: a.log,
+	}
 	defer watch.run()()
 	a.loop(ctx)
 	return nil

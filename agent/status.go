@@ -58,11 +58,16 @@ func (a *Agent) readyLocked() (bool, []string) {
 
 // States implements admin.Agent.
 func (a *Agent) States() []state.PipelineState {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	out := a.statesLocked()
+	out := a.states()
 	maskStrings(reflect.ValueOf(&out).Elem(), a.opts.Secrets)
 	return out
+}
+
+// states may tell secrets.
+func (a *Agent) states() []state.PipelineState {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.statesLocked()
 }
 
 // Gather implements prometheus.Gatherer.

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// watchEvery is how often states are looked at for the log and the service manager, which hear
-	// of a change at the second look at the latest.
-	watchEvery = 2 * time.Second
+	// watchEvery is how often states are looked at for the log and the service manager. What has
+	// changed is looked at again after confirmAfter, and told if it is so still.
+	watchEvery   = 4 * time.Second
+	confirmAfter = time.Second
 	// statusEvery is how often the service manager is told other figures of the same states.
 	statusEvery = 10 * time.Second
 )
@@ -20,14 +21,15 @@ const (
 // stateWatch has the log say when an input or output comes to do something else, and the service
 // manager what the page says at its top.
 type stateWatch struct {
-	states func() []state.PipelineState
+	states func() []state.PipelineState // with secrets
+	mask   func(string) string
 	notify func(string)
 	log    *slog.Logger
 
-	logged map[string]string // by pipeline and component: what the log says that it is doing
-	seen   map[string]string // at the look before
-	status string            // what the service manager was told
-	toldAt time.Time
+	logged  map[string]string // by pipeline and component: what the log says that it is doing
+	seen    map[string]string // at the look before
+	status  string            // what the service manager was told
+	askedAt time.Time         // when it was made
 }
 
 // run looks until stop is called.
@@ -36,12 +38,16 @@ func (w *stateWatch) run() (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(watchEvery)
-		defer tick.Stop()
+		timer := time.NewTimer(watchEvery)
+		defer timer.Stop()
 		for {
 			select {
-			case now := <-tick.C:
-				w.look(now)
+			case now := <-timer.C:
+				next := watchEvery
+				if w.look(now) {
+					next = confirmAfter
+				}
+				timer.Reset(next)
 			case <-quit:
 				return
 			}
@@ -53,7 +59,8 @@ func (w *stateWatch) run() (stop func()) {
 	}
 }
 
-func (w *stateWatch) look(now time.Time) {
+// look reports whether there is something to be confirmed.
+func (w *stateWatch) look(now time.Time) (open bool) {
 	all, seen := w.states(), map[string]string{}
 	for _, p := range all {
 		for _, in := range p.Inputs {
@@ -63,16 +70,20 @@ func (w *stateWatch) look(now time.Time) {
 			w.one(seen, p.Name, state.Delivering, o.ID, o.Kind, o.Text, o.Do)
 		}
 	}
-	status := strings.ReplaceAll(state.Sentence(all), "\n", " ")
-	if status != w.status && (now.Sub(w.toldAt) >= statusEvery || !maps.Equal(seen, w.seen)) {
-		w.status, w.toldAt = status, now
-		w.notify("STATUS=" + status)
+	if now.Sub(w.askedAt) >= statusEvery || !maps.Equal(seen, w.seen) {
+		w.askedAt = now
+		status := w.mask(strings.ReplaceAll(state.Sentence(all), "\n", " "))
+		if status != w.status {
+			w.status = status
+			w.notify("STATUS=" + status)
+		}
 	}
 	w.seen = seen
 	maps.DeleteFunc(w.logged, func(key, _ string) bool { return seen[key] == "" })
+	return !maps.Equal(seen, w.logged)
 }
 
-// one looks at a component. What it is doing at one look alone is not worth a line.
+// one looks at a component. What it does at one look alone is not worth a line.
 func (w *stateWatch) one(seen map[string]string, pipeline, usual, id, kind, text, do string) {
 	key := pipeline + " " + id
 	seen[key] = kind
@@ -85,10 +96,10 @@ func (w *stateWatch) one(seen map[string]string, pipeline, usual, id, kind, text
 	}
 	w.logged[key] = kind
 	attrs := []any{
-		"component", id, "pipeline", pipeline, "state", kind, "was", was, "text", text,
+		"component", id, "pipeline", pipeline, "state", kind, "was", was, "text", w.mask(text),
 	}
 	if do != "" {
-		attrs = append(attrs, "do", do)
+		attrs = append(attrs, "do", w.mask(do))
 	}
 	w.log.Info("the state has changed", attrs...)
 }

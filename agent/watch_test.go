@@ -32,6 +32,7 @@ func TestLogAndServiceManagerHearOfStates(t *testing.T) {
 					Outputs: []state.OutputState{{ID: name, Kind: kind, Text: "says so", Do: "mend it"}},
 				}}
 			},
+			mask: func(s string) string { return s },
 			notify: func(s string) {
 				mu.Lock()
 				defer mu.Unlock()
