@@ -117,6 +117,22 @@ func TestNothingChangesSilently(t *testing.T) {
 				"LEFT OUT: transforms.some: some outputs get the events without it",
 			},
 		},
+		"Vector routes whose transforms change what they ask": {
+			"vector", ".yaml",
+			"sources: {in: {type: stdin}}\ntransforms:\n" +
+				"  r: {type: route, inputs: [in], route: {a: '.level == \"x\"'}}\n" +
+				"  m: {type: remap, inputs: [r.a], source: '.level = \"y\"'}\n" +
+				"  f: {type: filter, inputs: [in], condition: '.k == 1'}\n" +
+				"  n: {type: remap, inputs: [f], source: '.k = 2'}\n" +
+				"sinks:\n  o: {type: console, inputs: [m], encoding: {codec: json}}\n" +
+				"  p: {type: file, path: /b, inputs: [r._unmatched], encoding: {codec: json}}\n" +
+				"  q: {type: file, path: /c, inputs: [n], encoding: {codec: json}}\n",
+			[]string{
+				`if = "field.level == 'x'"`, `if = "header.lane_1 == '1'" fields = { level = "'y'" }`,
+				`if = "header.lane_1 == '1'" to = [output.stdout.o]`, `if = "header.lane_1 == nil"`,
+				`if = "header.lane_2 == '1'" fields = { k = "2" }`,
+			}, nil,
+		},
 		"Vector branches that change what they ask": {
 			"vector", ".yaml", vector(
 				"if .a == \"x\" {\n\n.a = \"y\"\n\n.b = 1\n\n} else if .a == \"y\" {\n\n.c = 1\n\n}",

@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -59,6 +60,7 @@ func interpolated(src string) string {
 
 // component is a source, a transform or a sink.
 type component struct {
+	decided       map[string]string // of a route: conditions of its outputs
 	id, kind, typ string
 	node          *kit.Node
 	inputs        []string
@@ -80,6 +82,7 @@ type converter struct {
 	p        *kit.Pipeline
 	tags     int      // sources of the pipeline
 	ofPods   []string // sources that read the logs of containers
+	lanes    int      // that were decided before
 	reported map[string]bool
 }
 
@@ -187,6 +190,69 @@ func (c *converter) leads(x *component) bool {
 		}
 	}
 	return !sinks
+}
+
+// decideLanes has the outputs of a route that an event goes to decided before transforms behind it
+// change what they ask: routes ask at the end.
+func (c *converter) decideLanes(x *component, cond string) {
+	var conds []string
+	names := x.lanes()
+	decided := map[string]string{}
+	for _, name := range names {
+		e, _ := c.lane(x, name)
+		conds = append(conds, e)
+		decided[name] = e
+	}
+	x.decided = decided
+	if !c.isChanged(x, conds) {
+		return
+	}
+	var none []string
+	for i, name := range names[:len(names)-1] {
+		is := c.decide(x, kit.And(cond, conds[i]))
+		x.decided[name] = is
+		none = append(none, strings.Replace(is, "== '1'", "== nil", 1))
+	}
+	x.decided["_unmatched"] = kit.And(none...)
+}
+
+// decide has a condition decided now, and returns the one that asks what came of it.
+func (c *converter) decide(x *component, cond string) string {
+	c.lanes++
+	header := fmt.Sprintf("lane_%d", c.lanes)
+	b := c.p.Filter("set", header, cond)
+	b.From(x.node.At)
+	b.Comment("Where an event goes is decided before what is behind changes it.")
+	b.Set("headers", draft.Map(draft.Value(header), draft.Text("'1'")))
+	return "header." + header + " == '1'"
+}
+
+// isChanged reports whether a transform behind x may change what conditions ask.
+func (c *converter) isChanged(x *component, conds []string) bool {
+	var behind func(y *component, seen map[*component]bool) bool
+	behind = func(y *component, seen map[*component]bool) bool {
+		found, _ := c.ins(y)
+		for _, z := range found {
+			if z == x || !seen[z] && behind(z, mark(seen, z)) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, y := range c.all {
+		if y.typ != "remap" || y == x || !behind(y, map[*component]bool{}) {
+			continue
+		}
+		if src := y.node.Find("source"); src != nil && changesAsked(conds, []string{src.Value, ""}) {
+			return true
+		}
+	}
+	return false
+}
+
+func mark(seen map[*component]bool, x *component) map[*component]bool {
+	seen[x] = true
+	return seen
 }
 
 // passes reports whether all that a sink has of a source comes through x.
@@ -347,6 +413,9 @@ func (c *converter) streamsInto(x *component) []stream {
 
 // lane is the condition of one output of a route.
 func (c *converter) lane(x *component, name string) (string, bool) {
+	if cond, ok := x.decided[name]; ok {
+		return cond, true
+	}
 	var names, conds []string
 	if x.typ == "exclusive_route" {
 		for _, r := range x.node.List("routes") {
@@ -493,9 +562,13 @@ func (c *converter) transform(x *component) {
 	switch x.typ {
 	case "route", "swimlanes", "exclusive_route":
 		c.D.Carried(n.At, n.Name)
+		c.decideLanes(x, cond)
 		return
 	case "filter":
 		e := c.condition(x, n, "condition")
+		if !whole && c.isChanged(x, []string{e}) {
+			e = c.decide(x, kit.And(cond, e))
+		}
 		if whole {
 			b := c.p.Filter("where", x.id, cond)
 			b.From(n.At)
