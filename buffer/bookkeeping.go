@@ -246,16 +246,19 @@ func (k *bookkeeper) appended(ops []*appendOp, areWritten bool) {
 		if at[i] == (slot{}) { // older than the books
 			continue
 		}
+		before := len(k.added)
 		k.add(at[i], op.batch.Origin, "", tally.Read, op.read)
 		n := tally.Count{
 			Records: op.batch.End - op.batch.First, Bytes: int64(op.batch.Size()),
 		}
 		key, ok := k.add(at[i], op.batch.Origin, "", tally.Buffered, n)
-		if ok && areWritten {
-			n = tally.Count{Records: -n.Records, Bytes: -n.Bytes}
-			k.added = append(
-				k.added, addition{key, 0, tally.Read, n}, addition{key, 0, tally.Buffered, n},
-			)
+		if !ok || !areWritten {
+			continue
+		}
+		k.added = k.added[:before]
+		more := op.read.Plus(tally.Count{Records: -n.Records, Bytes: -n.Bytes})
+		if more != (tally.Count{}) {
+			k.added = append(k.added, addition{key, 0, tally.Read, more})
 		}
 	}
 }

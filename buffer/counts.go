@@ -1,11 +1,13 @@
 package buffer
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/penstock/penstock/buffer/record/tally"
 )
@@ -33,49 +35,75 @@ type additionRun struct {
 	stages uint64
 }
 
-// encodeAdditions returns their sums, or nothing if these are zero.
-func encodeAdditions(list []addition) []byte {
-	type target struct {
-		row    rowKey
-		output uint32
+func (r additionRun) compare(o additionRun) int {
+	switch {
+	case r.minute != o.minute:
+		return cmp.Compare(r.minute, o.minute)
+	case r.hour != o.hour && r.hour:
+		return 1
+	case r.hour != o.hour:
+		return -1
 	}
-	sums := map[target]*[tally.Stages]tally.Count{}
-	for _, a := range list {
-		at := target{a.row, a.output}
-		if sums[at] == nil {
-			sums[at] = &[tally.Stages]tally.Count{}
+	return cmp.Or(cmp.Compare(r.output, o.output), cmp.Compare(r.stages, o.stages))
+}
+
+// encodeAdditions returns their sums, or nothing if these are zero. It changes the order of list.
+func encodeAdditions(list []addition) (out []byte) {
+	runOf := func(a *addition) additionRun {
+		return additionRun{minute: a.row.minute, hour: a.row.hour, output: a.output}
+	}
+	slices.SortFunc(list, func(x, y addition) int {
+		if c := cmp.Compare(x.row.origin, y.row.origin); c != 0 {
+			return c
 		}
-		sums[at][a.stage] = sums[at][a.stage].Plus(a.Count)
+		return runOf(&x).compare(runOf(&y))
+	})
+	type sum struct {
+		additionRun
+		origin uint32
+		tally.Count
 	}
-	runs, rows := map[additionRun][]byte{}, map[additionRun]uint64{}
-	for at, counts := range sums {
-		for s, n := range counts {
+	sums := make([]sum, 0, len(list))
+	for i := 0; i < len(list); {
+		at := &list[i]
+		var counts [tally.Stages]tally.Count
+		for ; i < len(list) && list[i].row == at.row && list[i].output == at.output; i++ {
+			counts[list[i].stage] = counts[list[i].stage].Plus(list[i].Count)
+		}
+		for s := range counts {
+			n := counts[s]
 			if n == (tally.Count{}) {
 				continue
 			}
-			run := additionRun{at.row.minute, at.row.hour, at.output, 0}
+			run := runOf(at)
 			for other := s; other < tally.Stages; other++ {
 				if counts[other] == n {
 					run.stages |= 1 << other
 					counts[other] = tally.Count{}
 				}
 			}
-			p := binary.AppendUvarint(runs[run], uint64(at.row.origin))
-			p = binary.AppendUvarint(p, uint64(n.Records))
-			runs[run] = binary.AppendUvarint(p, uint64(n.Bytes))
-			rows[run]++
+			sums = append(sums, sum{run, at.row.origin, n})
 		}
 	}
-	var out []byte
-	for run, p := range runs {
+	slices.SortFunc(sums, func(x, y sum) int { return x.compare(y.additionRun) })
+	for len(sums) > 0 {
+		run, rows := sums[0].additionRun, 1
+		for rows < len(sums) && sums[rows].additionRun == run {
+			rows++
+		}
 		minute := uint64(run.minute) << 1
 		if run.hour {
 			minute |= 1
 		}
-		for _, n := range []uint64{minute, uint64(run.output), run.stages, rows[run]} {
+		for _, n := range []uint64{minute, uint64(run.output), run.stages, uint64(rows)} {
 			out = binary.AppendUvarint(out, n)
 		}
-		out = append(out, p...)
+		for _, s := range sums[:rows] {
+			out = binary.AppendUvarint(out, uint64(s.origin))
+			out = binary.AppendUvarint(out, uint64(s.Records))
+			out = binary.AppendUvarint(out, uint64(s.Bytes))
+		}
+		sums = sums[rows:]
 	}
 	return out
 }
