@@ -266,6 +266,24 @@ func TestNothingChangesSilently(t *testing.T) {
 				"a.sinkgroups.g.sinks = k l\na.sinkgroups.g.processor.type = failover\n",
 			nil, []string{"LEFT OUT: a.sinkgroups.g: a failover goes to"},
 		},
+		"promtail stages that change what their match asks": {
+			"promtail", ".yaml",
+			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +
+				"  static_configs: [{labels: {app: x, __path__: /a.log}}]\n" +
+				"  pipeline_stages: [{match: {selector: '{app=\"x\"}', stages: [{labels: {app: b}}, " +
+				"{drop: {expression: debug}}]}}]\n",
+			[]string{
+				`if = "(header['app'] ?? '') == 'x' and header.branch_1 == nil"`,
+				`"header.branch_1 == '1' and value matches 'debug'"`,
+			}, nil,
+		},
+		"fluent-bit times without a zone, and types that there are not": {
+			"fluent-bit", ".conf",
+			"[PARSER]\n name mine\n format regex\n regex ^(?<a>.) (?<t>.*)$\n types a:hex\n time_key t\n" +
+				" time_format %Y %H\n time_offset +0200\n[INPUT]\n name tail\n path /a.log\n parser mine\n" +
+				"[OUTPUT]\n name stdout\n match *\n",
+			[]string{`zone = "Etc/GMT-2"`}, []string{"left out: types a:hex: there is no such type"},
+		},
 		"promtail a layout of Go by its name": {
 			"promtail", ".yaml",
 			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +

@@ -99,12 +99,19 @@ func (c *converter) parser(
 		var pairs []draft.Value
 		for _, t := range strings.Fields(p.value) {
 			k, typ, _ := strings.Cut(t, ":")
-			if known := map[string]string{"integer": "int", "float": "float", "bool": "bool", "string": "string"}[typ]; known != "" {
-				pairs = append(pairs, plainKey(k), draft.Text(known))
+			known := map[string]string{
+				"integer": "int", "float": "float", "bool": "bool", "string": "string",
+			}[typ]
+			if known == "" {
+				c.d.Left(b, p.at, p.key+" "+t, "there is no such type: it stays text")
+				continue
 			}
+			pairs = append(pairs, plainKey(k), draft.Text(known))
 		}
-		b.Set("types", draft.Map(pairs...))
-		c.carry(p)
+		if pairs != nil {
+			b.Set("types", draft.Map(pairs...))
+			c.carry(p)
+		}
 	}
 	if key := s.get("time_key"); key != nil {
 		t := f.Filter("time", name, m, "")
@@ -116,6 +123,16 @@ func (c *converter) parser(
 			} else {
 				t.Set("formats", draft.Texts(pattern))
 				c.carry(p)
+			}
+		}
+		if p := s.get("time_offset"); p != nil {
+			if zone := timepattern.Zone(p.value); strings.Contains(s.value("time_format"), "%z") {
+				c.d.Left(t, p.at, shown(p), "the time names its zone")
+			} else if zone != "" {
+				t.Set("zone", draft.Text(zone))
+				c.carry(p)
+			} else {
+				c.d.Left(t, p.at, shown(p), "write zone by its name, such as Asia/Kolkata")
 			}
 		}
 		if p := s.get("time_keep"); p == nil || !on(p.value) {

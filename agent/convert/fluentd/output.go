@@ -409,7 +409,7 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 			c.size(b.In("roll"), "size", s, "chunk_limit_size")
 		}
 		utc = truth(s.value("timekey_use_utc")) && s.get("timekey_use_utc") != nil
-		if z := zone(s.value("timekey_zone")); z != "" {
+		if z := timepattern.Zone(s.value("timekey_zone")); z != "" {
 			b.Set("timezone", draft.Text(z))
 			utc = true
 		}

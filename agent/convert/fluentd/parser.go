@@ -2,7 +2,6 @@ package fluentd
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -253,7 +252,7 @@ func (c *converter) parseRest(
 		t.Set("formats", draft.Texts(timeFormat))
 	}
 	if z := spec.get("timezone"); z != nil {
-		if name := zone(z.value); name != "" {
+		if name := timepattern.Zone(z.value); name != "" {
 			t.Set("zone", draft.Text(name))
 			c.carry(z)
 		} else {
@@ -283,25 +282,6 @@ func mayHave(b *draft.Block, field string) bool {
 }
 
 func describe(e *element) string { return strings.TrimSpace(fmt.Sprint(e.title(), " ", e.typ())) }
-
-var wholeHours = regexp.MustCompile(`^([+-])0?(\d\d?):?00$`)
-
-// zone returns the name of a time zone, also of one that is told by its hours, or "".
-func zone(v string) string {
-	if strings.Contains(v, "/") || v == "UTC" {
-		return v
-	}
-	m := wholeHours.FindStringSubmatch(v)
-	switch {
-	case m == nil:
-		return ""
-	case m[2] == "0":
-		return "UTC"
-	case m[1] == "+": // these names count the other way
-		return "Etc/GMT-" + m[2]
-	}
-	return "Etc/GMT+" + m[2]
-}
 
 // groks returns the patterns of <grok> sections, of which the first that fits is taken.
 func (c *converter) groks(spec *element) []string {

@@ -443,7 +443,31 @@ func (c *converter) match(x *kit.Node, in *draft.Block, name, cond string) {
 		return
 	}
 	c.D.Carried(x.At, x.Name)
-	c.stages(x.Find("stages"), in, name, here)
+	stages := x.Find("stages")
+	if changesBeforeLast(stages) {
+		here = c.p.Decide([]draft.Place{x.At}, []string{e}, cond)[0]
+	}
+	c.stages(stages, in, name, here)
+}
+
+// changesBeforeLast reports whether a stage but the last may change labels or the line, which the
+// filters of those behind it ask for anew.
+func changesBeforeLast(stages *kit.Node) bool {
+	if stages == nil {
+		return false
+	}
+	for i, s := range stages.Kids {
+		for _, x := range s.Kids {
+			switch x.Key {
+			case "drop", "match", "sampling", "limit", "metrics", "timestamp", "tenant":
+			default:
+				if i+1 < len(stages.Kids) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // selected translates a selector of LogQL.
