@@ -3,5 +3,5 @@
 // It owns the syntax of fluentd's files and what its plugins are in penstock. It evaluates no Ruby.
 //
 // Where things are: parse.go (the files), convert.go, source.go, filter.go, parser.go, output.go;
-// match.go says which events come to which output.
+// match.go says which events come to which output, kubernetes.go what is asked of pods.
 package fluentd
