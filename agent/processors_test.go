@@ -2,6 +2,7 @@ package agent
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,15 +24,18 @@ type load struct {
 // simulated gives p a process to which loads can be given.
 type simulated struct {
 	p       *processors
-	used    time.Duration
-	one     bool
-	changes int
+	used    atomic.Int64 // nanoseconds
+	one     atomic.Bool
+	changes atomic.Int32
 }
 
 func newSimulated() *simulated {
 	s := &simulated{p: newProcessors()}
-	s.p.cpuTime = func() time.Duration { return s.used }
-	s.p.set = func(one bool) { s.one, s.changes = one, s.changes+1 }
+	s.p.cpuTime = func() time.Duration { return time.Duration(s.used.Load()) }
+	s.p.set = func(one bool) {
+		s.one.Store(one)
+		s.changes.Add(1)
+	}
 	return s
 }
 
@@ -39,16 +43,16 @@ func newSimulated() *simulated {
 // be.
 func (s *simulated) carry(l load) (others time.Duration) {
 	const step = 2 * time.Millisecond
-	s.changes = 0
+	s.changes.Store(0)
 	due := 0.0
 	for at := time.Duration(0); at < l.d; at += step {
 		time.Sleep(step)
 		synctest.Wait()
-		s.used += time.Duration(l.cpu * float64(step))
+		s.used.Add(int64(l.cpu * float64(step)))
 		for due += l.bytes * step.Seconds(); due >= 64<<10; due -= 64 << 10 {
 			s.p.pass(64 << 10)
 		}
-		if s.one != l.one {
+		if s.one.Load() != l.one {
 			others += step
 		}
 	}
@@ -79,10 +83,12 @@ func TestProcessorsFollowTheLoad(t *testing.T) {
 			{"50,000 lines/s", time.Minute, 0.07, 21e6, true, 1, 10 * time.Second},
 			{"some work", time.Minute, 0.2, 21e6, true, 0, 0},
 		} {
-			if others := s.carry(l); s.one != l.one || s.changes > l.changes || others > l.others {
+			others, one := s.carry(l), s.one.Load()
+			changes := int(s.changes.Load())
+			if one != l.one || changes > l.changes || others > l.others {
 				t.Errorf(
 					"%s: one processor: %v, %d changes, %v otherwise; want %v, %d, at most %v",
-					l.name, s.one, s.changes, others, l.one, l.changes, l.others,
+					l.name, one, changes, others, l.one, l.changes, l.others,
 				)
 			}
 		}
@@ -95,7 +101,7 @@ func TestAllProcessorsAreThereToBuildWith(t *testing.T) {
 		s := newSimulated()
 		stop := s.p.follow()
 		s.carry(load{d: 12 * time.Second})
-		if !s.one {
+		if !s.one.Load() {
 			t.Fatal("all processors are in use")
 		}
 		s.p.all()
@@ -103,10 +109,10 @@ func TestAllProcessorsAreThereToBuildWith(t *testing.T) {
 			t.Errorf("one processor for %v", others)
 		}
 		s.carry(load{d: 2 * lookEvery, one: true})
-		if !s.one {
+		if !s.one.Load() {
 			t.Fatal("all processors are in use again")
 		}
-		if stop(); s.one {
+		if stop(); s.one.Load() {
 			t.Error("one processor after the end")
 		}
 	})
@@ -117,7 +123,7 @@ func TestGivenProcessorsAreKept(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "2")
 	s := newSimulated()
 	s.p.start()()
-	if s.changes > 0 || s.p.period.begin != (time.Time{}) {
+	if s.changes.Load() > 0 || s.p.period.begin != (time.Time{}) {
 		t.Error("the load is followed")
 	}
 }
