@@ -46,7 +46,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check a running agent as a Nagios plugin does",
 		Long: `Checks a running agent as a Nagios plugin does: one line with the state and performance data.
-It warns and alarms as penstock status does, and beyond the thresholds that are given.`,
+It warns and alarms as penstock status does, and beyond the thresholds that are given. With --metric
+it looks at that metric alone, of all components or of one, and goes by the worst of its values.`,
 		Args: usage(cobra.NoArgs),
 	}
 	addr := adminFlag(cmd)
@@ -75,21 +76,24 @@ It warns and alarms as penstock status does, and beyond the thresholds that are 
 		&t.critFill, "critical-fill", 0,
 		"alarm when such a share of the buffer is in use, from 0 to 1",
 	)
+	var m metricCheck
+	f.StringVar(&m.name, "metric", "", "look at this metric, with or without its labels in braces")
+	f.StringVar(&m.component, "component", "", "of --metric: that of this component, output.kafka.x")
+	f.StringVar(&m.warn, "warning", "", "warn when the metric is so much or more")
+	f.StringVar(&m.crit, "critical", "", "alarm when the metric is so much or more")
+	f.BoolVar(&m.below, "below", false, "warn and alarm when the metric is so much or less")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := askStatus(cmd.Context(), *addr)
-		if err == nil {
-			err = t.narrow(&s)
+		look := t.look
+		if m != (metricCheck{}) {
+			look = m.look
 		}
+		level, line, err := look(cmd.Context(), *addr)
 		if err != nil {
 			fmt.Fprintf(cmd.OutOrStdout(), "PENSTOCK UNKNOWN - %s\n", oneLine(err.Error()))
 			return &exitError{code: exitUnknown}
 		}
-		level := t.level(&s)
 		word := [...]string{"OK", "OK", "WARNING", "CRITICAL"}[level]
-		fmt.Fprintf(
-			cmd.OutOrStdout(), "PENSTOCK %s - %s | %s\n", word, oneLine(s.Sentence),
-			strings.Join(t.figures(&s), " "),
-		)
+		fmt.Fprintf(cmd.OutOrStdout(), "PENSTOCK %s - %s\n", word, line)
 		return exitOf(level)
 	}
 	return cmd
@@ -221,6 +225,19 @@ type thresholds struct {
 	warnAge, critAge         time.Duration
 	warnWaiting, critWaiting int64
 	warnFill, critFill       float64
+}
+
+// look returns a line for Nagios.
+func (t *thresholds) look(ctx context.Context, addr string) (state.Level, string, error) {
+	s, err := askStatus(ctx, addr)
+	if err == nil {
+		err = t.narrow(&s)
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	figures := strings.Join(t.figures(&s), " ")
+	return t.level(&s), oneLine(s.Sentence) + " | " + figures, nil
 }
 
 // narrow leaves in s the pipelines asked for.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -146,6 +147,39 @@ func TestCheckIsANagiosPlugin(t *testing.T) {
 				tc.args...)...); code != tc.code || !strings.Contains(out, tc.want) || strings.Count(out, "\n") != 1 ||
 			strings.Count(out, "|") > 1 {
 			t.Errorf("%q: %d %s", tc.args, code, out)
+		}
+	}
+}
+
+func TestCheckLooksAtAnyMetric(t *testing.T) {
+	const figures = `{"agent":{"type":"agent","up":1},
+"output.kafka.a":{"type":"output","lag{partition=0}":3,"lag{partition=1}":70000000,"x_seconds":0.5},
+"output.kafka.b":{"type":"output","lag{partition=0}":9}}`
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/metrics.json" {
+			t.Errorf("%s is asked for", r.URL)
+		}
+		_, _ = w.Write([]byte(figures))
+	}))
+	defer srv.Close()
+	const all = " | 'output.kafka.a lag{partition:0}'=3;9;99 'output.kafka.a lag{partition:1}'=70000000;9;99" +
+		" 'output.kafka.b lag{partition:0}'=9;9;99\n"
+	for args, want := range map[string]string{
+		"--metric lag --warning 9 --critical 99":                            "2 PENSTOCK CRITICAL - output.kafka.a lag{partition=1} is 70000000" + all,
+		"--metric lag --component output.kafka.b --warning 9 --critical 10": "1 PENSTOCK WARNING - output.kafka.b lag{partition=0} is 9 | ",
+		"--metric lag{partition=0} --critical 10":                           "0 PENSTOCK OK - output.kafka.b lag{partition=0} is 9 | ",
+		"--metric lag --below --warning 3":                                  "1 PENSTOCK WARNING - output.kafka.a lag{partition=0} is 3 | ",
+		"--metric up":                                                       "0 PENSTOCK OK - agent up is 1 | 'agent up'=1;;\n",
+		"--metric x_seconds --critical 0.6":                                 "0 PENSTOCK OK - output.kafka.a x_seconds is 0.5 | ",
+		"--metric type":                                                     "3 PENSTOCK UNKNOWN - no metric type is there: ",
+		"--metric lag --component nobody":                                   "3 PENSTOCK UNKNOWN - no metric nobody lag is there: ",
+		"--warning 3":                                                       "3 PENSTOCK UNKNOWN - --component, --warning, --critical and --below go with",
+		"--metric lag --warning much":                                       "3 PENSTOCK UNKNOWN - --warning: must be a number, not \"much\"\n",
+	} {
+		var out, errs strings.Builder
+		code := run(append(strings.Fields("check "+args), "--admin", srv.Listener.Addr().String()), &out, &errs)
+		if got := fmt.Sprintf("%d %s%s", code, out.String(), errs.String()); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", args, got)
 		}
 	}
 }
