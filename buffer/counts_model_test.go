@@ -21,21 +21,22 @@ import (
 // countsModel knows what was appended, and what the books said after each commit. The agent is
 // killed after any group; its clock is set to and fro, and its disk fails.
 type countsModel struct {
-	t      *testing.T
-	rng    *rand.Rand
-	opt    Options
-	clock  atomic.Int64 // what is added to the time
-	disk   faulty
-	keeps  bool // all segments, because of an output that never delivers
-	b      *Buffer
-	dir    string
-	out    []*Cursor
-	made   []tally.Entry
-	head   string             // the newest segment
-	said   map[int64][]string // what the books said when it was so long
-	first  *segment           // the oldest one, and how long the newest was when it became that
-	since  int64
-	killed map[string]int // how often, and where
+	t         *testing.T
+	rng       *rand.Rand
+	opt       Options
+	clock     atomic.Int64 // what is added to the time
+	disk      faulty
+	hasFailed bool // the disk, in this life of the agent
+	keeps     bool // all segments, because of an output that never delivers
+	b         *Buffer
+	dir       string
+	out       []*Cursor
+	made      []tally.Entry
+	head      string             // the newest segment
+	said      map[int64][]string // what the books said when it was so long
+	first     *segment           // the oldest one, and how long the newest was when it became that
+	since     int64
+	killed    map[string]int // how often, and where
 }
 
 func newCountsModel(t *testing.T, rng *rand.Rand, keeps bool) *countsModel {
@@ -50,7 +51,7 @@ func newCountsModel(t *testing.T, rng *rand.Rand, keeps bool) *countsModel {
 
 func (m *countsModel) open() {
 	m.b = open(m.t, m.dir, m.opt)
-	m.out, m.head = nil, ""
+	m.out, m.head, m.hasFailed = nil, "", false
 	for _, name := range []string{"out", "filtered"} {
 		m.out = append(m.out, cursor(m.t, m.b, name))
 	}
@@ -80,6 +81,7 @@ func (m *countsModel) step() {
 			m.clock.Add(int64(by))
 		}
 	default:
+		m.hasFailed = true
 		fails := []step{stepStore, stepSync, stepWrite}[m.rng.IntN(3)]
 		m.disk.arm(fails, []error{syscall.EIO, syscall.ENOSPC}[m.rng.IntN(2)], m.rng.IntN(3), 1)
 		m.append()
@@ -166,7 +168,7 @@ func (m *countsModel) kill() {
 		m.check(to, ends[at])
 	}
 	if _, sealed := os.Stat(filepath.Join(filepath.Dir(vlog), sealName)); sealed != nil &&
-		m.keeps && m.rng.IntN(4) == 0 {
+		m.keeps && !m.hasFailed && m.rng.IntN(4) == 0 {
 		m.killed["at the birth of a segment"]++
 		cut(m.t, vlog, vlogHeaderSize)
 		if err := os.Remove(filepath.Join(filepath.Dir(vlog), walName)); err != nil {
