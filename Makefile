@@ -22,7 +22,9 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/penstock/penstock/outputs/deadletter github.com/dustin net/textproto net/url \
 	github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
-	github.com/google/go-cmp github.com/twpayne \
+	github.com/google/go-cmp github.com/twpayne github.com/dgraph-io/ristretto github.com/google/flatbuffers \
+	$(addprefix github.com/penstock/penstock/outputs/,http httpsend elasticsearch local) \
+	github.com/fsnotify github.com/coreos golang.org/x/net golang.org/x/crypto vendor/golang.org log/slog \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text \
 	crypto/tls crypto/x509 crypto/hpke encoding/asn1 encoding/xml mime github.com/go-logr regexp/syntax \
 	math/big internal/profile runtime/pprof
