@@ -1,12 +1,14 @@
 package buffer
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -21,29 +23,61 @@ import (
 // countsModel knows what was appended, and what the books said after each commit. The agent is
 // killed after any group; its clock is set to and fro, and its disk fails.
 type countsModel struct {
-	t         *testing.T
-	rng       *rand.Rand
-	opt       Options
-	clock     atomic.Int64 // what is added to the time
-	disk      faulty
-	hasFailed bool // the disk, in this life of the agent
-	keeps     bool // all segments, because of an output that never delivers
-	b         *Buffer
-	dir       string
-	out       []*Cursor
-	made      []tally.Entry
-	head      string             // the newest segment
-	said      map[int64][]string // what the books said when it was so long
-	first     *segment           // the oldest one, and how long the newest was when it became that
-	since     int64
-	killed    map[string]int // how often, and where
+	t      *testing.T
+	rng    *rand.Rand
+	opt    Options
+	clock  atomic.Int64 // what is added to the time
+	disk   faulty
+	births births
+	keeps  bool // all segments, because of an output that never delivers
+	b      *Buffer
+	dir    string
+	out    []*Cursor
+	made   []tally.Entry
+	head   string             // the newest segment
+	said   map[int64][]string // what the books said when it was so long
+	first  *segment           // the oldest one, and how long the newest was when it became that
+	since  int64
+	killed map[string]int // how often, and where
+}
+
+// births copies the directory of a buffer when a segment is begun that holds nothing yet, as a kill
+// leaves it then.
+type births struct {
+	to    string      // where copies go
+	wants atomic.Bool // one
+	mu    sync.Mutex
+	known map[string]bool // directories of segments
+	made  []string
+	err   error
+}
+
+func (b *births) look(s step, dir string) {
+	if s != stepWrite {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.known[dir] {
+		return
+	}
+	if b.known[dir] = true; b.wants.CompareAndSwap(true, false) {
+		to := filepath.Join(b.to, fmt.Sprint(len(b.known)))
+		b.made = append(b.made, to)
+		b.err = errors.Join(b.err, copySparse(filepath.Dir(dir), to))
+	}
 }
 
 func newCountsModel(t *testing.T, rng *rand.Rand, keeps bool) *countsModel {
 	m := &countsModel{t: t, rng: rng, keeps: keeps, dir: t.TempDir(), killed: map[string]int{}}
 	m.opt = small(t)
 	m.opt.Log, m.opt.Codec = nil, record.None
-	m.opt.FlushBytes, m.opt.disk, m.opt.Sync = 16<<10, m.disk.disk(), rng.IntN(2) == 0
+	m.opt.FlushBytes, m.opt.Sync = 16<<10, rng.IntN(2) == 0
+	m.births.to, m.births.known = t.TempDir(), map[string]bool{}
+	m.opt.disk = disk{fault: func(s step, path string) error {
+		m.births.look(s, path)
+		return m.disk.fault(s, path)
+	}}
 	m.opt.clock = func() time.Time { return time.Now().Add(time.Duration(m.clock.Load())) }
 	m.open()
 	return m
@@ -51,7 +85,7 @@ func newCountsModel(t *testing.T, rng *rand.Rand, keeps bool) *countsModel {
 
 func (m *countsModel) open() {
 	m.b = open(m.t, m.dir, m.opt)
-	m.out, m.head, m.hasFailed = nil, "", false
+	m.out, m.head = nil, ""
 	for _, name := range []string{"out", "filtered"} {
 		m.out = append(m.out, cursor(m.t, m.b, name))
 	}
@@ -81,7 +115,6 @@ func (m *countsModel) step() {
 			m.clock.Add(int64(by))
 		}
 	default:
-		m.hasFailed = true
 		fails := []step{stepStore, stepSync, stepWrite}[m.rng.IntN(3)]
 		m.disk.arm(fails, []error{syscall.EIO, syscall.ENOSPC}[m.rng.IntN(2)], m.rng.IntN(3), 1)
 		m.append()
@@ -92,6 +125,27 @@ func (m *countsModel) step() {
 	}
 	synctest.Wait()
 	m.look()
+	if m.keeps && m.rng.IntN(10) == 0 {
+		m.births.wants.Store(true)
+	}
+}
+
+// atBirth looks at what kills leave when a segment is begun.
+func (m *countsModel) atBirth() {
+	m.births.mu.Lock()
+	made, err := m.births.made, m.births.err
+	m.births.made = nil
+	m.births.mu.Unlock()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, dir := range made {
+		m.killed["at the birth of a segment"]++
+		m.check(dir, 0)
+		if err := os.RemoveAll(dir); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 }
 
 func (m *countsModel) append() {
@@ -149,9 +203,10 @@ func (m *countsModel) look() {
 	m.said[size] = rowsOf(m.b.Books())
 }
 
-// kill ends the agent: after some of the groups of the newest segment, or while that is begun. Each
-// copy that is looked at has fewer of them; it goes on with one.
+// kill ends the agent after some of the groups of the newest segment. Each copy that is looked at
+// has fewer of them; it goes on with one.
 func (m *countsModel) kill() {
+	m.atBirth()
 	to := filepath.Join(m.t.TempDir(), "killed")
 	if err := copySparse(m.dir, to); err != nil {
 		m.t.Fatal(err)
@@ -166,17 +221,6 @@ func (m *countsModel) kill() {
 		}
 		cut(m.t, vlog, ends[at])
 		m.check(to, ends[at])
-	}
-	if _, sealed := os.Stat(filepath.Join(filepath.Dir(vlog), sealName)); sealed != nil &&
-		m.keeps && !m.hasFailed && m.rng.IntN(4) == 0 {
-		m.killed["at the birth of a segment"]++
-		cut(m.t, vlog, vlogHeaderSize)
-		if err := os.Remove(filepath.Join(filepath.Dir(vlog), walName)); err != nil {
-			m.t.Fatal(err)
-		}
-		if in, err := os.ReadDir(to); err == nil && len(in) > 4 {
-			m.check(to, 0)
-		}
 	}
 	if err := m.b.Close(); err != nil {
 		m.t.Fatal(err)
