@@ -10,11 +10,8 @@ import (
 	"github.com/penstock/penstock/outputs/replay"
 )
 
-// A running agent shows what was refused, and delivers it when it is told to, what is chosen first.
-func TestARunningAgentReplaysItsDeadLetters(t *testing.T) {
-	t.Parallel()
-	w := newWorld()
-	r := startAgent(t, w, t.TempDir(), `
+// refusesText has each record that is no JSON become a dead letter of its output.
+const refusesText = `
 input "fake" "a" { name = "a" }
 output "fake" "x" { name = "x" }
 pipeline "p" {
@@ -24,7 +21,13 @@ pipeline "p" {
     on_failure = "dead_letter"
   }
   to = [output.fake.x]
-}`)
+}`
+
+// A running agent shows what was refused, and delivers it when it is told to, what is chosen first.
+func TestARunningAgentReplaysItsDeadLetters(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), refusesText)
 	look := func(query string) (o replay.Overview) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(get(t, r, "/api/dead-letters"+query)), &o); err != nil {
@@ -87,17 +90,7 @@ pipeline "p" {
 func TestAReplayOfDeadLettersIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	r := startAgent(t, w, t.TempDir(), `
-input "fake" "a" { name = "a" }
-output "fake" "x" { name = "x" }
-pipeline "p" {
-  from = [input.fake.a]
-  filter "parse" {
-    format     = "json"
-    on_failure = "dead_letter"
-  }
-  to = [output.fake.x]
-}`)
+	r := startAgent(t, w, t.TempDir(), refusesText)
 	w.send(t, "a", "t", "one", "two", "three")
 	runtest.Until(t, "all are refused", func() bool {
 		return strings.Contains(get(t, r, "/api/dead-letters"), `"records": 3`)

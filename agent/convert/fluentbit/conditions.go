@@ -41,7 +41,7 @@ func conditions(s *section) (string, error) {
 	if changes > 1 {
 		return "", fmt.Errorf("a rule changes what a condition asks, and more follow")
 	}
-	return strings.Join(terms, " and "), nil
+	return kit.And(terms...), nil
 }
 
 func modifyCondition(op, f, value string) (string, error) {

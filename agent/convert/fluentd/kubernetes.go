@@ -5,6 +5,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // podLogs is an input that reads the logs of containers.
@@ -238,11 +239,7 @@ func (c *converter) kubernetes(
 	if len(annotations) > 0 {
 		fields = append(fields, "annotations: headers('annotations.')")
 	}
-	cond := "header.pod != nil"
-	if further != "" {
-		cond = further + " and " + cond
-	}
-	b := f.Filter("set", name, m, cond)
+	b := f.Filter("set", name, m, kit.And(further, "header.pod != nil"))
 	b.From(e.at)
 	b.Set("fields", draft.Map(
 		"docker", draft.Text("{container_id: header.container_id}"),

@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // multiFormat adds what tries several formats in turn: one filter for those that one can try, and
@@ -165,10 +166,7 @@ func merge(a, b draft.Value) draft.Value {
 func (t *tries) next() {
 	cond := t.further
 	if t.b != nil {
-		if cond != "" {
-			cond += " and "
-		}
-		cond += "len(field) == 0"
+		cond = kit.And(cond, "len(field) == 0")
 	}
 	t.b = t.f.Filter("parse", t.name, t.m, cond)
 	if t.field != "" {
