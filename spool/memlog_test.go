@@ -139,9 +139,10 @@ func (l *memLog) End() int64 { l.t.mu.Lock(); defer l.t.mu.Unlock(); return l.t.
 
 func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 	t := l.t
-	defer context.AfterFunc(ctx, func() { t.mu.Lock(); t.cond.Broadcast(); t.mu.Unlock() })()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	cond := t.cond // a test may replace it before the call below is made
+	defer context.AfterFunc(ctx, func() { t.mu.Lock(); cond.Broadcast(); t.mu.Unlock() })()
 	for {
 		switch {
 		case ctx.Err() != nil:
