@@ -212,7 +212,7 @@ func TestAPausedOutputTellsOfItsOverflow(t *testing.T) {
 	w := newWorld()
 	w.more = Catalogue{ArchiveType("local", "Directories.", local.Default, local.New)}
 	w.down["x"] = true
-	r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+	dir, text := t.TempDir(), fmt.Sprintf(`
 input "fake" "a" { name = "a" }
 output "local" "overflow" { directory = %q }
 output "fake" "x" {
@@ -226,7 +226,8 @@ output "fake" "x" {
 pipeline "p" {
   from = [input.fake.a]
   to   = [output.fake.x]
-}`, t.TempDir()))
+}`, t.TempDir())
+	r := startAgent(t, w, dir, text)
 	w.send(t, "a", "app", "1", "2", "3")
 	stored := func() bool { return r.States()[0].Stored == 3 && r.States()[0].OnDisk == 0 }
 	runtest.Until(t, "all are in the overflow", stored)
@@ -236,5 +237,27 @@ pipeline "p" {
 	const want = "waits; 3 records wait in the overflow."
 	if s := r.Status().Sentence; !stored() || !strings.HasSuffix(s, want) {
 		t.Errorf("while it is paused: %s", s)
+	}
+	r.stop()
+	r.wait()
+	r = startAgent(t, w, dir, text)
+	runtest.Until(t, "it is told after a restart, too", func() bool {
+		return stored() && strings.HasSuffix(r.Status().Sentence, want)
+	})
+	o := r.Status().Pipelines[0].Outputs[0].Overflow
+	if o == nil || o.Objects == 0 || o.Bytes == 0 || o.Oldest.IsZero() {
+		t.Errorf("%+v", o)
+	}
+}
+
+// Where the store does not say what is in the overflow of a paused output, that is told.
+func TestAPausedOutputTellsThatItsStoreIsAway(t *testing.T) {
+	t.Parallel()
+	o := state.Output{
+		ID: "output.kafka.k", PausedSince: time.Now(), StoreError: "no such host", To: "output.s3.o",
+	}
+	const want = "what waits in output.s3.o is not known, since its store does not answer: no such host"
+	if s := o.State(time.Now()); s.Kind != state.Paused || !strings.Contains(s.Text, want) {
+		t.Errorf("%+v", s)
 	}
 }

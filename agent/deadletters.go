@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
@@ -107,9 +108,24 @@ func (a *Agent) ReplayDeadLetters(
 	})
 	progress, ended := a.bringsBack(id)
 	defer ended()
+	log, began := a.log.With("component", id), time.Now()
 	sum, err := replay.FromFiles(ctx, dir, replay.Options{
-		To: to, Log: a.log.With("component", id), Filter: *f, Progress: progress,
+		To: to, Log: log, Filter: *f, Progress: progress,
 	})
+	if reached := progress.Now(); !reached.Since.IsZero() {
+		told := []any{
+			"records", sum.Records, "of", reached.OfRecords, "damaged_files", sum.Damaged,
+			"took", time.Since(began).Round(time.Millisecond).String(),
+		}
+		if err != nil {
+			log.Warn(
+				"not all dead letters could be brought back", append(
+					told, "error", err, "do", "mend what it says, and replay again: the others stay",
+				)...)
+		} else {
+			log.Info("dead letters were brought back", told...)
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("%d records were replayed, the others stay: %w", sum.Records, err)
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -76,6 +77,14 @@ func TestARunningAgentReplaysItsDeadLetters(t *testing.T) {
 		}
 	}
 	equal(t, "x", w.delivered("x"), "t/one", "t/two", "u/three")
+	for _, want := range []string{
+		`msg="dead letters are being brought back".* component=output.fake.x .*files=1 records=3`,
+		`msg="dead letters were brought back" component=output.fake.x records=3 of=3 damaged_files=0`,
+	} {
+		if !regexp.MustCompile(want).MatchString(r.log.String()) {
+			t.Errorf("the log lacks %s:\n%s", want, r.log)
+		}
+	}
 	if o := look(""); len(o.Reasons) != 0 {
 		t.Errorf("left: %+v", o)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/overflow"
 	"github.com/penstock/penstock/outputs/replay"
 	"github.com/penstock/penstock/spool"
 )
@@ -186,17 +187,17 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 		f.FailingSince, f.Error, f.Do = s.FailingSince, s.LastError, s.Do
 		f.DeadLetter, f.Dead = s.DeadLetterBusy, s.DeadLettered
 		f.To = o.FailoverTo()
-		f.Objects, f.ObjectRecords = u.stored[log][0], u.stored[log][1] // while it is paused
+		last := u.stored[log] // while it is paused
+		f.Objects, f.ObjectRecords, f.StoreError = last.Objects, last.Records, last.StoreError
 		for _, l := range s.Logs {
 			if l.Log != log {
 				continue
 			}
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
 			f.Objects, f.ObjectRecords = l.Objects, l.ObjectRecords
-			if u.stored == nil {
-				u.stored = map[string][2]int64{}
-			}
-			u.stored[log] = [2]int64{l.Objects, l.ObjectRecords}
+			u.remember(log, overflow.State{
+				Objects: l.Objects, Bytes: l.ObjectBytes, Records: l.ObjectRecords, Oldest: l.Oldest,
+			})
 			f.ModeSince, f.Down = l.Since, l.Down
 			if since := now.Sub(l.Since); l.Replayed > 0 && since > 0 {
 				f.Back = float64(l.Replayed) / since.Seconds()

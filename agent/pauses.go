@@ -89,17 +89,29 @@ func (p *pauses) get(id string) (since time.Time, changed <-chan struct{}) {
 }
 
 // while runs f while the output is not paused, again after each pause, until f returns by itself or
-// ctx ends.
-func (p *pauses) while(ctx context.Context, id string, f func(context.Context) error) error {
+// ctx ends. It runs idle, which may end when it likes, during each pause.
+func (p *pauses) while(
+	ctx context.Context, id string, f func(context.Context) error, idle func(context.Context),
+) error {
 	for {
 		since, changed := p.get(id)
 		if !since.IsZero() {
+			pausing, end := context.WithCancel(ctx)
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				idle(pausing)
+			}()
 			select {
 			case <-changed:
-				continue
 			case <-ctx.Done():
+			}
+			end()
+			<-ended
+			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			continue
 		}
 		running, cancel := context.WithCancel(ctx)
 		watched := make(chan struct{})

@@ -11,8 +11,10 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/overflow"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -70,8 +72,8 @@ type outputUnit struct {
 	reg  *registry   // of the unit, not of the output
 	out  state.Meter // records that it has got rid of
 
-	// by log: objects and records in the overflow when that was last known; under Agent.mu
-	stored  map[string][2]int64
+	// by log: what waits in the overflow, as far as last known; under Agent.mu
+	stored  map[string]overflow.State
 	sources map[string]runningSource // the inputs whose logs it drains; under mu
 }
 
@@ -292,7 +294,7 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		u.start(p.a.opts.restart, after, func(ctx context.Context) error {
 			return p.a.paused.while(ctx, o.id, func(ctx context.Context) error {
 				return p.drain(ctx, u)
-			})
+			}, func(ctx context.Context) { p.watchOverflow(ctx, u) })
 		})
 		return u
 	}
@@ -302,10 +304,57 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		func(ctx context.Context) error {
 			return p.a.paused.while(ctx, o.id, func(ctx context.Context) error {
 				return p.drainSources(ctx, u, sources)
-			})
+			}, func(context.Context) {})
 		},
 	)
 	return u
+}
+
+// overflowEvery is how often it is looked what waits in the overflow of an output that is paused,
+// overflowRetry how soon again when the store does not say. Others may bring it back meanwhile.
+const (
+	overflowEvery = time.Minute
+	overflowRetry = 5 * time.Second
+)
+
+// watchOverflow keeps known what waits in the overflow of an output that is paused, until ctx ends.
+func (p *pipeline) watchOverflow(ctx context.Context, u *outputUnit) {
+	d, ok := u.plan.output.Output.(*drain.Drainer)
+	if !ok || d.FailoverTo() == "" {
+		return
+	}
+	log := logName(p.name, u.id)
+	for {
+		note := ""
+		for _, c := range p.buf.Cursors() {
+			if c.Name == u.id {
+				note = c.Note
+			}
+		}
+		s, err := d.Waiting(ctx, log, note)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := overflowEvery
+		p.a.set(func() {
+			if err != nil {
+				s, wait = u.stored[log], overflowRetry
+				s.StoreError = err.Error()
+			}
+			u.remember(log, s)
+		})
+		if fault.Sleep(ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+// remember keeps what waits in the overflow. Agent.mu is held.
+func (u *outputUnit) remember(log string, s overflow.State) {
+	if u.stored == nil {
+		u.stored = map[string]overflow.State{}
+	}
+	u.stored[log] = s
 }
 
 func (p *pipeline) lag(cursor string) int64 {

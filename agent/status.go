@@ -197,7 +197,7 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		c := u.component(u.plan.output.reg)
 		c.Said = u.plan.output.lastLine.get()
 		if d, ok := u.plan.output.Output.(*drain.Drainer); ok {
-			drainerStatus(&c, d.Status(), logName(p.name, id))
+			drainerStatus(&c, d.Status(), logName(p.name, id), u.stored[logName(p.name, id)])
 		}
 		if at, ok := cursors[id]; ok {
 			c.Position, c.Lag = &at[0], &at[1]
@@ -226,14 +226,24 @@ func (u *outputUnit) sourceStatus(inputs []*inputPlan) []admin.Component {
 	return out
 }
 
-// drainerStatus adds what the shared drain loop knows.
-func drainerStatus(c *admin.Component, s drain.Status, log string) {
+// drainerStatus adds what the shared drain loop knows, and of a log that it does not drain for now
+// what waited in its overflow when that was last looked at.
+func drainerStatus(c *admin.Component, s drain.Status, log string, last overflow.State) {
 	if s.Failing {
 		c.Failing, c.FailingSince = s.LastError, s.FailingSince
 	}
 	c.DeadLetter = s.DeadLetterBusy
+	if last.Objects > 0 || last.StoreError != "" {
+		c.Overflow = &admin.Overflow{
+			Objects: last.Objects, Bytes: last.Bytes, Oldest: last.Oldest, Error: last.StoreError,
+		}
+	}
 	for _, l := range s.Logs {
-		if l.Log == log && (l.State != overflow.StateDirect || l.Objects > 0) {
+		if l.Log != log {
+			continue
+		}
+		c.Overflow = nil
+		if l.State != overflow.StateDirect || l.Objects > 0 {
 			c.Overflow = &admin.Overflow{
 				State:   l.State,
 				Objects: l.Objects,

@@ -182,6 +182,10 @@ func (o Output) State(now time.Time) OutputState {
 		s.Text += ", whose store cannot be used: " + o.StoreError
 		s.Do = "check the store's network, credentials and room"
 	}
+	if o.StoreError != "" && s.Kind == Paused {
+		s.Text += "; what waits in " + name(o.To, "the overflow") +
+			" is not known, since its store does not answer: " + o.StoreError
+	}
 	switch {
 	case o.ByHand == nil:
 	case s.Kind == Delivering:

@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -99,6 +100,15 @@ func (d *Drainer) Stuck() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Waiting returns what waits in the overflow of a log that is not drained for now, by the note of
+// its commit: nothing where there is none.
+func (d *Drainer) Waiting(ctx context.Context, log, note string) (overflow.State, error) {
+	if d.cfg.Failover == nil || d.to.Store == nil {
+		return overflow.State{}, nil
+	}
+	return overflow.Waiting(ctx, &d.to, d.cfg.Failover, log, note)
 }
 
 // FailoverTo returns the name of what failover goes to; "" without one.

@@ -66,13 +66,10 @@ func New(c Control) *Controller {
 		Control: c,
 		m:       d.Over,
 		slog:    d.Env.Log.With("log", c.Log.Name()),
-		own:     recordline.OverflowBase(c.Config.Prefix, d.Env.Agent, d.Env.Name, c.Log.Name()),
+		own:     ownBase(d, c.Config, c.Log.Name()),
 	}
 	f.condition = newCondition(c.Config, d.Store == nil)
-	f.base = f.own
-	if n := f.note(); n.Stored() && n.Base != "" && d.Store != nil && n.To == f.Config.To {
-		f.base = n.Base
-	}
+	f.base = baseOf(d, c.Config, c.Log.Name(), f.note())
 	f.status.m = d.Over
 	f.failing = fault.FailureLog{
 		Log: f.slog, What: "the overflow's object store", Do: f.advice(),
@@ -452,20 +449,14 @@ func (f *Controller) reconcileStore(ctx, _ context.Context) error {
 	return f.moving.persist(ctx, func() error {
 		n := 0
 		f.status.reset()
-		for o, err := range f.moving.store.List(ctx, f.base) {
+		for o, err := range waiting(ctx, f.moving.store, f.base) {
 			if err != nil {
 				return err
 			}
-			ok, past := recordline.WaitingObject(o.Key, f.base)
-			if past {
-				break
+			if n++; oldest.IsZero() {
+				oldest = o.Modified // until it is read
 			}
-			if ok {
-				if n++; oldest.IsZero() {
-					oldest = o.Modified // until it is read
-				}
-				f.status.add(o, oldest)
-			}
+			f.status.add(o, oldest)
 		}
 		if n == 0 {
 			if m := f.note(); m.Objects && m.Base == "" {

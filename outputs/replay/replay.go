@@ -193,10 +193,18 @@ func FromFiles(ctx context.Context, dir string, opts Options) (Summary, error) {
 	if err != nil {
 		return sum, err
 	}
+	if opts.Progress == nil {
+		opts.Progress = new(Progress)
+	}
+	others := opts.Progress.Now().OfRecords
 	if err := opts.Progress.beginFiles(ctx, names, &opts.Filter); err != nil {
 		return sum, err
 	}
 	before := opts.Progress.Now().Records
+	opts.Log.Info(
+		"dead letters are being brought back", "dir", dir, "files", len(names),
+		"records", opts.Progress.Now().OfRecords-others,
+	)
 	for _, name := range names {
 		records, bytes, damage, err := replayFile(ctx, name, opts)
 		sum.Records += records
