@@ -266,6 +266,50 @@ func TestNothingChangesSilently(t *testing.T) {
 				"a.sinkgroups.g.sinks = k l\na.sinkgroups.g.processor.type = failover\n",
 			nil, []string{"LEFT OUT: a.sinkgroups.g: a failover goes to"},
 		},
+		"Flume a channel that is a topic, which no source writes to": {
+			"flume", ".properties",
+			"a.sources =\na.channels = c\na.sinks = k\n" +
+				"a.channels.c.type = org.apache.flume.channel.kafka.KafkaChannel\n" +
+				"a.channels.c.kafka.bootstrap.servers = k:9092\na.channels.c.kafka.topic = t\n" +
+				"a.channels.c.kafka.consumer.group.id = g\na.channels.c.parseAsFlumeEvent = false\n" +
+				"a.sinks.k.type = logger\na.sinks.k.channel = c\n",
+			[]string{`input "kafka" "c"`, `topics = ["t"]`, `group = "g"`, `to = [output.stdout.k]`}, nil,
+		},
+		"Flume headers that no source sets": {
+			"flume", ".properties",
+			"a.sources = r s\na.channels = c\na.sinks = k\na.sources.r.type = exec\n" +
+				"a.sources.r.command = tail -F /a.log\na.sources.r.channels = c\n" +
+				"a.sources.s.type = syslogtcp\na.sources.s.port = 1\na.sources.s.channels = c\n" +
+				"a.channels.c.type = memory\na.sinks.k.type = hdfs\na.sinks.k.channel = c\n" +
+				"a.sinks.k.hdfs.path = s3a://b/%{Severity}/%y/%m/%d\n",
+			[]string{`path = "${field.severity}/${strftime("%y/%m/%d")}"`},
+			[]string{"LEFT OUT: %{Severity}: records of r have no such header", "records are objects"},
+		},
+		"Vector records by the forward protocol, whose tags begin with what the source is called": {
+			"vector", ".yaml",
+			"sources: {in: {type: fluent, address: \"0.0.0.0:1\"}, x: {type: stdin}}\nsinks:\n" +
+				"  o: {type: console, inputs: [in], encoding: {codec: json}}\n" +
+				"  p: {type: file, path: /b, inputs: [x], encoding: {codec: json}}\n",
+			[]string{`if = "tag[0] == 'in'"`, `if = "tag == 'x'"`}, nil,
+		},
+		"Filebeat a character set": {
+			"filebeat", ".yml",
+			"filebeat.inputs: [{type: log, paths: [/a], encoding: iso8859-2}]\n" +
+				"output.console: {pretty: false}\n",
+			[]string{`encoding = "iso-8859-2"`}, nil,
+		},
+		"Vector, fluent-bit and rsyslog settings of librdkafka": {
+			"vector", ".yaml",
+			"sources: {in: {type: kafka, bootstrap_servers: k, topics: [t], group_id: g, " +
+				"librdkafka_options: {fetch.min.bytes: \"1\", group.instance.id: i}}}\nsinks: {o: {type: kafka, " +
+				"inputs: [in], bootstrap_servers: k, topic: t, encoding: {codec: json}, " +
+				"librdkafka_options: {request.timeout.ms: \"5000\", enable.idempotence: \"true\"}}}\n",
+			[]string{`request_timeout = "5s"`, `instance_id = "i"`},
+			[]string{
+				"left out: sources.in.librdkafka_options.fetch.min.bytes = 1: see fetch_bytes",
+				"left out: sinks.o.librdkafka_options.enable.idempotence = true: the producer is",
+			},
+		},
 		"promtail stages that change what their match asks": {
 			"promtail", ".yaml",
 			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +

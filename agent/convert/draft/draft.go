@@ -130,7 +130,7 @@ func (d *Draft) Lost(b *Block, at Place, what, why string) {
 var deciding = regexp.MustCompile(
 	`(?i)(?:^|[._\\-])(?:topics?|bucket|index|hosts?|servers?|urls?|uri|endpoints?|brokers?|paths?|` +
 		`prefix|tags?|match|excludes?|includes?|routes?|streams?|partition\w*|destinations?|` +
-		`container|region|namespace|selector|drop|keep|listen|address|port|except|only)(?:$|[._\\-])`,
+		`container|region|namespace|selector|drop|keep|listen|address|port|except|only|tls|ssl|sasl)(?:$|[._\\-])`,
 )
 
 // Unknown notes that a setting of a name is not in the draft, as penstock has nothing like it.

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ func Env(name string) Value { return Value(fmt.Sprintf("env(%q)", name)) }
 // Join writes parts as one string: texts, expressions such as env("X"), and pieces of templates
 // such as ${tag}.
 func Join(parts ...Part) Value {
+	parts = oneTime(parts)
 	if len(parts) == 1 && parts[0].expr != "" && !parts[0].template {
 		return Value(parts[0].expr)
 	}
@@ -40,6 +42,34 @@ func Join(parts ...Part) Value {
 		b.WriteString(quoted[1 : len(quoted)-1])
 	}
 	return Value(`"` + b.String() + `"`)
+}
+
+var (
+	timePart  = regexp.MustCompile(`^strftime\("([^"\\]*)"\)$`)
+	betweenOf = regexp.MustCompile(`^[-/_.: ]*$`)
+)
+
+// oneTime makes one pattern of those that stand beside each other: "%Y" "-" "%m" is "%Y-%m".
+func oneTime(parts []Part) []Part {
+	var out []Part
+	for i, p := range parts {
+		last := len(out) - 1
+		time := timePart.FindStringSubmatch(p.expr)
+		switch {
+		case time == nil || last < 0:
+		case timePart.MatchString(out[last].expr):
+			out[last].expr = out[last].expr[:len(out[last].expr)-2] + time[1] + `")`
+			continue
+		case last > 0 && timePart.MatchString(out[last-1].expr) && out[last].expr == "" &&
+			betweenOf.MatchString(out[last].text):
+			before := out[last-1].expr
+			out[last-1].expr = before[:len(before)-2] + out[last].text + time[1] + `")`
+			out = out[:last]
+			continue
+		}
+		out = append(out, parts[i])
+	}
+	return out
 }
 
 // Part is a piece of a string.

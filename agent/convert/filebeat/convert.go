@@ -11,7 +11,6 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/javatime"
 	"github.com/penstock/penstock/agent/convert/kit"
-	"github.com/penstock/penstock/inputs/tail"
 )
 
 // Convert reads Filebeat's files and writes an agent.
@@ -411,18 +410,8 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 		}
 		c.Carry(e)
 	}
-	if e := n.Take("encoding"); e != nil && e.Value != "plain" && e.Value != "utf-8" {
-		known := map[string]string{"utf-16le": "utf-16le", "utf-16be": "utf-16be", "utf-16le-bom": "utf-16", "utf-16be-bom": "utf-16", "latin1": "latin-1", "iso8859-1": "latin-1"}
-		v := known[e.Value]
-		if v == "" && tail.KnownEncoding(e.Value) {
-			v = e.Value
-		}
-		if v != "" {
-			b.Set("encoding", draft.Text(v))
-			c.Carry(e)
-		} else {
-			c.Left(b, e, "write encoding with a name of IANA's")
-		}
+	if e := n.Take("encoding"); e != nil {
+		c.Charset(b, e)
 	}
 	m := n.Find("multiline")
 	if list := n.Find("parsers"); list != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/kit"
 	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
@@ -474,12 +475,20 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 		}
 		c.carry(p)
 	}
-	c.set(b, "compression", s, "rdkafka.compression.codec", "rdkafka.compression.type")
 	c.set(b, "client_id", s, "client_id")
-	c.size(b, "batch_max_bytes", s, "rdkafka.message.max.bytes")
-	c.duration(
-		b, "linger", s, time.Millisecond, "rdkafka.queue.buffering.max.ms", "rdkafka.linger.ms",
-	)
+	for _, p := range s.props {
+		name, ok := strings.CutPrefix(p.key, "rdkafka.")
+		if !ok || p.used {
+			continue
+		}
+		carried, why := kit.KafkaSetting(b, name, p.value)
+		p.used = carried || why != ""
+		if carried {
+			c.carry(p)
+		} else if why != "" {
+			c.d.Left(b, p.at, shown(p), why)
+		}
+	}
 }
 
 func (c *converter) s3(b *draft.Block, s *section) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
-	"github.com/penstock/penstock/inputs/tail"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // dateInName is what stands for a date in one part of a path.
@@ -353,21 +353,14 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 		c.d.Left(b, p.at, shown(p), "what goes on is UTF-8")
 	}
 	if p := e.get("from_encoding", "encoding"); p != nil {
-		switch enc := strings.ToLower(p.value); enc {
-		case "utf-8", "ascii-8bit":
-			c.carry(p)
-		case "utf-16", "utf-16le", "utf-16be":
+		enc, ok := kit.Encoding(p.value)
+		switch {
+		case !ok:
+			c.d.Left(b, p.at, shown(p), "write encoding with a name of IANA's")
+		case enc != "utf-8":
 			b.Set("encoding", draft.Text(enc))
-			c.carry(p)
-		case "iso-8859-1":
-			b.Set("encoding", draft.Text("latin-1"))
-			c.carry(p)
+			fallthrough
 		default:
-			if !tail.KnownEncoding(enc) {
-				c.d.Left(b, p.at, shown(p), "write encoding with a name of IANA's")
-				break
-			}
-			b.Set("encoding", draft.Text(enc))
 			c.carry(p)
 		}
 	}

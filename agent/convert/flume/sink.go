@@ -75,7 +75,6 @@ func (c *converter) sinks(name string, ch *channel) []*draft.Block {
 	return outs
 }
 
-// same reports whether two sinks write to the same place.
 // shared passes the settings of a sink that another one has as well.
 func shared(n, other *kit.Node) {
 	for _, k := range n.Kids {
@@ -85,6 +84,7 @@ func shared(n, other *kit.Node) {
 	}
 }
 
+// same reports whether two sinks write to the same place.
 func (c *converter) same(a, b string) bool {
 	x, y := c.a.Find("sinks."+a), c.a.Find("sinks."+b)
 	for _, key := range []string{"type", "kafka.topic", "hdfs.path", "sink.directory", "topic", "hostname", "kafka.bootstrap.servers"} {
@@ -125,6 +125,7 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 			}
 		}
 		out := c.servers(name, members, standby)
+		out.From(n.At)
 		if x := proc.Take("maxpenalty"); x != nil {
 			c.Left(out, x, "see recover_wait")
 		}
@@ -185,6 +186,13 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 // servers adds one output for Avro sinks to several agents.
 func (c *converter) servers(name string, members []string, standby map[string]bool) *draft.Block {
 	b := c.Add("output", "forward", name, c.a.Find("sinks."+members[0]))
+	b.Set("peer", draft.Text("penstock"))
+	for _, m := range members {
+		if x := c.a.Find("sinks." + m); strings.EqualFold(x.Text("compression-type"), "deflate") {
+			b.Set("compression", draft.Text("gzip"))
+		}
+	}
+	c.tlsTo(b, members)
 	for _, m := range members {
 		n := c.a.Find("sinks." + m)
 		s := b.Add("server", m)
@@ -193,9 +201,6 @@ func (c *converter) servers(name string, members []string, standby map[string]bo
 		if standby[m] {
 			s.Set("standby", draft.Bool(true))
 		}
-		if c := n.Text("compression-type"); strings.EqualFold(c, "deflate") {
-			b.Set("compression", draft.Text("gzip"))
-		}
 		c.Rest(b, n, harmless)
 	}
 	first := c.a.Find("sinks." + members[0])
@@ -203,9 +208,40 @@ func (c *converter) servers(name string, members []string, standby map[string]bo
 		b,
 		first.At,
 		first.Name+".type = avro",
-		"penstock does not speak Avro's RPC: the other side has to be a penstock with input \"forward\", or a fluentd",
+		"penstock does not speak Avro's RPC: the other side has to be a penstock with input \"forward\", which headers come to as well, or a fluentd, without peer",
 	)
 	return b
+}
+
+// tlsTo has an output connect with TLS, as sinks did: the servers share what it says.
+func (c *converter) tlsTo(b *draft.Block, members []string) {
+	trusting := 0
+	for _, m := range members {
+		if n := c.a.Find("sinks." + m); n.On("trust-all-certs") {
+			trusting++
+		}
+	}
+	for _, m := range members {
+		n := c.a.Find("sinks." + m)
+		if !n.On("ssl") {
+			continue
+		}
+		t := b.In("tls")
+		for _, k := range []string{"truststore", "keystore"} {
+			if x := n.Take(k); x != nil {
+				c.Lost(t, x, "a Java "+k+": write ca_file, or cert_file and key_file, as PEM")
+			}
+		}
+		x := n.Take("trust-all-certs")
+		switch {
+		case x == nil:
+		case trusting == len(members):
+			t.Set("insecure_skip_verify", draft.Bool(true))
+			c.Carry(x)
+		case n.On("trust-all-certs"):
+			c.Lost(t, x, "all servers are verified in the same way: write a ca_file that is of both")
+		}
+	}
 }
 
 // sink adds the output for a sink, or returns nil.
@@ -254,7 +290,6 @@ func (c *converter) sinkOf(name string, ch *channel) *draft.Block {
 		return b
 	case "null", "nullsink":
 		c.D.Carried(n.At, n.Name)
-		n.Done()
 		return nil
 	}
 	c.Lost(c.Agent, n, "there is no such output; see penstock help for those there are")
@@ -310,31 +345,14 @@ func (c *converter) kafkaSink(n *kit.Node, name, topicKey, preset string) *draft
 			"values are the lines themselves: readers of the topic that expect Flume's Avro events must be told",
 		)
 	}
-	c.Set(b, "compression", n, "kafka.producer.compression.type")
-	c.Duration(b, "linger", n, time.Millisecond, "kafka.producer.linger.ms")
-	c.Size(b, "batch_max_bytes", n, "kafka.producer.max.request.size")
-	c.Set(b, "client_id", n, "kafka.producer.client.id")
 	c.kafkaSecurity(b, n, "kafka.producer.")
-	return b
-}
-
-// setsHeader reports whether any source sets a header.
-func (c *converter) setsHeader(name string) bool {
-	for _, s := range c.sources {
-		for i := 0; i < len(s.header); i += 2 {
-			if s.header[i] == draft.Text(name) {
-				return true
-			}
-		}
-		if x := s.node.Find("interceptors"); x != nil {
-			for _, k := range x.Kids {
-				if key := k.Find("key"); key != nil && key.Value == name {
-					return true
-				}
-			}
+	c.KafkaSettings(b, n.Find("kafka.producer"))
+	for _, k := range []string{"partitionIdHeader", "defaultPartitionId"} {
+		if x := n.Take(k); x != nil {
+			c.Lost(b, x, "no record names its partition: it is found by the key or the source, see partitioner")
 		}
 	}
-	return false
+	return b
 }
 
 func (c *converter) kafkaSecurity(b *draft.Block, n *kit.Node, prefix string) {
@@ -521,14 +539,7 @@ func (c *converter) escapes(b *draft.Block, n *kit.Node, value string) []draft.P
 		switch {
 		case m[2] >= 0:
 			name := value[m[2]:m[3]]
-			switch name {
-			case "host", "hostname":
-				out = append(out, draft.Tmpl("agent"))
-			case "topic":
-				out = append(out, draft.Tmpl(c.topic()))
-			default:
-				out = append(out, draft.Tmpl("header["+string(draft.Text(name))+"]"))
-			}
+			out = append(out, c.header(b, n, name, whole))
 		case m[4] >= 0:
 			out = append(out, draft.Tmpl("agent"))
 			if value[m[4]:m[5]] == "IP" {
@@ -555,14 +566,6 @@ func (c *converter) escapes(b *draft.Block, n *kit.Node, value string) []draft.P
 		out = append(out, kit.Parts(value)...)
 	}
 	return out
-}
-
-// topic is what header topic is now: Kafka's topic, which is the tag, unless a source sets it.
-func (c *converter) topic() string {
-	if c.setsHeader("topic") {
-		return "header.topic"
-	}
-	return "tag"
 }
 
 func (c *converter) hdfsFiles(b *draft.Block, n *kit.Node) {

@@ -20,7 +20,7 @@ func (c *converter) source(name string) {
 	s := &source{name: name, node: n}
 	typ := n.Text("type")
 	add := func(kind string) *draft.Block {
-		s.input = c.Add("input", kind, name, n)
+		s.input, s.kind = c.Add("input", kind, name, n), kind
 		return s.input
 	}
 	short := typ[strings.LastIndexByte(typ, '.')+1:]
@@ -28,7 +28,7 @@ func (c *converter) source(name string) {
 	case "taildir", "taildirsource":
 		c.taildir(n, s, add)
 	case "spooldir", "spooldirectorysource":
-		c.spooldir(n, add)
+		c.spooldir(n, s, add)
 	case "exec", "execsource":
 		c.exec(n, add)
 	case "syslogtcp", "syslogudp", "multiport_syslogtcp", "syslogtcpsource", "syslogudpsource",
@@ -59,7 +59,6 @@ func (c *converter) source(name string) {
 		}
 		c.Size(b, "max_line_size", n, "max-line-length")
 	case "kafkasource":
-		s.kafka = true
 		c.kafkaSource(n, add("kafka"))
 	case "avro", "avrosource", "thrift", "thriftsource":
 		b := add("forward")
@@ -73,15 +72,15 @@ func (c *converter) source(name string) {
 		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
 		return
 	}
-	switch {
-	case s.kafka:
-	case strings.HasPrefix(string(s.input.Ref()), "input.forward."):
-		s.input.Set("tag_prefix", draft.Text(name))
+	switch s.kind {
+	case "kafka":
+	case "forward":
+		c.TagPrefix(s.input, name)
 	default:
 		s.input.Set("tag", draft.Text(name))
 	}
 	c.sources = append(c.sources, s)
-	c.selector(n, name)
+	c.selector(s.input, n, name)
 }
 
 func listen(n *kit.Node, before, host, port, preset string) draft.Value {
@@ -120,18 +119,16 @@ func (c *converter) taildir(n *kit.Node, s *source, add func(string) *draft.Bloc
 		dir, pattern := path.Split(x.Value)
 		glob, exact := globOf(pattern)
 		globs = append(globs, dir+glob)
-		if exact {
-			c.Carry(x)
-		} else {
-			c.Changed(b, x, "the glob "+glob+" matches more than this regular expression: see exclude")
-		}
+		of := "origin matches " + kit.Quote(namePattern(dir, pattern))
+		s.files = append(s.files, of)
+		c.sameFiles(b, x, glob, exact, s)
 		hs := n.Find("headers." + g)
 		if hs == nil {
 			continue
 		}
 		for _, h := range hs.Kids {
 			s.header = append(
-				s.header, draft.Text(h.Key), draft.Text(headerCond(dir+glob, h.Value)),
+				s.header, draft.Text(h.Key), draft.Text(headerCond(of, h.Value)),
 			)
 			c.Carry(h)
 			h.Done()
@@ -150,9 +147,25 @@ func (c *converter) taildir(n *kit.Node, s *source, add func(string) *draft.Bloc
 
 // headerCond is an expression that gives a file's header: which group a file is of is told by its
 // path, which is the origin.
-func headerCond(glob, value string) string {
-	re := "(?:^|:)" + strings.ReplaceAll(regexp.QuoteMeta(glob), `\*`, "[^/]*") + "$"
-	return "origin matches " + kit.Quote(re) + " ? " + kit.Quote(value) + " : nil"
+func headerCond(of, value string) string { return of + " ? " + kit.Quote(value) + " : nil" }
+
+// sameFiles tells how a glob stands for a regular expression of files' names: where it matches more,
+// a filter leaves out the records of the others.
+func (c *converter) sameFiles(b *draft.Block, x *kit.Node, glob string, exact bool, s *source) {
+	switch {
+	case exact:
+		c.Carry(x)
+	case strings.HasSuffix(s.files[len(s.files)-1], "''"):
+		s.files = s.files[:len(s.files)-1]
+		c.Changed(
+			b, x, "the glob "+glob+" matches more than this regular expression, which RE2 has not: see exclude",
+		)
+	default:
+		s.wider = true
+		c.Changed(
+			b, x, "the glob "+glob+" matches more: filter \"where\" lets pass what this regular expression matches",
+		)
+	}
 }
 
 func (c *converter) fileHeaders(b *draft.Block, n *kit.Node) {
@@ -170,62 +183,35 @@ func (c *converter) fileHeaders(b *draft.Block, n *kit.Node) {
 	}
 }
 
-var rest = regexp.MustCompile(`\.[*+]|\\d[*+]?|\\w[*+]?|\[[^\]]*\][*+]`)
-
-// globOf turns the regular expression of a file's name into a glob, and reports whether it matches
-// the same names.
-func globOf(pattern string) (string, bool) {
-	exact := strings.Count(pattern, ".*") == len(rest.FindAllString(pattern, -1))
-	glob := rest.ReplaceAllString(pattern, "\x00")
-	if strings.ContainsAny(glob, "()|?{+^$") {
-		return "*", false
-	}
-	plain := strings.ReplaceAll(glob, `\.`, ".")
-	if strings.Contains(strings.ReplaceAll(glob, `\.`, ""), ".") {
-		plain = strings.ReplaceAll(strings.ReplaceAll(glob, `\.`, "\x01"), ".", ".")
-		plain = strings.ReplaceAll(plain, "\x01", ".")
-	}
-	for strings.Contains(plain, "\x00\x00") {
-		plain = strings.ReplaceAll(plain, "\x00\x00", "\x00")
-	}
-	return strings.ReplaceAll(plain, "\x00", "*"), exact
-}
-
-func (c *converter) spooldir(n *kit.Node, add func(string) *draft.Block) {
+func (c *converter) spooldir(n *kit.Node, s *source, add func(string) *draft.Block) {
 	b := add("tail")
 	dir := strings.TrimRight(n.Text("spoolDir"), "/")
 	if dir == "" {
 		dir = "/var/spool/CHANGE-ME"
 		c.D.Lost(b, n.At, n.Name, "it has no spoolDir")
 	}
-	glob := "/*"
+	below := "/"
 	if n.On("recursiveDirectorySearch") {
-		glob = "/**"
+		below = "/**/"
 	}
-	b.Set("paths", kit.Texts([]string{dir + glob}))
+	b.Set("paths", kit.Texts([]string{dir + below + "*"}))
 	suffix := n.Text("fileSuffix")
 	if suffix == "" {
 		suffix = ".COMPLETED"
 	}
-	exclude := []string{dir + glob + suffix}
-	if glob == "/**" {
-		exclude = []string{dir + "/**/*" + suffix}
+	exclude := []string{dir + below + "*" + suffix}
+	if x := n.Take("includePattern"); x != nil {
+		g, exact := globOf(x.Value)
+		b.Set("paths", kit.Texts([]string{dir + below + g}))
+		s.files = append(s.files, "origin matches "+kit.Quote(namePattern("", x.Value)))
+		c.sameFiles(b, x, g, exact, s)
 	}
-	for _, name := range []string{"ignorePattern", "includePattern"} {
-		x := n.Take(name)
-		if x == nil {
-			continue
-		}
-		g, exact := globOf(strings.TrimSuffix(strings.TrimPrefix(x.Value, "^"), "$"))
-		switch {
-		case name == "ignorePattern" && exact:
-			exclude = append(exclude, dir+strings.TrimSuffix(glob, "*")+g)
+	if x := n.Take("ignorePattern"); x != nil {
+		if g, exact := globOf(x.Value); exact {
+			exclude = append(exclude, dir+below+g)
 			c.Carry(x)
-		case name == "includePattern" && exact:
-			b.Set("paths", kit.Texts([]string{dir + strings.TrimSuffix(glob, "*") + g}))
-			c.Carry(x)
-		default:
-			c.Lost(b, x, "globs stand for files: write paths and exclude")
+		} else {
+			c.Lost(b, x, "globs stand for files: write exclude")
 		}
 	}
 	b.Set("exclude", kit.Texts(exclude))
@@ -244,33 +230,17 @@ func (c *converter) spooldir(n *kit.Node, add func(string) *draft.Block) {
 	}
 	c.Size(b, "max_line_size", n, "deserializer.maxLineLength")
 	if x := n.Take("inputCharset"); x != nil {
-		c.charset(b, x)
+		c.Charset(b, x)
 	}
-	if n.On("basenameHeader") {
-		c.D.Changed(b, n.At, n.Name+".basenameHeader", "path_header holds the whole path")
+	if x := n.Take("basenameHeader"); x != nil && n.On("basenameHeader") {
 		key := n.Text("basenameHeaderKey")
 		if key == "" {
 			key = "basename"
 		}
-		b.Set("path_header", draft.Text(key))
+		s.header = append(s.header, draft.Text(key), draft.Text("last(split(origin, '/'))"))
+		c.Carry(x)
 	}
 	c.fileHeaders(b, n)
-}
-
-func (c *converter) charset(b *draft.Block, x *kit.Node) {
-	known := map[string]string{
-		"utf-8": "utf-8", "utf8": "utf-8", "iso-8859-1": "latin-1", "latin1": "latin-1",
-		"us-ascii": "utf-8", "utf-16": "utf-16", "utf-16le": "utf-16le", "utf-16be": "utf-16be",
-	}
-	cs, ok := known[strings.ToLower(x.Value)]
-	switch {
-	case !ok:
-		c.Left(b, x, "penstock reads UTF-8, UTF-16 and Latin-1")
-		return
-	case cs != "utf-8":
-		b.Set("encoding", draft.Text(cs))
-	}
-	c.Carry(x)
 }
 
 var tailF = regexp.MustCompile(
@@ -324,18 +294,50 @@ func (c *converter) syslog(n *kit.Node, udp bool, add func(string) *draft.Block)
 		all = []string{scheme + host + ":5140"}
 	}
 	b.Set("listen", kit.Texts(all))
+	const fields = "records are objects with all fields of the message, as JSON: see penstock help input.syslog"
 	if x := n.Take("keepFields"); x != nil {
-		c.Changed(
-			b,
-			x,
-			"the message is an object with all of its fields; see penstock help input.syslog",
-		)
+		c.Changed(b, x, fields)
+	} else {
+		c.D.Changed(b, n.At, n.Name, fields)
+	}
+	if x := n.Find("charset.port"); x != nil {
+		for _, k := range x.Kids {
+			if k.Scalar && k.Find("") == nil {
+				c.Charset(b, k)
+				k.Done()
+			}
+		}
 	}
 	c.Size(b, "max_message_size", n, "eventSize")
 	c.tls(b, n)
 }
 
 func (c *converter) kafkaSource(n *kit.Node, b *draft.Block) {
+	c.kafkaInput(n, b, "kafka.topics")
+	if x := n.Take("setTopicHeader"); x != nil {
+		c.Carry(x)
+	}
+	if x := n.Take("topicHeader"); x != nil {
+		c.Changed(b, x, "the topic is the tag, in routes and paths too")
+	}
+	if x := n.Take("useFlumeEventFormat"); x != nil {
+		c.avroEvents(b, x)
+	}
+}
+
+// avroEvents tells of values that are events of Flume, with their headers.
+func (c *converter) avroEvents(b *draft.Block, x *kit.Node) {
+	if strings.EqualFold(x.Value, "true") {
+		c.Lost(
+			b, x, "values are Avro events of Flume: write decode in the archive, or have it sent plainly",
+		)
+		return
+	}
+	c.Carry(x)
+}
+
+// kafkaInput has an input read what a source of Kafka, or a channel, read.
+func (c *converter) kafkaInput(n *kit.Node, b *draft.Block, topicsKey string) {
 	hosts := n.Take("kafka.bootstrap.servers")
 	if hosts != nil {
 		c.Brokers(b, n, []string{hosts.Value})
@@ -354,7 +356,7 @@ func (c *converter) kafkaSource(n *kit.Node, b *draft.Block) {
 		}
 	} else {
 		var topics []string
-		for _, name := range []string{"kafka.topics", "topic"} {
+		for _, name := range []string{topicsKey, "topic"} {
 			topics = append(topics, words(n, name)...)
 		}
 		b.Set("topics", kit.Texts(topics))
@@ -363,18 +365,26 @@ func (c *converter) kafkaSource(n *kit.Node, b *draft.Block) {
 		b.Set("start", draft.Text("latest"))
 	}
 	c.kafkaSecurity(b, n, "kafka.consumer.")
-	if x := n.Take("useFlumeEventFormat"); x != nil && strings.EqualFold(x.Value, "true") {
-		c.Lost(
-			b,
-			x,
-			"values are Avro events of Flume: write decode in the archive, or have it sent plainly",
-		)
+	c.KafkaSettings(b, n.Find("kafka.consumer"))
+	if topicsKey == "kafka.topic" {
+		if x := n.Take("parseAsFlumeEvent"); x != nil {
+			c.avroEvents(b, x)
+		} else {
+			c.D.Lost(
+				b, n.At, n.Name+".parseAsFlumeEvent",
+				"values are Avro events of Flume: write decode in the archive, or have it sent plainly",
+			)
+		}
 	}
 }
 
 // interceptors adds filters for what the interceptors of a source do.
 func (c *converter) interceptors(p *kit.Pipeline, s *source, cond string) {
 	n := s.node
+	if s.wider {
+		b := p.Filter("where", s.name+"_files", cond)
+		b.Set("condition", draft.Text(strings.Join(s.files, " or ")))
+	}
 	if s.header != nil {
 		b := p.Filter("set", s.name+"_headers", cond)
 		b.Set("headers", draft.Map(dedupe(s.header)...))
@@ -476,6 +486,17 @@ func (c *converter) interceptor(p *kit.Pipeline, x *kit.Node, name, cond string)
 			x,
 			"headers cannot be cut out of a line: take the fields out with filter \"parse\", and write field.NAME where the header is used",
 		)
+	case "uuidinterceptor":
+		b := p.Filter("uuid", name, cond)
+		b.From(x.At)
+		b.Set("header", draft.Text(orElse(x.Text("headerName"), "id")))
+		c.D.Carried(x.At, x.Name)
+		if k := x.Take("preserveExisting"); k != nil {
+			c.Left(b, k, "each record gets one, the same whenever it is delivered")
+		}
+		if k := x.Take("prefix"); k != nil {
+			c.Left(b, k, "ids stand alone")
+		}
 	case "remove_header", "removeheaderinterceptor":
 		c.Left(p.Notes, x, "headers go where the output sends them: see the output's headers")
 	default:

@@ -13,6 +13,8 @@ import (
 type Conv struct {
 	D     *draft.Draft
 	Agent *draft.Block
+
+	prefixes []string // tags that are the first part of others
 }
 
 // New returns a draft that has an agent block.

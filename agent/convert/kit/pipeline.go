@@ -170,6 +170,23 @@ func Tagged(tags []string, of int) string {
 	return "tag in [" + strings.Join(quoted, ", ") + "]"
 }
 
+// TagPrefix has what comes into an input "forward" known by a tag's first part, as all else is by
+// its tag, and has Tagged ask so.
+func (c *Conv) TagPrefix(b *draft.Block, tag string) {
+	b.Set("tag_prefix", draft.Text(tag))
+	c.prefixes = append(c.prefixes, tag)
+}
+
+// Tagged is the condition that a record is of one of the inputs with these tags, of all there are.
+func (c *Conv) Tagged(tags []string, of int) string {
+	cond := Tagged(tags, of)
+	isPrefix := func(tag string) bool { return slices.Contains(c.prefixes, tag) }
+	if rest, ok := strings.CutPrefix(cond, "tag "); ok && slices.ContainsFunc(tags, isPrefix) {
+		return "tag[0] " + rest
+	}
+	return cond
+}
+
 // And is the condition that all hold.
 func And(conds ...string) string {
 	var all []string

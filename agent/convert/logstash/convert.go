@@ -9,7 +9,6 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/javatime"
 	"github.com/penstock/penstock/agent/convert/kit"
-	"github.com/penstock/penstock/inputs/tail"
 )
 
 // Convert reads the files of one pipeline, which count as one, and writes an agent.
@@ -309,6 +308,7 @@ func (c *converter) input(n *kit.Node) {
 			b.Set("start", draft.Text("latest"))
 		}
 		c.security(b, n)
+		c.KafkaSettings(b, n)
 	case "beats", "elastic_agent", "lumberjack":
 		add("http")
 		b.Set("listen", listen("", "5044"))
@@ -376,13 +376,8 @@ func (c *converter) inputCodec(b *draft.Block, codec *kit.Node) {
 	default:
 		c.Lost(b, codec, "write filter \"parse\" for what it decodes")
 	}
-	if x := codec.Take("charset"); x != nil && !strings.EqualFold(x.Value, "utf-8") {
-		if b.Type() == "tail" && tail.KnownEncoding(strings.ToLower(x.Value)) {
-			b.Set("encoding", draft.Text(strings.ToLower(x.Value)))
-			c.Carry(x)
-		} else {
-			c.Left(b, x, "what comes in is UTF-8")
-		}
+	if x := codec.Take("charset"); x != nil {
+		c.Charset(b, x)
 	}
 	c.Rest(b, codec, harmless)
 }

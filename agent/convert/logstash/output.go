@@ -114,6 +114,7 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 			c.D.Changed(b, n.At, n.Name+".codec", "values are the events as JSON")
 		}
 		c.security(b, n)
+		c.KafkaSettings(b, n)
 	case "s3":
 		add("s3")
 		if !c.Set(b, "bucket", n, "bucket") {

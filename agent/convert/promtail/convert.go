@@ -136,13 +136,8 @@ func (c *converter) job(n *kit.Node, i int) {
 			b.Set("exclude", kit.Texts(exclude))
 		}
 		b.Set("path_header", draft.Text("filename"))
-		if e := n.Take("encoding"); e != nil && !strings.EqualFold(e.Value, "utf-8") {
-			if v := strings.ToLower(e.Value); v == "utf-16" || v == "utf-16le" || v == "utf-16be" {
-				b.Set("encoding", draft.Text(v))
-				c.Carry(e)
-			} else {
-				c.Left(b, e, "penstock reads UTF-8, UTF-16 and Latin-1")
-			}
+		if e := n.Take("encoding"); e != nil {
+			c.Charset(b, e)
 		}
 	case n.Find("journal") != nil:
 		add("journald")

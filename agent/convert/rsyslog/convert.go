@@ -675,10 +675,6 @@ func (c *converter) confParam(b *draft.Block, n *kit.Node) {
 	for _, x := range n.List("confparam") {
 		key, value, _ := strings.Cut(x.Value, "=")
 		switch key {
-		case "compression.codec", "compression.type":
-			b.Set("compression", draft.Text(value))
-		case "client.id":
-			b.Set("client_id", kit.Text(value))
 		case "sasl.mechanisms", "sasl.mechanism":
 			mechanism = value
 		case "sasl.username":
@@ -690,8 +686,14 @@ func (c *converter) confParam(b *draft.Block, n *kit.Node) {
 		case "ssl.ca.location":
 			b.In("tls").Set("ca_file", kit.Text(value))
 		default:
-			c.D.Left(b, x.At, key, "see penstock help output.kafka")
-			continue
+			carried, why := kit.KafkaSetting(b, key, value)
+			if !carried && why == "" {
+				c.D.Unknown(b, x.At, key, x.Value)
+				continue
+			} else if !carried {
+				c.D.Left(b, x.At, x.Value, why)
+				continue
+			}
 		}
 		c.D.Carried(x.At, key)
 	}

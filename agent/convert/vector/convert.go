@@ -360,7 +360,7 @@ func (c *converter) tagged(tags []string) string {
 	if c.tags <= 1 {
 		return ""
 	}
-	return kit.Tagged(tags, c.tags)
+	return c.Tagged(tags, c.tags)
 }
 
 func byCondition(streams []stream) func(yield func(cond string, tags []string) bool) {

@@ -41,10 +41,6 @@ func (c *converter) sink(x *component) *draft.Block {
 			c.Carry(k)
 		}
 		compression("none", "gzip", "snappy", "lz4", "zstd")
-		for _, linger := range []string{"queue.buffering.max.ms", "linger.ms"} {
-			c.Duration(b, "linger", n, time.Millisecond, "librdkafka_options."+linger)
-		}
-		c.Size(b, "batch_max_bytes", n, "librdkafka_options.message.max.bytes")
 	case "aws_s3":
 		add("s3")
 		if !c.Set(b, "bucket", n, "bucket") {

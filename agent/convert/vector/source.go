@@ -89,7 +89,7 @@ func (c *converter) source(x *component) *draft.Block {
 	case "fluent":
 		add("forward")
 		b.Set("listen", address("0.0.0.0:24224"))
-		b.Set("tag_prefix", draft.Text(x.id))
+		c.TagPrefix(b, x.id)
 	case "opentelemetry":
 		add("http")
 		b.Set("listen", kit.Text(n.Text("http.address")))
@@ -222,13 +222,7 @@ func (c *converter) tail(b *draft.Block, x *component) {
 		b.Set("long_lines", draft.Text("skip"))
 	}
 	if cs := n.Take("encoding.charset"); cs != nil {
-		known := map[string]string{"utf-16le": "utf-16le", "utf-16be": "utf-16be", "iso-8859-1": "latin-1", "utf-8": "utf-8"}
-		if v := known[strings.ToLower(cs.Value)]; v != "" {
-			b.Set("encoding", draft.Text(v))
-			c.Carry(cs)
-		} else {
-			c.Left(b, cs, "penstock reads UTF-8, UTF-16 and Latin-1")
-		}
+		c.Charset(b, cs)
 	}
 	if k := n.Take("file_key"); k != nil && k.Value != "" {
 		b.Set("path_header", draft.Text(k.Value))
@@ -279,6 +273,8 @@ func (c *converter) kafka(b *draft.Block, n *kit.Node) {
 	if t := n.Find("tls"); t != nil && t.On("enabled") {
 		c.tls(b, t)
 	}
+	c.KafkaSettings(b, n.Find("librdkafka_options"))
+	c.KafkaSettings(b, n)
 }
 
 // pods reads the logs of containers, and asks the API server of their pods.

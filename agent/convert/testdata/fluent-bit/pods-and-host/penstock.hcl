@@ -135,9 +135,9 @@ output "kafka" "kafka" {
   topic   = "host"
   # Changed: OUTPUT kafka timestamp_key @timestamp: the time is that of the Kafka record; for a
   # field write filter "add_fields" with ${time}
-  compression = "lz4"
+  # Left out: rdkafka.log.connection.close false: what matters is in the log
   linger      = "100ms"
-  # Left out: rdkafka.log.connection.close false: see penstock help output.kafka
+  compression = "lz4"
 }
 
 pipeline "main" {

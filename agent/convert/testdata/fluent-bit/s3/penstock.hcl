@@ -24,7 +24,7 @@ output "s3" "s3" {
   assume_role {
     arn = "arn:aws:iam::123456789012:role/logs"
   }
-  path = "${tag[0]}/${tag}/${strftime("%Y")}/${strftime("%m")}/${strftime("%d")}"
+  path = "${tag[0]}/${tag}/${strftime("%Y/%m/%d")}"
   # Changed: s3_key_format /$TAG[0]/$TAG/%Y/%m/%d/%H_$UUID.gz: the last part of it gives way to a
   # name made of the positions of what is in the object, so that none is written twice
   roll {

@@ -4,7 +4,9 @@ agent {
 
 input "syslog" "r1" {
   listen = ["tcp://localhost:5140"]
-  tag    = "r1"
+  # Changed: a1.sources.r1: records are objects with all fields of the message, as JSON: see
+  # penstock help input.syslog
+  tag = "r1"
 }
 
 output "kafka" "k2" {

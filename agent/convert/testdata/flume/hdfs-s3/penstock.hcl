@@ -21,7 +21,7 @@ filter "set" "i2" {
 
 output "s3" "s3" {
   bucket   = "acme-logs"
-  path     = "secure/dt=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}/hr=${strftime("%H")}"
+  path     = "secure/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"
   timezone = "Europe/Berlin"
   # Changed: agent.sinks.s3.hdfs.filePrefix = events-: an object's name tells which records are in
   # it, so that none is written twice: see file_name

@@ -1,11 +1,15 @@
 agent {
   data_dir = "/var/lib/penstock"
+  # Changed: agents edge, disk: all of them run here, as pipelines edge_..., disk_...: take out
+  # what other hosts run
 }
 
 # Shows: a Kafka channel without a sink, as a way into Kafka; two agents in one file.
 input "syslog" "r1" {
   listen = ["tcp://0.0.0.0:10001", "tcp://0.0.0.0:10002", "tcp://0.0.0.0:10003"]
-  tag    = "r1"
+  # Changed: edge.sources.r1: records are objects with all fields of the message, as JSON: see
+  # penstock help input.syslog
+  tag = "r1"
   # Left out: edge.sources.r1.portHeader = port: write an input for each port
 }
 

@@ -16,8 +16,8 @@ input "kafka" "source1" {
     username  = "flume"
     password  = "hunter2"
   }
-  # Left out: tier1.sources.source1.batchSize = 5000: batches are as large as they come
   # Left out: tier1.sources.source1.kafka.consumer.ssl.truststore.password ...: PEM files have none
+  # Left out: tier1.sources.source1.batchSize = 5000: batches are as large as they come
 }
 
 output "local" "sink1" {
@@ -25,7 +25,7 @@ output "local" "sink1" {
   # LEFT OUT: tier1.sinks.sink1.hdfs.path = hdfs://namenode/flume/%{topic}/%y-%m-%d/%H%M/%S:
   # penstock writes to S3, GCS and directories, not to HDFS: write output "s3" or "gcs", or the
   # directory at which HDFS is mounted
-  path = "flume/${tag}/${strftime("%y")}-${strftime("%m")}-${strftime("%d")}/${strftime("%H")}${strftime("%M")}/${strftime("%S")}"
+  path = "flume/${tag}/${strftime("%y-%m-%d/%H%M/%S")}"
   # Changed: tier1.sinks.sink1.hdfs.timeZone: hours and days are those of UTC; write timezone for
   # others
   # Changed: tier1.sinks.sink1.hdfs.fileType = SequenceFile: objects are plain lines

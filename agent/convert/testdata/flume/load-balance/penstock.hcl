@@ -10,27 +10,33 @@ input "tail" "spool" {
   # them: see after_read
   max_line_size = "64KiB"
   encoding      = "latin-1"
-  # Changed: a1.sources.spool.basenameHeader: path_header holds the whole path
-  path_header = "basename"
-  tag         = "spool"
+  tag           = "spool"
 }
 
+filter "set" "spool_headers" {
+  headers = {
+    "basename" = "last(split(origin, '/'))"
+  }
+}
+
+# Shows: load-balanced Avro sinks to a second tier, spooldir with patterns and a character set.
 output "forward" "g1" {
+  peer        = "penstock"
+  compression = "gzip"
   server "k1" {
     address = "collector-1:4545"
   }
-  compression = "gzip"
-  # Shows: load-balanced Avro sinks to a second tier, spooldir with patterns and a character set.
   server "k2" {
     address = "collector-2:4545"
   }
   # LEFT OUT: a1.sinks.k1.type = avro: penstock does not speak Avro's RPC: the other side has to be
-  # a penstock with input "forward", or a fluentd
+  # a penstock with input "forward", which headers come to as well, or a fluentd, without peer
   # Left out: a1.sinkgroups.g1.processor.backoff = true: see recover_wait
   # Left out: a1.sinkgroups.g1.processor.selector = random: all servers get their share
 }
 
 pipeline "main" {
-  from = [input.tail.spool]
-  to   = [output.forward.g1]
+  from   = [input.tail.spool]
+  filter = [filter.set.spool_headers]
+  to     = [output.forward.g1]
 }

@@ -15,20 +15,20 @@ input "tail" "r1" {
 
 filter "set" "r1_headers" {
   headers = {
-    "kind" = "origin matches '(?:^|:)/var/log/web/example\\\\.log$' ? 'example' : origin matches '(?:^|:)/var/log/app/[^/]*log[^/]*$' ? 'app' : nil"
-    "team" = "origin matches '(?:^|:)/var/log/app/[^/]*log[^/]*$' ? 'blue' : nil"
+    "kind" = "origin matches '(?:^|:)/var/log/web/example.log$' ? 'example' : origin matches '(?:^|:)/var/log/app/.*log.*$' ? 'app' : nil"
+    "team" = "origin matches '(?:^|:)/var/log/app/.*log.*$' ? 'blue' : nil"
   }
 }
 
 output "kafka" "k1" {
   # Two brokers are enough to begin with.
-  brokers     = ["${env("BROKER")}:9092", "kafka-2:9092"]
-  topic       = "logs-${header["kind"]}"
-  compression = "snappy"
-  linger      = "10ms"
-  # Left out: a1.sinks.k1.kafka.flumeBatchSize = 20: see linger and batch_max_bytes
+  brokers = ["${env("BROKER")}:9092", "kafka-2:9092"]
+  topic   = "logs-${header["kind"]}"
   # Left out: a1.sinks.k1.kafka.producer.acks = all: a record counts as delivered when all in-sync
   # replicas have it, always
+  linger      = "10ms"
+  compression = "snappy"
+  # Left out: a1.sinks.k1.kafka.flumeBatchSize = 20: see linger and batch_max_bytes
 }
 
 pipeline "main" {

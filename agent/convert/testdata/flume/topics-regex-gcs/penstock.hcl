@@ -20,7 +20,7 @@ input "http" "http" {
 
 output "gcs" "gcs" {
   bucket = "acme-lake"
-  path   = "raw/${strftime("%Y")}/${strftime("%m")}/${strftime("%d")}"
+  path   = "raw/${strftime("%Y/%m/%d")}"
   # Changed: a.sinks.gcs.hdfs.timeZone: hours and days are those of UTC; write timezone for others
   compression = "none"
   format "raw" {}
@@ -32,7 +32,7 @@ output "gcs" "gcs" {
 
 output "local" "files" {
   directory = "/var/lake/http"
-  path      = "${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  path      = "${strftime("%Y-%m-%d")}"
   # Changed: a.sinks.files.hdfs.timeZone: hours and days are those of UTC; write timezone for others
   # Changed: a.sinks.files.hdfs.fileType = SequenceFile: objects are plain lines
   compression = "none"

@@ -308,7 +308,7 @@ output "kafka" "kafka" {
   # Left out: kafka.acks = all: a record counts as delivered when all in-sync replicas have it,
   # always
   # Left out: kafka.batch_size = 16384: see batch_max_bytes
-  # Left out: kafka.linger_ms = 5: see linger
+  linger = "5ms"
 }
 
 output "elasticsearch" "elasticsearch" {
@@ -333,7 +333,7 @@ output "s3" "s3" {
   bucket        = "b"
   region        = "eu-west-1"
   storage_class = "STANDARD_IA"
-  path          = "logs/${field.type}/${strftime("%Y")}/${strftime("%m")}/${strftime("%d")}"
+  path          = "logs/${field.type}/${strftime("%Y/%m/%d")}"
   compression   = "gzip"
   format "ndjson" {}
   roll {

@@ -20,7 +20,7 @@ filter "parse" "kafka" {
 output "s3" "s3" {
   bucket      = "lake"
   region      = "eu-central-1"
-  path        = "raw/${strftime("%Y")}/${strftime("%m")}/${strftime("%d")}"
+  path        = "raw/${strftime("%Y/%m/%d")}"
   compression = "gzip"
   format "ndjson" {}
   roll {

@@ -229,8 +229,8 @@ output "kafka" "kafka" {
   # Left out: kafka.acks = all: a record counts as delivered when all in-sync replicas have it,
   # always
   # Left out: kafka.batch_size = 32768: see batch_max_bytes
-  # Left out: kafka.linger_ms = 5: see linger
-  # Left out: kafka.max_request_size = 2097152: penstock has nothing of this name here
+  linger          = "5ms"
+  batch_max_bytes = "2MiB"
 }
 
 pipeline "main" {

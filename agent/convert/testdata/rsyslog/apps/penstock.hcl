@@ -76,11 +76,11 @@ filter "drop" "stop" {
 }
 
 output "kafka" "kafka" {
-  brokers     = ["kafka-1.example.net:9092"]
-  topic       = "audit"
-  key         = "shop"
-  compression = "snappy"
-  # Left out: message.max.bytes: see penstock help output.kafka
+  brokers         = ["kafka-1.example.net:9092"]
+  topic           = "audit"
+  key             = "shop"
+  compression     = "snappy"
+  batch_max_bytes = "4MB"
   # Changed: action omkafka: lines of files go out as they are: a template of rsyslog has time,
   # host and tag before them
 }

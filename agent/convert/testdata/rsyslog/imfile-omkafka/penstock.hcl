@@ -21,7 +21,8 @@ output "kafka" "kafka" {
   topic       = "nginx"
   compression = "snappy"
   client_id   = "rsyslog"
-  # Left out: queue.buffering.max.messages: see penstock help output.kafka
+  # Left out: queue.buffering.max.messages=1000: what waits is in the buffer on disk: see
+  # buffer_bytes for what is in flight
   # Changed: action.template = raw (%msg%): lines of files go out as they are, and syslog messages
   # as objects: shape them with filters
   # Left out: action.partitions.auto = on: see partitioner

@@ -56,7 +56,7 @@ output "kafka" "kafka" {
   brokers     = ["kafka-1.example.net:9092", "kafka-2.example.net:9092"]
   topic       = "firewall-deny"
   compression = "lz4"
-  # Left out: queue.buffering.max.ms: see penstock help output.kafka
+  linger      = "100ms"
   # Changed: action.template = KafkaJson (@timestamp: %timereported:::jsonf%, host:
   # %hostname:::jsonf%, program: %programname:::jsonf%, message: %msg:::jsonf%, option.jsonf ...:
   # lines of files go out as they are, and syslog messages as objects: shape them with filters

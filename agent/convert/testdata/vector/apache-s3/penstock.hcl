@@ -35,14 +35,14 @@ filter "sample" "apache_sampler" {
 
 output "elasticsearch" "es_cluster" {
   urls      = ["http://79.12.221.222:9200"]
-  index     = "vector-${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  index     = "vector-${strftime("%Y-%m-%d")}"
   operation = "index"
 }
 
 output "s3" "s3_archives" {
   bucket      = "my-log-archives"
   region      = "us-east-1"
-  path        = "date=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  path        = "date=${strftime("%Y-%m-%d")}"
   compression = "gzip"
   format "ndjson" {}
   roll {

@@ -24,7 +24,7 @@ filter "parse" "parsed" {
 output "s3" "raw" {
   bucket      = "raw"
   region      = "eu-central-1"
-  path        = "date=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  path        = "date=${strftime("%Y-%m-%d")}"
   compression = "gzip"
   format "raw" {}
   roll {
@@ -34,7 +34,7 @@ output "s3" "raw" {
 
 output "s3" "all" {
   bucket      = "all"
-  path        = "${field.service}/${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  path        = "${field.service}/${strftime("%Y-%m-%d")}"
   compression = "none"
   format "ndjson" {}
   roll {

@@ -60,7 +60,7 @@ output "kafka" "failed" {
 
 output "gcs" "lake" {
   bucket      = "lake"
-  path        = "dt=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  path        = "dt=${strftime("%Y-%m-%d")}"
   compression = "none"
   format "ndjson" {}
   roll {

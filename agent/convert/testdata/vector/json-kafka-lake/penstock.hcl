@@ -93,11 +93,11 @@ output "kafka" "err" {
     username  = env("U")
     password  = env("P")
   }
+  linger          = "50ms"
+  batch_max_bytes = "2MB"
   topic           = "err-${field.env}"
   key             = "${field.user.id}"
   compression     = "zstd"
-  linger          = "50ms"
-  batch_max_bytes = "2MB"
   # Left out: sinks.err.acknowledgements.enabled = true: what is read counts when it is on disk,
   # always
   # Left out: sinks.err.headers_key = headers: penstock has nothing of this name here
@@ -117,7 +117,7 @@ output "s3" "lake" {
     type       = "aws:kms"
     kms_key_id = "abc"
   }
-  path = "dt=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}/hour=${strftime("%H")}/${field.env}"
+  path = "dt=${strftime("%Y-%m-%d")}/hour=${strftime("%H")}/${field.env}"
   # Changed: sinks.lake.filename_extension = json.gz: an object's name tells which records are in
   # it, so that none is written twice
   compression = "gzip"

@@ -70,11 +70,11 @@ output "kafka" "kafka" {
   tls {
     insecure_skip_verify = true
   }
+  # Left out: sinks.kafka.librdkafka_options.batch.num.messages = 1000: see batch_max_bytes
   topic       = "shop-${field.level}"
   key         = "${field.user_id}"
   compression = "lz4"
   # Left out: sinks.kafka.encoding.codec = json: records go out as they are
-  # Left out: sinks.kafka.librdkafka_options.batch.num.messages = 1000: see batch_max_bytes
 }
 
 pipeline "main" {

@@ -14,7 +14,7 @@ input "kafka" "k" {
 
 output "gcs" "gcs" {
   bucket = "lake"
-  path   = "raw/${strftime("%Y")}/${strftime("%m")}/${strftime("%d")}/${strftime("%H")}"
+  path   = "raw/${strftime("%Y/%m/%d/%H")}"
   # Changed: sinks.gcs.filename_append_uuid = true: an object's name tells which records are in it,
   # so that none is written twice
   compression = "zstd"

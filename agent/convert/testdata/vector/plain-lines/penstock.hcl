@@ -36,7 +36,7 @@ output "kafka" "files" {
 
 output "local" "all" {
   directory = "/var/log/archive"
-  path      = "${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  path      = "${strftime("%Y-%m-%d")}"
   # Changed: sinks.all.path = /var/log/archive/%Y-%m-%d/all.log: files appear whole, in directories
   # by that path, when they roll
   format "raw" {}

@@ -206,10 +206,10 @@ filter "set" "parse_6" {
 
 output "kafka" "errors" {
   brokers     = ["k1:9092", "k2:9092"]
+  linger      = "5ms"
   topic       = "errors-${field.service}"
   key         = "${field.id}"
   compression = "zstd"
-  linger      = "5ms"
   # Left out: sinks.errors.encoding.codec = json: records go out as they are
   # Left out: sinks.errors.encoding.except_fields = secret: penstock has nothing of this name here
   # Left out: sinks.errors.batch.max_events = 100: see window
@@ -237,7 +237,7 @@ output "s3" "lake" {
     type       = "aws:kms"
     kms_key_id = "k"
   }
-  path = "d=${field.service}/date=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}/hr=${strftime("%H")}"
+  path = "d=${field.service}/date=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"
   # Changed: sinks.lake.filename_time_format = %s: an object's name tells which records are in it,
   # so that none is written twice
   # Changed: sinks.lake.filename_append_uuid = true: an object's name tells which records are in
