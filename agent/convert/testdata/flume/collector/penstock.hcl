@@ -15,9 +15,8 @@ agent {
   # Left out: lake.sinks.trash.batchSize = 100: batches are as large as they come
 }
 
-# Shows: a collector as a lake's edge: Kafka, HTTP, netcat and a spooling directory into ORC-like
-# tables, S3 with Avro, an Elasticsearch, HBase and Hive, which penstock has not, null, custom code.
-# flume-ng agent -n lake -c /etc/flume -f /etc/flume/lake.properties
+# Shows: a lake's edge: Kafka, HTTP, netcat and a spooling directory; S3 by ten minutes, GCS, a
+# failover to Elasticsearch; what penstock has not (HBase, Hive, JMS, Thrift, code of one's own)
 # ---- orders come out of Kafka -------------------------------------------------
 input "kafka" "orders" {
   brokers = ["kafka-1:9092", "kafka-2:9092", "kafka-3:9092"]

@@ -4,9 +4,8 @@ agent {
   # other hosts run
 }
 
-# Shows: two agents in one file, as a web tier runs them: taildir with several groups and headers,
-# chains of interceptors, a multiplexing selector with optional channels, failover of Avro sinks,
-# and the second tier with Avro, HDFS by event type, a Kafka sink and a file roll.
+# Shows: two agents in one file: taildir with groups and headers, chains of interceptors,
+# multiplexing with optional channels, Avro sinks with failover and TLS, lakes and a bus behind them
 # Tier 1: runs on every web server (web01 .. web24)
 # nginx and haproxy, two groups
 input "tail" "access" {
