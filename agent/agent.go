@@ -189,7 +189,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.opts.Notify("READY=1")
 		a.log.Info(
 			"running", "version", a.opts.Version, "pipelines", len(a.pipelines),
-			"admin", srv.Addr(),
+			"admin", srv.Addr(), "socket", srv.Socket(),
 		)
 		if a.opts.OnReady != nil {
 			a.opts.OnReady(srv.Addr())
@@ -212,8 +212,10 @@ func (a *Agent) startAdmin(ctx context.Context) (*admin.Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, portPatience)
 	defer cancel()
 	told := false
+	o := admin.Options(a.cur.cfg.Agent.Admin)
+	o.Socket = a.cur.cfg.Agent.AdminSocket()
 	for {
-		srv, err := admin.Start(admin.Options(a.cur.cfg.Agent.Admin), a, a.log)
+		srv, err := admin.Start(o, a, a.log)
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) ||
 			fault.Sleep(ctx, 100*time.Millisecond) != nil {
 			return srv, err

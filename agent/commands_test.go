@@ -3,7 +3,10 @@ package agent
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -259,5 +262,40 @@ func TestAPausedOutputTellsThatItsStoreIsAway(t *testing.T) {
 	const want = "what waits in output.s3.o is not known, since its store does not answer: no such host"
 	if s := o.State(time.Now()); s.Kind != state.Paused || !strings.Contains(s.Text, want) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// How much an output delivers is known also where positions are stored in passing.
+func TestAnOutputTellsItsRate(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), simple)
+	for i := range 20 {
+		w.send(t, "a", "app", fmt.Sprint(i))
+	}
+	w.await(t, "all", w.has("x", 20))
+	runtest.Until(t, "both outputs tell their rate", func() bool {
+		o := r.States()[0].Outputs
+		return o[0].Rate > 0 && o[1].Rate > 0
+	})
+}
+
+// The agent can be asked on a socket in its data directory, which goes with it.
+func TestTheSocketIsInTheDataDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := startAgent(t, newWorld(), dir, simple)
+	socket := filepath.Join(dir, "admin.sock")
+	info, err := os.Stat(socket)
+	if err != nil || info.Mode() != os.ModeSocket|0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	if c, err := net.Dial("unix", socket); err != nil || c.Close() != nil {
+		t.Error(err)
+	}
+	r.stop()
+	r.wait()
+	if _, err := os.Stat(socket); !os.IsNotExist(err) {
+		t.Errorf("it is left: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
@@ -37,8 +38,9 @@ type view struct {
 	pass func(bytes int)
 	// of the settings of chain and matches
 	fingerprint string
-	// called with the positions that each commit moves on, if not nil
+	// called with how many positions more are known to be delivered, if not nil
 	onCommit func(n int64)
+	passed   atomic.Int64 // up to where onCommit knows, once it was told in passing
 	// counts, where the log does not; may be nil
 	counter *ledger.LogCounter
 	// takes what filters refuse
@@ -70,13 +72,41 @@ func (v *view) Fingerprint() string {
 func (v *view) Commit(ctx context.Context, pos int64, note string) error {
 	was, _ := v.Log.Committed()
 	err := v.Log.Commit(ctx, pos, note)
-	if err == nil && v.onCommit != nil && pos > was {
-		v.onCommit(pos - was)
+	if err == nil {
+		v.tell(was, pos)
 	}
 	if err == nil && v.counter != nil {
 		v.counter.Committed(pos, time.Now())
 	}
 	return err
+}
+
+// Advance implements record.Advancer.
+func (v *view) Advance(pos int64) bool {
+	was, _ := v.Log.Committed()
+	a, ok := record.As[record.Advancer](v.Log)
+	if !ok || !a.Advance(pos) {
+		return false
+	}
+	v.tell(was, pos)
+	return true
+}
+
+// tell has onCommit know of what is delivered up to pos, once.
+func (v *view) tell(was, pos int64) {
+	if v.onCommit == nil {
+		return
+	}
+	for {
+		known := v.passed.Load()
+		if pos <= max(known, was) {
+			return
+		}
+		if v.passed.CompareAndSwap(known, pos) {
+			v.onCommit(pos - max(known, was))
+			return
+		}
+	}
 }
 
 // SeekTo implements record.Log.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
@@ -42,17 +43,18 @@ type Agent interface {
 
 // Server is a running admin server. A nil Server is one that is turned off.
 type Server struct {
-	http *http.Server
-	addr string
-	end  context.CancelFunc
-	done chan struct{}
+	http         []*http.Server // of the address, and of the socket beside it
+	addr, socket string
+	end          context.CancelFunc
+	running      sync.WaitGroup
 }
 
 // Options says where and what the server serves.
 type Options struct {
 	Listen string // host:port or unix:///path; "" turns it off
-	Mode   string // of a unix socket, in octal
-	Group  string // of a unix socket; "" for the process's own
+	Socket string // the path of a unix socket beside it; "" for none
+	Mode   string // of the unix socket, in octal
+	Group  string // of the unix socket; "" for the process's own
 
 	Token     string // of who may do everything
 	ReadToken string // of who may read
@@ -79,23 +81,28 @@ func Start(o Options, agent Agent, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{
-		http: &http.Server{
-			Handler:           Handler(o, agent, log),
-			ReadHeaderTimeout: 10 * time.Second,
-			IdleTimeout:       2 * time.Minute,
-			BaseContext:       func(net.Listener) context.Context { return ctx },
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		},
-		addr: addressOf(l), end: cancel, done: make(chan struct{}),
+	s := &Server{addr: addressOf(l), end: cancel}
+	s.serve(ctx, l, Handler(o, agent, log), log)
+	if o.Socket != "" {
+		s.addSocket(ctx, o, agent, log)
 	}
-	go func() {
-		defer close(s.done)
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	return s, nil
+}
+
+func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	s.http = append(s.http, srv)
+	s.running.Go(func() {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the admin server has ended", "error", err)
 		}
-	}()
-	return s, nil
+	})
 }
 
 // Addr returns the address it listens on, or "off".
@@ -106,6 +113,14 @@ func (s *Server) Addr() string {
 	return s.addr
 }
 
+// Socket returns the path of the socket beside that address; "" if there is none.
+func (s *Server) Socket() string {
+	if s == nil {
+		return ""
+	}
+	return s.socket
+}
+
 // Close ends all requests.
 func (s *Server) Close() {
 	if s == nil {
@@ -114,10 +129,12 @@ func (s *Server) Close() {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		s.http.Close()
+	for _, srv := range s.http {
+		if srv.Shutdown(ctx) != nil {
+			srv.Close()
+		}
 	}
-	<-s.done
+	s.running.Wait()
 }
 
 // Handler returns the pages.

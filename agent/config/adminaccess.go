@@ -4,11 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/penstock/penstock/network"
 )
+
+// AdminSocket returns the path of the admin server's socket beside the address that it listens on; ""
+// for none.
+func (a *Agent) AdminSocket() string {
+	switch s := a.Admin.Socket; {
+	case s == "", a.Admin.Listen == "", strings.HasPrefix(a.Admin.Listen, "unix://"):
+		return ""
+	case filepath.IsAbs(s):
+		return s
+	default:
+		return filepath.Join(a.DataDir, s)
+	}
+}
 
 // check reports what is wrong with where the admin server listens, and who may use it.
 func (a *Admin) check() []error {
@@ -37,8 +51,8 @@ func (a *Admin) check() []error {
 	if _, err := strconv.ParseUint(a.Mode, 8, 9); a.Mode != "" && err != nil {
 		add("admin.mode: %q is no mode in octal, such as 0660", a.Mode)
 	}
-	if !isSocket && (a.Mode != "" || a.Group != "") {
-		add("admin: mode and group are those of a unix socket; listen is none")
+	if !isSocket && a.Socket == "" && (a.Mode != "" || a.Group != "") {
+		add("admin: mode and group are those of a unix socket; there is none")
 	}
 	if isSocket && a.TLS != nil {
 		add("admin.tls: a unix socket has none")

@@ -69,9 +69,10 @@ type Log struct {
 // Admin is the admin block of the agent.
 type Admin struct {
 	Listen       string          `hcl:"listen,optional" doc:"Address of the admin server, host:port or unix:///PATH; an empty string turns it off. Where other hosts can reach it, token, read_token, tls with client_ca_file or anonymous has to be given."`
-	Mode         string          `hcl:"mode,optional" doc:"Permissions of a unix socket, in octal; 0660 unless set."`
-	Group        string          `hcl:"group,optional" doc:"Group of a unix socket; that of the process unless set."`
-	Token        string          `hcl:"token,optional" secret:"true" doc:"Token of those who may read everything and give commands, as a bearer token or as the password of any user. It is needed for all but /healthz, also on this host, and what anonymous allows."`
+	Socket       string          `hcl:"socket,optional" doc:"A unix socket beside an address in listen, in data_dir unless it begins with a slash, which penstock status and its like find; an empty string turns it off. Who may open it may do everything, without a token; where mode or group let others than its owner open it, they need a token where there is one."`
+	Mode         string          `hcl:"mode,optional" doc:"Permissions of the unix socket, in octal. Unless set 0600, with a group 0660; 0660 where listen is a socket."`
+	Group        string          `hcl:"group,optional" doc:"Group of the unix socket; that of the process unless set."`
+	Token        string          `hcl:"token,optional" secret:"true" doc:"Token of those who may read everything and give commands, as a bearer token or as the password of any user. It is needed for all but /healthz, also on this host, and what anonymous allows, but not by the owner of the socket."`
 	ReadToken    string          `hcl:"read_token,optional" secret:"true" doc:"Token of those who may read everything, and command nothing."`
 	Anonymous    string          `hcl:"anonymous,optional" oneof:"|none|metrics|read" doc:"What those may do who have no token: none; metrics: /metrics, /metrics.json and /readyz, which hold no data; or read everything, live records among it. Unless it is set everything, if the server listens on loopback or a unix socket and has neither token nor tls, and nothing otherwise."`
 	TLS          *tlsconf.Server `hcl:"tls,block" doc:"Serve HTTPS. Who has a certificate of client_ca_file may do everything."`
@@ -87,7 +88,9 @@ func DefaultAgent() Agent {
 		MemoryLimit:     128 << 20,
 		ShutdownTimeout: 30 * time.Second,
 		Log:             Log{Level: "info", Format: "auto"},
-		Admin:           Admin{Listen: "127.0.0.1:9600", NotReady: slices.Clone(state.NotReady)},
+		Admin: Admin{
+			Listen: "127.0.0.1:9600", Socket: "admin.sock", NotReady: slices.Clone(state.NotReady),
+		},
 	}
 }
 

@@ -22,6 +22,9 @@ func (l *loader) checkPorts() {
 		}
 		all = append(all, taken{"agent.admin", a})
 	}
+	if path := l.cfg.Agent.AdminSocket(); path != "" {
+		all = append(all, taken{"agent.admin", "unix://" + path})
+	}
 	used := map[string]bool{}
 	for _, p := range l.cfg.Pipelines {
 		for _, id := range p.From {

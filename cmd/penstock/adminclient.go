@@ -19,9 +19,10 @@ type adminAddress string
 
 func adminFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String(
-		"admin", defaultAdmin,
-		"address of the agent's admin server (agent.admin.listen), host:port, https://host:port or unix:///PATH; "+
-			"or the agent's configuration, which says it and the token; unless given, $"+adminVar+
+		"admin", "",
+		"where the agent is asked: its configuration, its data directory or socket, or the address of its "+
+			"admin server (agent.admin.listen), host:port, https://host:port or unix:///PATH; unless given, $"+
+			adminVar+", or "+defaultSocket()+" where that answers, or "+defaultAdmin+
 			". A token is read from $"+adminTokenVar+", for HTTPS whom to trust from $"+adminCAVar+
 			", and a client certificate from $"+adminCertVar+" and $"+adminKeyVar,
 	)
@@ -54,7 +55,7 @@ func (a adminAddress) do(
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf(
-			"no agent answers at %s: %w; see that it runs, and that --admin is its agent.admin.listen%s",
+			"no agent answers at %s: %w; see that it runs, and that --admin leads to it%s",
 			s.name, err, certificateHint(err),
 		)
 	}
@@ -80,7 +81,8 @@ func (a adminAddress) get(
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("what answers at %s is no agent of this release: %w", a, err)
+		s, _ := a.server() // which has been asked
+		return fmt.Errorf("what answers at %s is no agent of this release: %w", s.name, err)
 	}
 	return nil
 }

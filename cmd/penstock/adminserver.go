@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/network/tlsconf"
@@ -30,6 +32,18 @@ const (
 	adminKeyVar   = "PENSTOCK_ADMIN_KEY_FILE"
 )
 
+// socketName is that of the socket in an agent's data directory, unless it is configured.
+var socketName = config.DefaultAgent().Admin.Socket
+
+// defaultSocket is that of an agent whose data directory is the usual one.
+func defaultSocket() string { return filepath.Join(config.DefaultAgent().DataDir, socketName) }
+
+// answers reports whether somebody listens on a socket whom this user may ask.
+func answers(socket string) bool {
+	c, err := net.DialTimeout("unix", socket, time.Second)
+	return err == nil && c.Close() == nil
+}
+
 // adminServer is how a running agent is asked.
 type adminServer struct {
 	name   string // for errors
@@ -41,14 +55,23 @@ type adminServer struct {
 
 // server returns what an address, a configuration and the environment say.
 func (a adminAddress) server() (s adminServer, err error) {
-	if env := os.Getenv(adminVar); env != "" && (a == defaultAdmin || a == "") {
-		a = adminAddress(env)
+	addr := cmp.Or(string(a), os.Getenv(adminVar))
+	if addr == "" {
+		if addr = defaultAdmin; answers(defaultSocket()) {
+			addr = "unix://" + defaultSocket()
+		}
 	}
-	addr := string(a)
 	s.tls.SetDefaults()
-	if _, err := os.Stat(addr); err == nil {
-		if addr, err = s.configured(addr); err != nil {
-			return s, err
+	if info, err := os.Stat(addr); err == nil {
+		switch inside := filepath.Join(addr, socketName); {
+		case info.Mode().Type() == os.ModeSocket:
+			addr = "unix://" + addr
+		case info.IsDir() && answers(inside):
+			addr = "unix://" + inside
+		default:
+			if addr, err = s.configured(addr); err != nil {
+				return s, err
+			}
 		}
 	}
 	s.name, s.token = addr, cmp.Or(os.Getenv(adminTokenVar), s.token)
@@ -65,7 +88,8 @@ func (a adminAddress) server() (s adminServer, err error) {
 	return s, nil
 }
 
-// configured returns the address of the admin server of a configuration, and takes its token. Its
+// configured returns the address of the admin server of a configuration: its socket where that
+// answers, which needs no token, and else where it listens, whose token it takes. Its
 // own certificate is trusted: it is the one that the server shows.
 func (s *adminServer) configured(path string) (string, error) {
 	cfg, report, err := loadConfig([]string{path}, nil)
@@ -74,6 +98,9 @@ func (s *adminServer) configured(path string) (string, error) {
 	}
 	if report.Errors() > 0 {
 		return "", fmt.Errorf("--admin %s: %w", path, report)
+	}
+	if socket := cfg.Agent.AdminSocket(); socket != "" && answers(socket) {
+		return "unix://" + socket, nil
 	}
 	admin := cfg.Agent.Admin
 	s.token = cmp.Or(admin.Token, admin.ReadToken)
