@@ -302,29 +302,39 @@ func (d *document) more(end byte) (bool, error) {
 // skipOrdinary returns the index of the first byte from i on that needs a look, or the length of
 // src. It looks at eight at a time.
 func skipOrdinary(src []byte, i int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(src); i += 8 {
-		w := binary.LittleEndian.Uint64(src[i:])
-		quote, slash := w^('"'*ones), w^('\\'*ones)
-		// A byte's top bit: it is below the space, a quote, or a backslash. Only the lowest one
-		// that is set counts, those above may be borrowed.
-		if found := ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops; found != 0 {
+	for ; ; i += 8 {
+		if found := unusual(ahead(src, i)); found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
-	for i < len(src) && ordinary[src[i]] {
-		i++
-	}
-	return i
 }
 
-// ordinary are the bytes of a string that need no look.
-var ordinary = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= 0x20 && c != '"' && c != '\\'
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
+// ahead returns the eight bytes from i on, of which those behind the end of src are zero.
+func ahead(src []byte, i int) uint64 {
+	if i+8 <= len(src) {
+		return binary.LittleEndian.Uint64(src[i:])
 	}
-	return t
-}()
+	return lastBytes(src, i)
+}
+
+func lastBytes(src []byte, i int) (w uint64) {
+	if n := len(src) - i; n > 0 && len(src) >= 8 {
+		return binary.LittleEndian.Uint64(src[len(src)-8:]) >> (64 - 8*n)
+	}
+	for at := len(src) - 1; at >= i; at-- {
+		w = w<<8 | uint64(src[at])
+	}
+	return w
+}
+
+// unusual returns a word whose lowest top bit that is set, of a byte, is that of the first byte of
+// w that is below the space, a quote or a backslash; those above it say nothing.
+func unusual(w uint64) uint64 {
+	quote, slash := w^('"'*ones), w^('\\'*ones)
+	return ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops
+}
 
 func (d *document) string() error {
 	src := d.src

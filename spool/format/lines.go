@@ -100,20 +100,20 @@ func (f *ndjson) appendValue(dst []byte, r *record.Record) ([]byte, error) {
 		return dst, err
 	}
 	value = bytes.TrimSpace(value)
-	breaks := bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0
-	if !f.check && !breaks {
+	if !f.check && bytes.IndexByte(value, '\n') < 0 && bytes.IndexByte(value, '\r') < 0 {
 		if len(value) == 0 {
 			return dst, fmt.Errorf("%w: it is empty", errJSON)
 		}
 		return append(dst, value...), nil
 	}
-	if err := valid(value); err != nil {
-		return dst, err
+	seen, ok := inspect(value)
+	if !ok {
+		return dst, explain(value)
 	}
-	if f.check && bytes.Contains(value, []byte(`\u`)) && loneSurrogate(value) {
+	if f.check && seen.escapes && bytes.Contains(value, []byte(`\u`)) && loneSurrogate(value) {
 		return dst, errSurrogate
 	}
-	if breaks {
+	if seen.breaks {
 		n, err := root(value)
 		if err != nil {
 			return dst, err

@@ -1,15 +1,148 @@
 package format
 
-import "unicode/utf8"
+import (
+	"math/bits"
+	"unicode/utf8"
+)
 
 // validJSON reports whether src is one JSON text as root takes it. It is the quick way for what is
 // nearly always fine: explain says what is wrong.
 func validJSON(src []byte) bool {
-	if !utf8.Valid(src) {
-		return false
+	_, ok := inspect(src)
+	return ok
+}
+
+// traits tell what of a JSON text needs more than a look.
+type traits struct {
+	breaks  bool // there may be line breaks between its tokens
+	escapes bool // there may be escapes in its strings
+}
+
+// inspect reports whether src is one JSON text, and what was seen on the only way through it.
+func inspect(src []byte) (traits, bool) {
+	p := inspection{src: src}
+	i := p.space(0)
+	if i < len(src) && (src[i] == '{' || src[i] == '[') {
+		i = p.nested(i, 0)
+	} else {
+		p.escapes, p.beyond = true, tops
+		i = skipValue(src, i, 0)
 	}
-	i := skipValue(src, skipSpace(src, 0), 0)
-	return i > 0 && skipSpace(src, i) == len(src)
+	ok := i > 0 && p.space(i) == len(src) && (p.beyond&tops == 0 || utf8.Valid(src))
+	return p.traits, ok
+}
+
+// inspection is the way through a JSON text. Objects and arrays of plain strings, numbers and
+// literals are gone through in one loop.
+type inspection struct {
+	src []byte
+	traits
+	beyond uint64 // a top bit is set if a byte may be beyond ASCII
+}
+
+// space returns the index after white space from i on.
+func (p *inspection) space(i int) int {
+	for ; i < len(p.src); i++ {
+		switch p.src[i] {
+		case '\n', '\r':
+			p.breaks = true
+		case ' ', '\t':
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// nested returns the index after the object or array at i, or -1.
+func (p *inspection) nested(i, depth int) int {
+	src := p.src
+	object := src[i] == '{'
+	end := src[i] + 2 // what closes it
+	if i = p.space(i + 1); i < len(src) && src[i] == end {
+		return i + 1
+	}
+	if depth >= maxDepth {
+		return -1
+	}
+	beyond := uint64(0)
+	name := object // of a member comes next
+	for i < len(src) {
+		switch c := src[i]; {
+		case c == '"':
+			i++
+			for {
+				w := ahead(src, i)
+				beyond |= w
+				if found := unusual(w); found != 0 {
+					i += bits.TrailingZeros64(found) / 8
+					break
+				}
+				i += 8
+			}
+			if i >= len(src) || src[i] < ' ' {
+				return -1
+			}
+			if src[i] == '\\' {
+				p.escapes, beyond = true, tops
+				if i = skipString(src, i-1); i < 0 { // as if it began here
+					return -1
+				}
+			} else {
+				i++
+			}
+			if name {
+				if name = false; i < len(src) && src[i] <= ' ' {
+					i = p.space(i)
+				}
+				if i >= len(src) || src[i] != ':' {
+					return -1
+				}
+				if i++; i < len(src) && src[i] <= ' ' {
+					i = p.space(i)
+				}
+				continue
+			}
+		case name:
+			return -1
+		case c-'1' < 9:
+			whole := i
+			for i++; i < len(src) && src[i]-'0' <= 9; i++ {
+			}
+			if i < len(src) && (src[i] == '.' || src[i]|0x20 == 'e') {
+				if i = skipNumber(src, whole); i < 0 {
+					return -1
+				}
+			}
+		case c == '{' || c == '[':
+			if i = p.nested(i, depth+1); i < 0 {
+				return -1
+			}
+		default:
+			if i = skipValue(src, i, depth+1); i < 0 {
+				return -1
+			}
+		}
+		if i < len(src) && src[i] <= ' ' {
+			i = p.space(i)
+		}
+		if i >= len(src) {
+			return -1
+		}
+		switch src[i] {
+		case end:
+			p.beyond |= beyond
+			return i + 1
+		case ',':
+		default:
+			return -1
+		}
+		if i++; i < len(src) && src[i] <= ' ' {
+			i = p.space(i)
+		}
+		name = object
+	}
+	return -1
 }
 
 func skipSpace(src []byte, i int) int {
