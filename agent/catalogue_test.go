@@ -24,7 +24,7 @@ func TestReferenceOfEveryComponent(t *testing.T) {
 	cat := Components().Config()
 	for _, subject := range cat.Subjects() {
 		var b strings.Builder
-		if err := cat.WriteReference(&b, subject); err != nil {
+		if err := cat.WriteReference(&b, subject, 100); err != nil {
 			t.Errorf("%s: %v", subject, err)
 		}
 		if len(b.String()) < 60 || strings.Contains(b.String(), "%!") {

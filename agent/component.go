@@ -1,6 +1,7 @@
 package agent
 
 import (
+	_ "embed"
 	"fmt"
 
 	"github.com/penstock/penstock/agent/config"
@@ -23,6 +24,11 @@ type Component struct {
 	filter func(cfg any, env filter.Env) (filter.Filter, error)
 }
 
+// examples is a block of each kind and type, as the reference shows it.
+//
+//go:embed examples.hcl
+var examples string
+
 // Catalogue is every component there is.
 type Catalogue []Component
 
@@ -32,6 +38,7 @@ func (c Catalogue) Config() *config.Catalogue {
 		Buffer:     func() any { d := buffer.Default(); return &d },
 		Condition:  filter.CheckCondition,
 		Expression: filter.CompileText,
+		Examples:   examples,
 	}
 	for i := range c {
 		out.Components = append(out.Components, c[i].Component)

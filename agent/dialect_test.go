@@ -51,7 +51,7 @@ func TestDocumentedTemplatesAreNoLiterals(t *testing.T) {
 	t.Parallel()
 	cat := Components().Config()
 	var all strings.Builder
-	if err := cat.WriteReference(&all, "templates"); err != nil {
+	if err := cat.WriteReference(&all, "templates", 100); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"${tag[N]}", "output.kafka\n    topic, key", "filter.add_fields\n    fields", "input.tail\n    tag"} {
@@ -61,7 +61,7 @@ func TestDocumentedTemplatesAreNoLiterals(t *testing.T) {
 	}
 	for _, comp := range Components() {
 		var b strings.Builder
-		if err := cat.WriteReference(&b, fmt.Sprintf("%s.%s", comp.Kind, comp.Type)); err != nil {
+		if err := cat.WriteReference(&b, fmt.Sprintf("%s.%s", comp.Kind, comp.Type), 100); err != nil {
 			t.Fatal(err)
 		}
 		if comp.Kind == config.Filter && (comp.Type == "redact" || comp.Type == "replace") {

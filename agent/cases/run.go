@@ -203,11 +203,9 @@ func (e *Expect) compareValue(o outcome) []string {
 	if reflect.DeepEqual(want, got) {
 		return nil
 	}
-	return []string{
-		"the value is another:\n" + string(
-			diff.Diff("expected", pretty(want), "came", pretty(got)),
-		),
-	}
+	// Without the four lines that name the files and the place.
+	lines := strings.SplitN(string(diff.Diff("", pretty(want), "", pretty(got))), "\n", 5)
+	return []string{"the value is another (- expected, + came):\n" + lines[len(lines)-1]}
 }
 
 // parsed returns JSON as what it is, and all else as text.

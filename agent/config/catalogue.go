@@ -46,6 +46,8 @@ func (c *Component) has(block string) bool {
 type Catalogue struct {
 	Components []Component
 	Buffer     func() any // of a pipeline's buffer block
+	// Examples is a block of each kind and type, with empty lines between them.
+	Examples string
 	// Condition checks the expression of a route; nil for no check.
 	Condition func(text string) error
 	// Expression compiles the expressions in templates; nil where there are none.

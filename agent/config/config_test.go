@@ -440,7 +440,7 @@ func TestSizesAndDurationsAreParsed(t *testing.T) {
 			t.Errorf("ParseDuration(%q) = %v", bad, d)
 		}
 	}
-	for n, want := range map[int64]string{0: "0", 1536: "1.5KiB", 128 << 20: "128MiB", 3 << 30: "3GiB", 1000: "1000"} {
+	for n, want := range map[int64]string{0: "0", 1536: "1.5KiB", 128 << 20: "128MiB", 3 << 30: "3GiB", 1000: "1000", 1_000_000: "1MB"} {
 		if got := FormatSize(n); got != want {
 			t.Errorf("FormatSize(%d) = %s, want %s", n, got, want)
 		}
@@ -449,7 +449,7 @@ func TestSizesAndDurationsAreParsed(t *testing.T) {
 
 func TestReferenceNamesTypesAndDefaults(t *testing.T) {
 	var b strings.Builder
-	if err := testCatalogue().WriteReference(&b, "output.kafka"); err != nil {
+	if err := testCatalogue().WriteReference(&b, "output.kafka", 100); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -467,7 +467,7 @@ func TestReferenceNamesTypesAndDefaults(t *testing.T) {
 			t.Errorf("lacks %q in\n%s", want, b.String())
 		}
 	}
-	if err := testCatalogue().WriteReference(&b, "output.kafak"); err == nil ||
+	if err := testCatalogue().WriteReference(&b, "output.kafak", 100); err == nil ||
 		!strings.Contains(err.Error(), `"output.kafka"`) {
 		t.Errorf("%v", err)
 	}

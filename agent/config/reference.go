@@ -31,7 +31,7 @@ func (c *Catalogue) Pages() []reference.Page {
 		}
 	}
 	return append(
-		out, c.agentPage(), pipelinePage(), c.bufferPage(), c.templatesPage(),
+		out, c.agentPage(), c.pipelinePage(), c.bufferPage(), c.templatesPage(),
 		c.expressionsPage(), functionsPage(),
 	)
 }
@@ -64,18 +64,16 @@ var alsoKnown = map[string]string{
 	"function": functions,
 }
 
-// WriteReference prints every attribute of a subject, with type, default and meaning.
-func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
+// WriteReference prints every attribute of a subject, with type, default and meaning, in lines of
+// at most so many columns.
+func (c *Catalogue) WriteReference(w io.Writer, subject string, columns int) error {
 	p, err := c.Page(subject)
 	if err != nil {
 		return err
 	}
-	p.WriteText(w)
+	p.WriteText(w, columns)
 	return nil
 }
-
-// WriteList prints the names of all pages with what they are about.
-func (c *Catalogue) WriteList(w io.Writer) { reference.WriteList(w, c.Pages()) }
 
 // blocks is the group of the pages that are about no component.
 const blocks = "Blocks"
@@ -87,11 +85,11 @@ func (c *Catalogue) componentPage(comp *Component) reference.Page {
 		Brief: comp.Doc,
 	}
 	p.Blocks = []reference.Block{
-		{Code: fmt.Sprintf("%s %q \"NAME\" {\n}\n", comp.Kind, comp.Type)}, {Text: comp.Doc},
+		{Code: c.example(fmt.Sprintf("%s %q", comp.Kind, comp.Type))}, {Text: comp.Doc},
 	}
 	if comp.Cost != "" {
 		p.Blocks = append(p.Blocks, reference.Block{Text: fmt.Sprintf(
-			"Costs about %s, of one core, for a record of some 170 bytes.", comp.Cost,
+			"Rough cost for a record of 170 bytes, on one core: %s.", comp.Cost,
 		)})
 	}
 	structs := []reflect.Value{reflect.ValueOf(comp.Default()).Elem()}
@@ -103,28 +101,38 @@ func (c *Catalogue) componentPage(comp *Component) reference.Page {
 }
 
 func (c *Catalogue) agentPage() reference.Page {
-	return blockPage("agent", "agent", "Settings of the whole agent.", DefaultAgent())
+	return c.blockPage("agent", "agent", "Settings of the whole agent.", DefaultAgent())
 }
 
-func pipelinePage() reference.Page {
-	return blockPage(
-		"pipeline", `pipeline "NAME"`,
+func (c *Catalogue) pipelinePage() reference.Page {
+	return c.blockPage(
+		"pipeline", "pipeline",
 		"What goes from which inputs through which filters to which outputs.",
 		Pipeline{Unrouted: UnroutedCount, LatencyBudget: DefaultLatencyBudget},
 	)
 }
 
 func (c *Catalogue) bufferPage() reference.Page {
-	return blockPage(
+	return c.blockPage(
 		"pipeline.buffer", "buffer", "The disk buffer of a pipeline.",
 		reflect.ValueOf(c.Buffer()).Elem().Interface(),
 	)
 }
 
-func blockPage(name, head, brief string, defaults any) reference.Page {
+func (c *Catalogue) blockPage(name, head, brief string, defaults any) reference.Page {
 	return reference.Page{Name: name, Group: blocks, Brief: brief, Blocks: []reference.Block{
-		{Code: head + " {\n}\n"}, {Text: brief}, {Entries: entries(reflect.ValueOf(defaults))},
+		{Code: c.example(head)}, {Text: brief}, {Entries: entries(reflect.ValueOf(defaults))},
 	}}
+}
+
+// example returns the block of Examples that begins so, or else an empty one.
+func (c *Catalogue) example(head string) string {
+	for block := range strings.SplitSeq(c.Examples, "\n\n") {
+		if strings.HasPrefix(block, head+" ") {
+			return strings.TrimSpace(block) + "\n"
+		}
+	}
+	return head + " {\n}\n"
 }
 
 // entries lists the attributes of config structs, and then their blocks with what is in them.

@@ -85,6 +85,9 @@ func ParseDuration(s string) (time.Duration, error) {
 
 // FormatSize writes bytes the way people write them in a config.
 func FormatSize(n int64) string {
+	if n >= 1e6 && n%1e6 == 0 && n%(1<<20) != 0 {
+		return fmt.Sprintf("%dMB", n/1e6)
+	}
 	for _, u := range []struct {
 		name  string
 		shift uint

@@ -10,7 +10,7 @@ import (
 
 // Common is what every filter's config has.
 type Common struct {
-	If Expression `hcl:"if,optional" doc:"Only records for which this holds are the filter's business; others pass it by: \"field.status >= 500 and tag[0] == 'web'\" (penstock help expressions). Costs about 0.35 µs a record for one that looks at a field; one that looks at tag, origin and agent alone is decided once for a batch, and costs nothing. Where it cannot be evaluated it does not hold, and that is counted."`
+	If Expression `hcl:"if,optional" doc:"The filter works on the records for which this holds, and lets others pass as they are: \"field.status >= 500 and tag[0] == 'web'\" (penstock help expressions). One that cannot be evaluated for a record does not hold, and that is counted. Costs about 0.35 µs where it looks at a field; nothing where it looks at tag, origin and agent alone, as it is decided once for a batch then."`
 }
 
 // Validate checks the config.

@@ -27,7 +27,7 @@ func Tools() []Tool {
 		{"fluentd", "the files that the tail sources name as pos_file", fluentd},
 		{"promtail", "its positions.yaml", promtail},
 		{"rsyslog", "the imfile-state:* files in its workDirectory, or that directory", rsyslog},
-		{"vector", "the checkpoints.json of a file source, DATA_DIR/NAME/checkpoints.json", vector},
+		{"vector", "a file source's DATA_DIR/NAME/checkpoints.json", vector},
 	}
 }
 

@@ -17,12 +17,16 @@ func (p *Page) WriteMarkdown(w io.Writer, exists func(name string) (file string,
 		switch {
 		case b.Heading != "":
 			fmt.Fprintf(w, "## %s\n", m.escape(b.Heading))
+			if b.Names != nil {
+				fmt.Fprintln(w)
+			}
 		case b.Code != "":
 			fmt.Fprintf(w, "```%s\n%s```\n", language(b.Code), b.Code)
 		case b.Text != "":
 			m.write(w, "", b.Text)
 		}
 		m.entries(w, "", b.Entries)
+		m.entries(w, "", b.Names)
 	}
 }
 
@@ -46,9 +50,16 @@ func (m markdown) entries(w io.Writer, indent string, entries []Entry) {
 	for _, e := range entries {
 		head := "`" + strings.ReplaceAll(e.Term, "`", "'") + "`"
 		if e.Traits != "" {
-			head += ": " + e.Traits
+			kind, def, given := strings.Cut(e.Traits, "default ")
+			if given && m.escape(def) != def {
+				def = "`" + def + "`"
+			}
+			if given {
+				kind += "default " + def
+			}
+			head += ": " + kind
 		}
-		lines := Wrap(m.escapeBut(head), columns-2-len(indent)-2)
+		lines := Wrap(m.escapeBut(head), Columns-2-len(indent)-2)
 		for i, line := range lines {
 			mark := "  "
 			if i == 0 {
@@ -65,7 +76,7 @@ func (m markdown) entries(w io.Writer, indent string, entries []Entry) {
 }
 
 func (m markdown) write(w io.Writer, indent, text string) {
-	for _, line := range Wrap(m.escape(text), columns-len(indent)-1) {
+	for _, line := range Wrap(m.escape(text), Columns-len(indent)-1) {
 		if mark.MatchString(line) {
 			line = escapeMark(line)
 		}

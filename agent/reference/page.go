@@ -10,12 +10,13 @@ type Page struct {
 	Blocks []Block
 }
 
-// Block is a piece of a page: one of its fields is set.
+// Block is a piece of a page: one of its fields is set, or a heading and the names under it.
 type Block struct {
 	Text    string // a paragraph
 	Code    string // lines to be shown as they are
 	Heading string
 	Entries []Entry
+	Names   []Entry // what is explained in a few words, beside its name where there is room
 }
 
 // Entry is one thing that is explained: an attribute, a name, a flag, a metric.
@@ -38,13 +39,14 @@ func Parse(text string) []Block {
 		if strings.TrimSpace(part) == "" {
 			continue
 		}
-		if !strings.HasPrefix(part, "    ") {
+		if !strings.HasPrefix(part, "  ") {
 			out = append(out, Block{Text: strings.Join(strings.Fields(part), " ")})
 			continue
 		}
 		var lines []string
+		indent := part[:len(part)-len(strings.TrimLeft(part, " "))]
 		for line := range strings.SplitSeq(strings.TrimRight(part, "\n"), "\n") {
-			lines = append(lines, strings.TrimPrefix(line, "    "))
+			lines = append(lines, strings.TrimPrefix(line, indent))
 		}
 		code := strings.Join(lines, "\n") + "\n"
 		if n := len(out); n > 0 && out[n-1].Code != "" {

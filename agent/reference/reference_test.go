@@ -29,6 +29,21 @@ func TestMarkdownShowsTextAsItIs(t *testing.T) {
 	}
 }
 
+// A default is one piece of code, whatever is in it.
+func TestMarkdownOfADefault(t *testing.T) {
+	t.Parallel()
+	p := Page{Blocks: []Block{{Entries: []Entry{
+		{Term: "path", Traits: `template; default "${a}/dt=${strftime("%Y")}"`},
+		{Term: "level", Traits: `string; default "info"`},
+	}}}}
+	var b strings.Builder
+	p.WriteMarkdown(&b, nil)
+	want := "- `path`: template; default `\"${a}/dt=${strftime(\"%Y\")}\"`\n- `level`: string; default \"info\"\n"
+	if !strings.HasSuffix(b.String(), want) {
+		t.Errorf("got %s, want %s", &b, want)
+	}
+}
+
 func TestManShowsTextAsItIs(t *testing.T) {
 	t.Parallel()
 	p := Page{Name: "a b", Brief: "Brief.", Blocks: []Block{
@@ -48,6 +63,9 @@ func TestManShowsTextAsItIs(t *testing.T) {
 func TestTextOfCommandsIsParsed(t *testing.T) {
 	t.Parallel()
 	got := Parse("One\nparagraph.\n\n    code\n      more\n\n    again\n\nTwo.")
+	if two := Parse("One.\n\n  code\n    more"); len(two) != 2 || two[1].Code != "code\n  more\n" {
+		t.Errorf("%q", two)
+	}
 	if len(got) != 3 || got[0].Text != "One paragraph." || got[1].Code != "code\n  more\n\nagain\n" ||
 		got[2].Text != "Two." {
 		t.Errorf("%q", got)

@@ -23,6 +23,7 @@ func (p *Page) WriteMan(w io.Writer, section int) {
 			fmt.Fprintf(w, ".PP\n%s\n", roff(b.Text))
 		}
 		manEntries(w, b.Entries)
+		manEntries(w, b.Names)
 	}
 }
 

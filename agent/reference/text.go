@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// columns bounds the lines of text and of Markdown.
-const columns = 100
+// Columns bounds the lines of Markdown, and of text where no terminal is narrower.
+const Columns = 100
 
-// WriteText prints the page for a terminal.
-func (p *Page) WriteText(w io.Writer) {
+// WriteText prints the page in lines of at most so many columns.
+func (p *Page) WriteText(w io.Writer, columns int) {
+	t := text{w, columns}
 	for i, b := range p.Blocks {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -23,52 +24,74 @@ func (p *Page) WriteText(w io.Writer) {
 		case b.Code != "":
 			fmt.Fprint(w, indented(b.Code, "    "))
 		case b.Text != "":
-			writeWrapped(w, "", b.Text)
+			t.wrapped("", b.Text)
 		}
-		writeEntries(w, "", b.Entries)
+		t.entries("", b.Entries)
+		t.names(b.Names)
 	}
 }
 
-func writeEntries(w io.Writer, indent string, entries []Entry) {
+// text is written in lines of at most so many columns.
+type text struct {
+	io.Writer
+	columns int
+}
+
+func (t text) entries(indent string, entries []Entry) {
 	for _, e := range entries {
 		if len(e.Term) < 4 && e.Traits == "" && e.Inner == nil { // an exit code
-			for i, line := range Wrap(e.Text, columns-len(indent)-5) {
-				fmt.Fprintf(w, "%s%-3s  %s\n", indent, []string{e.Term, ""}[min(i, 1)], line)
-			}
+			t.row(indent, 3, e)
 			continue
 		}
 		head := e.Term
 		if e.Traits != "" {
 			head += "  (" + e.Traits + ")"
 		}
-		writeHead(w, indent, head)
-		writeWrapped(w, indent+"    ", e.Text)
-		writeEntries(w, indent+"    ", e.Inner)
+		t.head(indent, head)
+		t.wrapped(indent+"    ", e.Text)
+		t.entries(indent+"    ", e.Inner)
 	}
 }
 
-// writeHead prints a term with its traits, which keeps its spaces and goes on indented deeper than
-// what explains it.
-func writeHead(w io.Writer, indent, head string) {
-	if len(indent)+len([]rune(head)) <= columns {
-		fmt.Fprintf(w, "%s%s\n", indent, head)
+// row prints a term and what explains it beside each other.
+func (t text) row(indent string, width int, e Entry) {
+	term := e.Term
+	for _, line := range Wrap(e.Text, t.columns-len(indent)-width-2) {
+		fmt.Fprintf(t, "%s%-*s  %s\n", indent, width, term, line)
+		term = ""
+	}
+}
+
+func (t text) names(entries []Entry) {
+	width := 0
+	for _, e := range entries {
+		width = max(width, len(e.Term))
+	}
+	for _, e := range entries {
+		t.row("  ", width, e)
+	}
+}
+
+// head prints a term with its traits, which keeps its spaces and goes on indented deeper than what
+// explains it.
+func (t text) head(indent, head string) {
+	if len(indent)+len([]rune(head)) <= t.columns {
+		fmt.Fprintf(t, "%s%s\n", indent, head)
 		return
 	}
 	term, traits, _ := strings.Cut(head, "  ")
-	lines := Wrap(traits, columns-len(indent)-8-len([]rune(term)))
-	if lines == nil {
-		fmt.Fprintf(w, "%s%s\n", indent, head)
-		return
+	first := ""
+	if traits != "" {
+		first, head = term+"  ", traits
 	}
-	fmt.Fprintf(w, "%s%s  %s\n", indent, term, lines[0])
-	for _, line := range Wrap(strings.Join(lines[1:], " "), columns-len(indent)-8) {
-		fmt.Fprintf(w, "%s        %s\n", indent, line)
-	}
+	lines := Wrap(head, t.columns-len(indent)-8-len([]rune(first)))
+	fmt.Fprintf(t, "%s%s%s\n", indent, first, lines[0])
+	t.wrapped(indent+"        ", strings.Join(lines[1:], " "))
 }
 
-func writeWrapped(w io.Writer, indent, text string) {
-	for _, line := range Wrap(text, columns-len(indent)) {
-		fmt.Fprintf(w, "%s%s\n", indent, line)
+func (t text) wrapped(indent, text string) {
+	for _, line := range Wrap(text, t.columns-len(indent)) {
+		fmt.Fprintf(t, "%s%s\n", indent, line)
 	}
 }
 
@@ -83,26 +106,17 @@ func indented(text, indent string) string {
 	return b.String()
 }
 
-// WriteList prints the names of pages, by group, with what each is about.
-func WriteList(w io.Writer, pages []Page) {
-	width, group := 0, ""
+// Groups returns blocks that name pages and what each is about, under the headings of their groups.
+func Groups(pages []Page) []Block {
+	var out []Block
+	group := ""
 	for _, p := range pages {
-		width = max(width, len(p.Name))
-	}
-	for i, p := range pages {
 		if p.Group != group {
-			if i > 0 {
-				fmt.Fprintln(w)
-			}
-			fmt.Fprintf(w, "%s:\n", p.Group)
 			group = p.Group
+			out = append(out, Block{Heading: group})
 		}
-		for i, line := range Wrap(p.Brief, columns-width-4) {
-			name := p.Name
-			if i > 0 {
-				name = ""
-			}
-			fmt.Fprintf(w, "  %-*s  %s\n", width, name, line)
-		}
+		names := &out[len(out)-1].Names
+		*names = append(*names, Entry{Term: p.Name, Text: p.Brief})
 	}
+	return out
 }

@@ -489,7 +489,7 @@ func TestArchiveCommandMistakes(t *testing.T) {
 	}{
 		{[]string{"lag"}, "--config"},
 		{[]string{"verify"}, "--config"},
-		{[]string{"cat"}, "requires at least 1 arg"},
+		{[]string{"cat"}, "something is missing"},
 		{[]string{"verify", "--directory", "/tmp", "--partition", "1"}, "--topic"},
 		{[]string{"cat", "/does/not/exist"}, "no such file"},
 	} {

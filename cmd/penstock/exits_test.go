@@ -28,7 +28,7 @@ func TestEveryCommandExplainsItsExitCodes(t *testing.T) {
 	walk(root)
 	var all bytes.Buffer
 	page := exitCodesPage()
-	page.WriteText(&all)
+	page.WriteText(&all, 100)
 	for _, e := range exitTable {
 		for _, name := range strings.Fields(e.commands) {
 			if cmd, _, err := root.Find([]string{name}); err != nil || !cmd.HasParent() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,8 +24,10 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			*cobra.Command, []string, string,
 		) ([]string, cobra.ShellCompDirective) {
 			var names []string
-			for _, p := range subjects() {
-				names = append(names, p.Name+"\t"+p.Brief)
+			for _, p := range everything(root) {
+				if !strings.Contains(p.Name, " ") {
+					names = append(names, p.Name+"\t"+p.Brief)
+				}
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -37,18 +40,18 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			return writeMan(root, man)
 		}
 		if len(args) == 0 {
-			if err := root.Help(); err != nil {
-				return err
-			}
-			fmt.Fprintln(out)
-			reference.WriteList(out, subjects())
-			fmt.Fprintln(out, "\nUse \"penstock help output.kafka\" for every attribute of a component.")
+			p := rootPage(root)
+			p.Blocks = append(p.Blocks, reference.Groups(subjects())...)
+			p.Blocks = append(p.Blocks, reference.Block{
+				Text: `"penstock help run" explains a command, "penstock help output.kafka" a component.`,
+			})
+			p.WriteText(out, columnsOf(out))
 			return nil
 		}
 		if len(args) == 1 {
 			for _, p := range topics() {
 				if p.Name == args[0] {
-					p.WriteText(out)
+					p.WriteText(out, columnsOf(out))
 					return nil
 				}
 			}
@@ -57,13 +60,39 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			return found.Help()
 		}
 		// Both output.kafka and output kafka are natural to write.
-		err := agent.Components().Config().WriteReference(out, strings.Join(args, "."))
+		err := agent.Components().Config().
+			WriteReference(out, strings.Join(args, "."), columnsOf(out))
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}
 		return nil
 	}
 	return cmd
+}
+
+// showHelp prints the help of a command.
+func showHelp(cmd *cobra.Command, _ []string) {
+	out := cmd.OutOrStdout()
+	p := commandPage(cmd)
+	if !cmd.HasParent() {
+		p = rootPage(cmd)
+		p.Blocks = append(p.Blocks, reference.Block{
+			Text: `"penstock help" lists the components, too; "penstock help run" explains a command.`,
+		})
+	}
+	p.WriteText(out, columnsOf(out))
+}
+
+// columnsOf returns how wide text is to be on a terminal, also behind a pager, and elsewhere.
+func columnsOf(w io.Writer) int {
+	if _, file := w.(*os.File); file && !isTerminal(w) {
+		w = os.Stderr
+	}
+	if !isTerminal(w) {
+		return reference.Columns
+	}
+	columns, _ := terminalSize(w)
+	return max(40, min(columns, reference.Columns))
 }
 
 // subjects are all pages but those of the commands.

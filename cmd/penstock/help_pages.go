@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/metrics"
 	"github.com/penstock/penstock/agent/reference"
 	"github.com/spf13/cobra"
@@ -63,11 +62,8 @@ func commandPages(root *cobra.Command) []reference.Page {
 		if cmd.Hidden {
 			continue
 		}
-		if cmd.HasAvailableSubCommands() {
-			out = append(out, commandPages(cmd)...)
-			continue
-		}
 		out = append(out, commandPage(cmd))
+		out = append(out, commandPages(cmd)...)
 	}
 	return out
 }
@@ -83,13 +79,27 @@ func commandPage(cmd *cobra.Command) reference.Page {
 		Brief:  cmd.Short,
 		Blocks: []reference.Block{{Code: cmd.UseLine() + "\n"}},
 	}
-	p.Blocks = append(p.Blocks, reference.Parse(long)...)
-	var flags []reference.Entry
-	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden && f.Name != "help" {
-			flags = append(flags, flagEntry(f))
+	var below []reference.Entry
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			below = append(below, reference.Entry{Term: c.Name(), Text: c.Short})
 		}
-	})
+	}
+	if below != nil {
+		p.Blocks[0].Code = cmd.CommandPath() + " COMMAND\n"
+	}
+	p.Blocks = append(p.Blocks, reference.Parse(long)...)
+	if below != nil {
+		p.Blocks = append(p.Blocks, reference.Block{Heading: "Commands", Names: below})
+	}
+	var flags []reference.Entry
+	for _, set := range []*pflag.FlagSet{cmd.LocalFlags(), cmd.InheritedFlags()} {
+		set.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden && f.Name != "help" {
+				flags = append(flags, flagEntry(f))
+			}
+		})
+	}
 	if flags != nil {
 		p.Blocks = append(
 			p.Blocks, reference.Block{Heading: "Flags"}, reference.Block{Entries: flags},
@@ -98,41 +108,62 @@ func commandPage(cmd *cobra.Command) reference.Page {
 	return p
 }
 
+// flagKinds are types of flags, as attributes of the configuration have them.
+var flagKinds = map[string]string{
+	"stringArray": "string; any number", "strings": "string; any number",
+	"int": "whole number", "int32Slice": "whole number; any number", "int32": "whole number",
+	"float": "number",
+}
+
 func flagEntry(f *pflag.Flag) reference.Entry {
 	kind, text := pflag.UnquoteUsage(f)
-	if kind == "stringArray" {
-		kind = "string; any number"
+	if named, ok := flagKinds[kind]; ok {
+		kind = named
 	}
 	e := reference.Entry{Term: "--" + f.Name, Traits: kind, Text: text}
 	if f.Shorthand != "" {
 		e.Term = "-" + f.Shorthand + ", " + e.Term
 	}
 	switch f.DefValue {
-	case "", "false", "0", "0s", "[]":
+	case "", "false", "0", "0s", "[]", "-1":
 	default:
 		e.Traits = strings.TrimPrefix(e.Traits+"; default "+f.DefValue, "; ")
 	}
 	return e
 }
 
+// commandGroups are all commands, by what they are for.
+var commandGroups = []struct{ heading, names string }{
+	{"Before it runs", "init convert import-positions validate try test graph fmt"},
+	{"Running", "run status top check tap audit pause resume flush drain"},
+	{"What is stored", "dead-letters replay buffer archive"},
+	{"Help", "help completion version"},
+}
+
+// rootPage is the help of the program as a whole.
+func rootPage(root *cobra.Command) reference.Page {
+	p := reference.Page{Name: "penstock", Brief: root.Short}
+	p.Blocks = append([]reference.Block{{Code: "penstock COMMAND\n"}},
+		reference.Parse(root.Long)...)
+	for _, g := range commandGroups {
+		var names []reference.Entry
+		for name := range strings.FieldsSeq(g.names) {
+			if cmd, _, err := root.Find([]string{name}); err == nil {
+				names = append(names, reference.Entry{Term: name, Text: cmd.Short})
+			}
+		}
+		p.Blocks = append(p.Blocks, reference.Block{Heading: g.heading, Names: names})
+	}
+	return p
+}
+
 // programPage is the man page of the program as a whole.
 func programPage(root *cobra.Command) reference.Page {
-	list := func(pages []reference.Page) (out []reference.Entry) {
-		for _, p := range pages {
-			out = append(out, reference.Entry{Term: p.Name, Text: p.Brief})
-		}
-		return out
-	}
-	p := reference.Page{Name: "penstock", Brief: root.Short}
-	p.Blocks = append([]reference.Block{{Code: root.UseLine() + " COMMAND\n"}},
-		reference.Parse(root.Long)...)
-	return reference.Page{Name: p.Name, Brief: p.Brief, Blocks: append(
-		p.Blocks,
-		reference.Block{Heading: "Commands"},
-		reference.Block{Text: "Each has a page of its own, such as penstock-run(1)."},
-		reference.Block{Entries: list(commandPages(root))},
-		reference.Block{Heading: "Configuration"},
-		reference.Block{Text: "Each subject has a page of its own, such as penstock-output.kafka(5)."},
-		reference.Block{Entries: list(agent.Components().Config().Pages())},
-	)}
+	p := rootPage(root)
+	p.Blocks = append(p.Blocks, reference.Block{
+		Text: `Each command has a page of its own, such as penstock-run(1), and each subject, such as
+penstock-output.kafka(5).`,
+	})
+	p.Blocks = append(p.Blocks, reference.Groups(subjects())...)
+	return p
 }

@@ -27,7 +27,8 @@ func importPositionsCommand() *cobra.Command {
 takes its place: stop the other program, import its positions, start the agent.
 
     systemctl stop fluent-bit
-    penstock import-positions fluent-bit /var/lib/fluent-bit/tail.db --config /etc/penstock
+    penstock import-positions fluent-bit /var/lib/fluent-bit/tail.db \
+      --config /etc/penstock
     systemctl start penstock
 
 Run it as the agent's user: it writes below agent.data_dir. Files are told by their inode, or by what they

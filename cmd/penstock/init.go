@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/agent/reference"
 	"github.com/penstock/penstock/agent/starter"
 	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/spf13/cobra"
@@ -28,15 +29,23 @@ func initCommand() *cobra.Command {
 		Long: `Write a first configuration, with comments, into FILE (penstock.hcl) or, for -, to standard output. On a
 terminal what the flags leave open is asked for; otherwise the flags have to say it.
 
-    penstock init                                                     # asks
+    # It asks:
+    penstock init
+    # To try, without Kafka:
+    penstock init --from tail --path '/var/log/*.log' \
+      --to local --directory lake
+    # An edge:
     penstock init --from tail --path '/var/log/app/*.log' \
       --to kafka --brokers kafka-1:9092,kafka-2:9092 --topic app-logs \
-      --failover s3 --bucket acme-overflow                            # an edge
-    penstock init --from forward --to kafka --brokers kafka-1:9092 --topic logs   # a forwarder
-    penstock init --from kafka --brokers kafka-1:9092 --topic logs --to s3 --bucket acme-lake   # a consumer
+      --failover s3 --bucket acme-overflow
+    # A forwarder:
+    penstock init --from forward --to kafka --brokers kafka-1:9092 --topic logs
+    # A consumer:
     penstock init --from kafka --brokers kafka-1:9092 --topic logs \
-      --to kafka --to-brokers other-1:9092          # a mirror
-    penstock init --from tail --path '/var/log/*.log' --to local --directory lake  # to try, without Kafka`,
+      --to s3 --bucket acme-lake
+    # A mirror:
+    penstock init --from kafka --brokers kafka-1:9092 --topic logs \
+      --to kafka --to-brokers other-1:9092`,
 		Args: usage(cobra.MaximumNArgs(1)),
 	}
 	questions := starter.Questions(defaultDataDir())
@@ -132,9 +141,14 @@ func ask(
 			return nil
 		}
 		fmt.Fprintln(out, q.Ask)
+		var choices []reference.Entry
 		for i, c := range q.Choices {
-			fmt.Fprintf(out, "  %d  %-8s  %s\n", i+1, c, explain(q.Flag, c))
+			choices = append(choices, reference.Entry{
+				Term: fmt.Sprintf("%d  %s", i+1, c), Text: explain(q.Flag, c),
+			})
 		}
+		list := reference.Page{Blocks: []reference.Block{{Names: choices}}}
+		list.WriteText(out, columnsOf(out))
 		prompt := "> "
 		if q.Preset != "" {
 			prompt = "[" + q.Preset + "] > "
@@ -161,10 +175,18 @@ func ask(
 	}
 }
 
-// explain returns what help says of a choice.
+// meanwhile says of each place what becomes of records there while their destination is down.
+var meanwhile = map[string]string{
+	"none":  "They wait in the buffer, on disk.",
+	"s3":    "Into a bucket of S3, and from there back, in order.",
+	"gcs":   "Into a bucket of Google Cloud Storage, and from there back, in order.",
+	"local": "Into a directory, and from there back, in order.",
+}
+
+// explain returns what there is to say of a choice.
 func explain(flag, choice string) string {
-	if choice == "none" {
-		return "They wait in the buffer, on disk."
+	if flag == "failover" {
+		return meanwhile[choice]
 	}
 	kind := config.Output
 	if flag == "from" {

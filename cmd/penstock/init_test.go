@@ -176,7 +176,7 @@ func TestInitAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "  1  tail      Follows files,") ||
-		!strings.Contains(out.String(), "  1  none      They wait in the buffer") {
+		!strings.Contains(out.String(), "  1  none   They wait in the buffer") {
 		t.Errorf("choices are not explained:\n%s", out.String())
 	}
 	want := starter.Answers{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -64,13 +65,13 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Moves logs from servers to Kafka and object storage, and loses none",
 		Long: `penstock moves logs from servers to Kafka and object storage, and loses none.
 
-Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wrong;
-3 ended at once by a second signal. Those of status and check tell how the agent is.
-"penstock help exit-codes" lists them by command.`,
+Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wrong; 3 ended at once
+by a second signal. Those of status and check tell how the agent is: penstock help exit-codes.`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	root.SetHelpFunc(showHelp)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{exitConfig, fmt.Errorf(
 			"%w%s\nSee %s --help", err, foreignArg(err), cmd.CommandPath(),
@@ -99,6 +100,12 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
+			if strings.Contains(err.Error(), "arg(s)") {
+				err = errors.New("there is too much on the command line")
+				if check(cmd, append(args, "x")) == nil || len(args) == 0 {
+					err = errors.New("something is missing on the command line")
+				}
+			}
 			return &exitError{exitConfig, fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine())}
 		}
 		return nil

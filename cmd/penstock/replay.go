@@ -35,20 +35,22 @@ type replayFlags struct {
 func replayCommand() *cobra.Command {
 	f := &replayFlags{}
 	cmd := &cobra.Command{
-		Use:   "replay --config CONFIG --output OUTPUT (--from STORE --agent HOST | [--from ARCHIVE] --dead-letter | DIR...)",
+		Use:   "replay --config CONFIG --output OUTPUT [DIR...]",
 		Short: "Replay a lost host's overflow, or dead letters, into an output",
 		Long: `Replay overflow objects or dead letters into an output of a configuration.
 
-  penstock replay -c penstock.hcl --output output.kafka.events --from output.s3.overflow --agent web-7
+    penstock replay -c penstock.hcl --output output.kafka.events \
+      --from output.s3.overflow --agent web-7
 
 replays what the host web-7 has left in the overflow, oldest first. An agent replays its own overflow by itself: this is for hosts that are gone.
 
-  penstock replay -c penstock.hcl --output output.kafka.events --dead-letter
+    penstock replay -c penstock.hcl --output output.kafka.events --dead-letter
 
 replays what output.kafka.events had refused, once the reason for it is mended. The agent may be running. Directories given as arguments are
 replayed as dead letters too.
 
-  penstock replay -c penstock.hcl --output output.kafka.events --from output.s3.lake --dead-letter
+    penstock replay -c penstock.hcl --output output.kafka.events \
+      --from output.s3.lake --dead-letter
 
 brings what the archive output.s3.lake could not hold, and has under dead_letter_path, back into the topics that it came from.
 

@@ -20,12 +20,13 @@ func tapCommand() *cobra.Command {
 in, before filters, or those that an output is given, after them. Who does not keep up misses some, and is told
 how many; delivery is never held up. Values over 4 KiB are cut.
 
-  penstock tap output.kafka.events --tag 'app.*' --where 'status >= 500' --rate 10`,
+    penstock tap output.kafka.events --tag 'app.*' \
+      --where 'field.status >= 500' --rate 10`,
 		Args: usage(cobra.ExactArgs(1)),
 	}
 	addr := adminFlag(cmd)
 	f := cmd.Flags()
-	n := f.IntP("count", "n", 0, "end after so many records; 0 for none")
+	n := f.IntP("count", "n", 0, "end after so many records; 0: go on")
 	rate := f.Float64("rate", 20, "show at most so many records a second; 0 for all that can be had")
 	tag := f.String("tag", "", "show records of these tags only, such as app.*")
 	where := f.String("where", "", "show records only for which this expression holds")

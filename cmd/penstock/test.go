@@ -23,22 +23,24 @@ func testCommand() *cobra.Command {
 FILE.test.hcl alone for FILE.hcl. Lines go through the input, the filters, the routes and the templates
 of the outputs, as they would in the agent; nothing is started and nobody is reached.
 
-    env = { KAFKA_PASSWORD = "any" }            # what the configuration reads, where it is not set
+    # What the configuration reads, where it is not set.
+    env = { KAFKA_PASSWORD = "any" }
 
     case "an error of the shop goes to its topic" {
-      input = input.tail.app                    # where there are several
-      pipeline = "shop"                         # of several that name it; all of them otherwise
-      path  = "/var/log/shop/app.log"           # where the lines stand; of Kafka, the topic
-      time  = "2026-01-31T12:00:00Z"            # when they are read
-      lines = ["{\"level\":\"error\",\"ms\":12}", "{\"level\":\"debug\"}"]  # or file = "sample.log"
-      discarded = 1                             # so many are left out
+      input    = input.tail.app           # where there are several
+      pipeline = "shop"                   # of several that name it; else all
+      path     = "/var/log/shop/app.log"  # of the lines; of Kafka, the topic
+      time     = "2026-01-31T12:00:00Z"   # when they are read
+      lines    = ["{\"level\":\"error\"}", "debug"] # or file = "sample.log"
+      discarded = 1                       # so many are left out
 
-      expect {                                  # one for each record that comes out, in order
-        fields = { level = "error" }            # some of the value's fields; or value = { ... }, or "text"
+      expect { # one for each record that comes out, in order
+        fields = { level = "error" } # some of them; or value = { ... }, or "text"
         tag    = "shop"
         to     = [output.kafka.events]
-        topic  = "shop-errors"                  # also: key, partition (of partitions = 12 in the case),
-                                                # index, object (its path), headers, time
+        topic  = "shop-errors"
+        # also: key, partition (of partitions = 12 in the case), index,
+        # object (its path), headers, time
       }
     }
 

@@ -29,7 +29,7 @@ With --once it prints one page as plain text, for scripts.`,
 	f := cmd.Flags()
 	var t top
 	f.DurationVarP(&t.every, "interval", "d", time.Second, "time between screens")
-	f.IntVarP(&t.screens, "count", "n", 0, "end after so many screens; 0 for none")
+	f.IntVarP(&t.screens, "count", "n", 0, "end after so many screens; 0: go on")
 	once := f.Bool("once", false, "print one page as plain text")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if t.every < 100*time.Millisecond || t.screens < 0 {

@@ -25,7 +25,7 @@ routes and the templates as they would in the agent; nothing is started and nobo
 On a terminal of at least 80 columns each record stands before and after each filter side by side, with
 ~ at what is changed, + at what is added and - at what is removed. Elsewhere it is a line for each filter.
 
-    head -5 /var/log/app/app.log | penstock try --path /var/log/app/app.log /etc/penstock`,
+    head /var/log/app.log | penstock try --path /var/log/app.log /etc/penstock`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)
