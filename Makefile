@@ -15,7 +15,8 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph agent/cases) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
 	$(addprefix github.com/penstock/penstock/,agent/starter agent/ledger agent/push outputs/replay) \
-	$(addprefix github.com/penstock/penstock/,agent/state outputs/overflow buffer/record/preflight) \
+	$(addprefix github.com/penstock/penstock/,agent/state outputs/overflow) \
+	$(addprefix github.com/penstock/penstock/buffer/record/,preflight dataformat durable) \
 	$(addprefix github.com/penstock/penstock/,network/tlsconf network/kafkaclient) \
 	$(addprefix github.com/penstock/penstock/,outputs/s3 outputs/gcs spool/storehttp) \
 	$(addprefix github.com/penstock/penstock/,spool/protocol inputs/kubernetes inputs/listen) \
@@ -23,7 +24,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
 	github.com/google/go-cmp github.com/twpayne github.com/dgraph-io/ristretto github.com/google/flatbuffers \
-	$(addprefix github.com/penstock/penstock/outputs/,http httpsend elasticsearch local) \
+	$(addprefix github.com/penstock/penstock/outputs/,http httpsend elasticsearch local forward) \
 	github.com/fsnotify github.com/coreos golang.org/x/net golang.org/x/crypto vendor/golang.org log/slog \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text \
 	crypto/tls crypto/x509 crypto/hpke encoding/asn1 encoding/xml mime github.com/go-logr regexp/syntax \

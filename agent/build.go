@@ -53,7 +53,10 @@ type plan struct {
 	inputs   []*inputPlan
 	outputs  []*outputPlan
 	isRouted func(tag string) bool // nil: every tag has an output
-	front    *front                // the filters in front of the buffer; nil for none
+	// an output passes on maps in msgpack as they came, and none has to make anew for that what it
+	// could have passed on
+	takesMaps bool
+	front     *front // the filters in front of the buffer; nil for none
 }
 
 type inputPlan struct {
@@ -177,6 +180,7 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 			p.outputs = append(p.outputs, o)
 		}
 	}
+	p.takesMaps = b.takesMaps(spec, p)
 	for _, id := range spec.From {
 		b.input(p, id)
 	}
@@ -250,6 +254,23 @@ func (b *builder) codec(spec *config.Pipeline) record.Codec {
 		}
 	}
 	return cfg.Options().Codec
+}
+
+// mapTaker is implemented by the configurations of outputs that can pass on maps in msgpack.
+type mapTaker interface{ TakesMaps() bool }
+
+// takesMaps reports whether the pipeline's buffer is to keep maps in msgpack as they came: what
+// looks into records finds their JSON all the same, but has to make it.
+func (b *builder) takesMaps(spec *config.Pipeline, p *plan) (takes bool) {
+	for _, o := range p.outputs {
+		cfg := b.cfg.Find(o.id).Config
+		if c, ok := cfg.(batchCompressor); ok && c.BatchCompression() != "" {
+			return false
+		}
+		c, ok := cfg.(mapTaker)
+		takes = takes || ok && c.TakesMaps() && len(o.chain) == 0
+	}
+	return takes && !spec.Source
 }
 
 func (b *builder) filter(id string) *builtFilter {

@@ -169,6 +169,7 @@ type reader interface {
 		ctx context.Context, b *record.Batch, positions []record.Position, done func(error),
 	) error
 	place() (p place, ok bool)
+	TakesMaps() bool
 }
 
 // feed is an input as it comes from its owner's buffer.
@@ -245,11 +246,17 @@ func (f *feed) run(ctx context.Context) error {
 			f.settled.skip(b.End)
 			continue
 		}
+		own := b
+		if b.Form() != record.AsSeen && !f.sink.TakesMaps() {
+			if own, err = b.Seen(); err != nil {
+				return err
+			}
+		}
 		f.note(b, tally.Delivered)
 		f.settled.begin(b.End)
 		at := place{From: f.owner, Life: f.life, Pos: b.End}
 		err = f.sink.Append(
-			ctx, b.Retag(b.Tag), []record.Position{at.position()},
+			ctx, own.Retag(own.Tag), []record.Position{at.position()},
 			func(err error) { f.settled.done(b.End, err) },
 		)
 		if err != nil {

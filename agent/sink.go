@@ -194,6 +194,11 @@ func (s *sink) Pack(b *record.Batch) error {
 	return s.buf.Pack(b)
 }
 
+// TakesMaps implements inputs.MapTaker. Filters in front of the buffer want to see records.
+func (s *sink) TakesMaps() bool {
+	return s.front == nil && s.p.current.Load().takesMaps && s.buf.Permit(record.Msgpack)
+}
+
 // Flush implements inputs.Flusher.
 func (s *sink) Flush() { s.buf.Flush() }
 

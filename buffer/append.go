@@ -32,7 +32,7 @@ type appendOp struct {
 // one of them appends in order. The caller holds batch alone; what it has read from it is not valid
 // any more.
 func (b *Buffer) Pack(batch *record.Batch) error {
-	_, err := batch.Packed(b.codec.get())
+	_, err := batch.PackedAsKept(b.codec.get())
 	switch {
 	case err != nil:
 	case !b.opt.Spill:
@@ -84,9 +84,12 @@ func (b *Buffer) add(
 		op.encoded += int64(len(input) + len(p.Key) + len(p.Value) + changeOverhead)
 	}
 	if batch != nil && batch.Len() > 0 {
+		if err := b.permitted(batch.Form()); err != nil {
+			return err
+		}
 		// Compressed here, so that several callers compress at once and before they have a place in
 		// the order.
-		packed, err := batch.Packed(b.codec.get())
+		packed, err := batch.PackedAsKept(b.codec.get())
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/dataformat"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -34,6 +33,8 @@ const (
 
 	// formatVersion is the format of a buffer's directory: segments, groups and the state in them.
 	formatVersion = 2
+	// formatMaps is that of one in which there are, or were, batches of the form record.Msgpack.
+	formatMaps = 3
 )
 
 // Buffer is an open buffer: what holds its parts together. All methods are safe for concurrent use.
@@ -46,6 +47,7 @@ type Buffer struct {
 	dir      *directory
 	opt      Options
 	codec    codecChoice
+	mark     formatMark
 	m        *metrics
 	inflight *semaphore.Weighted // of maxInFlight
 	writerSignals
@@ -134,9 +136,9 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	if err := b.dir.take(); err != nil {
 		return nil, err
 	}
-	err = dataformat.Mark(dir, formatVersion)
+	err = b.mark.raise(dir, formatVersion)
 	if isFull(err) && b.dir.giveReserve() {
-		err = dataformat.Mark(dir, formatVersion)
+		err = b.mark.raise(dir, formatVersion)
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.dir.release())

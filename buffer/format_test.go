@@ -23,7 +23,7 @@ func TestBufferOfALaterFormatIsRefused(t *testing.T) {
 	if text, err := os.ReadFile(mark); string(text) != "2\n" {
 		t.Fatalf("marked %q, %v", text, err)
 	}
-	if err := os.WriteFile(mark, []byte("3\n"), 0o640); err != nil {
+	if err := os.WriteFile(mark, []byte("4\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	var newer *dataformat.NewerError

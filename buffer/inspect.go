@@ -42,7 +42,7 @@ func Inspect(dir string) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := dataformat.CheckDir(dir, formatVersion); err != nil {
+	if err := dataformat.CheckDir(dir, formatMaps); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	in := &Inspection{dir: dir, lock: lock}

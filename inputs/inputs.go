@@ -75,6 +75,13 @@ type Packer interface {
 	Pack(b *record.Batch) error
 }
 
+// MapTaker is implemented by sinks that can tell whether maps in msgpack are best appended as they
+// came, in batches of the form record.Msgpack, because outputs pass them on. Others append what
+// readers of records see.
+type MapTaker interface {
+	TakesMaps() bool
+}
+
 // Position is what an input needs to go on after a restart, by a key of its own choosing (a file,
 // say). A nil Value forgets the key.
 type Position = record.Position

@@ -40,7 +40,7 @@ func DeadRecords(b *record.Batch, output, reason string, refused []RecordError) 
 	}
 	recs, err := b.Records()
 	if err != nil {
-		dead.Raw, _ = b.Packed(record.None)
+		dead.Raw, _ = b.PackedAsKept(record.None)
 		dead.Record.Offset = b.First
 		dead.Reason = reason + "; " + err.Error()
 		return []DeadRecord{dead}

@@ -28,6 +28,7 @@ type Batch struct {
 	// length of the record section, uncompressed; an estimate for batches made of records
 	bodySize int
 	maxTime  int64 // nanoseconds
+	form     Form
 
 	recs []Record // set for batches made of records; otherwise body or packed is
 	section
@@ -45,6 +46,7 @@ type section struct {
 	valid  bool         // body has been checked to parse
 	missed *atomic.Bool // set when body is wanted and not there; may be nil
 	free   func()       // takes body back, which was lent; see Recycle
+	seen   *Batch       // what Seen has made
 }
 
 // FromRecords returns a batch over recs, which it keeps. Offsets must ascend; they may have gaps.
@@ -83,6 +85,13 @@ func (b *Batch) At(first int64) { b.First, b.End = first, first+int64(b.count) }
 // slices are not. The error tells of a batch that does not decompress or parse; it is found before
 // the first record is yielded.
 func (b *Batch) Records() (iter.Seq[*Record], error) {
+	if b.form != AsSeen {
+		seen, err := b.Seen()
+		if err != nil {
+			return nil, err
+		}
+		return seen.Records()
+	}
 	if b.recs != nil || b.count == 0 {
 		return func(yield func(*Record) bool) {
 			for i := range b.recs {
@@ -162,7 +171,7 @@ func Unpacked(b *Batch) *Batch {
 	defer b.mu.Unlock()
 	return &Batch{
 		Tag: b.Tag, Origin: b.Origin, First: b.First, End: b.End,
-		count: b.count, bodySize: b.bodySize, maxTime: b.maxTime,
+		count: b.count, bodySize: b.bodySize, maxTime: b.maxTime, form: b.form,
 		recs:    b.recs,
 		section: section{base: b.base, body: b.body, sub: b.sub, valid: b.valid},
 	}

@@ -24,6 +24,7 @@ type Builder struct {
 	count       int
 	base        int64
 	maxTime     int64
+	form        Form
 }
 
 // Reset begins a batch, with room for sizeHint bytes of records.
@@ -83,7 +84,7 @@ func (b *Batch) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	body := b.body
-	b.body, b.sub, b.packed, b.recs, b.count = nil, nil, nil, nil, 0
+	b.body, b.sub, b.packed, b.recs, b.seen, b.count = nil, nil, nil, nil, nil, 0
 	giveBody(body)
 }
 
@@ -150,7 +151,7 @@ func (b *Builder) Build() *Batch {
 	}
 	out := &Batch{
 		Tag: b.tag, Origin: b.origin, End: int64(b.count),
-		count: b.count, bodySize: len(b.body), maxTime: b.maxTime,
+		count: b.count, bodySize: len(b.body), maxTime: b.maxTime, form: b.form,
 		section: section{base: b.base, body: b.body, sub: b.sub, valid: true},
 	}
 	*b = Builder{}

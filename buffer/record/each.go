@@ -4,6 +4,7 @@ package record
 // concurrent use.
 type Scratch struct {
 	body    []byte
+	seen    []byte // values
 	headers []Header
 }
 
@@ -12,6 +13,22 @@ type Scratch struct {
 // until do returns. The error is do's, or tells of a batch that does not decompress or parse, which
 // may be found after some records. Safe for concurrent use with a scratch for each caller.
 func (b *Batch) Each(s *Scratch, do func(*Record) error) error {
+	if b.form == AsSeen {
+		return b.each(s, do)
+	}
+	s.seen = s.seen[:0]
+	return b.each(s, func(r *Record) error {
+		start := len(s.seen)
+		var err error
+		if s.seen, err = b.form.appendSeen(s.seen, r.Value); err != nil {
+			return err
+		}
+		r.Value = s.seen[start:len(s.seen):len(s.seen)]
+		return do(r)
+	})
+}
+
+func (b *Batch) each(s *Scratch, do func(*Record) error) error {
 	if b.recs != nil || b.count == 0 {
 		for i := range b.recs {
 			r := b.recs[i]

@@ -14,17 +14,18 @@ import (
 //	Kafka record batch
 //
 // Lengths are unsigned varints. Flag 1: the times follow, one unsigned varint of nanoseconds per
-// record.
+// record. Flag 2: the values are in the form Msgpack; format 3 of a buffer's directory stands for it.
 const (
 	envelopeMagic   = 'P'
 	envelopeVersion = 1
 	flagSubMilli    = 1
+	flagMsgpack     = 2
 )
 
 // AppendEncoded appends the batch's form on disk to dst, compressing with codec if that was not
 // done before.
 func (b *Batch) AppendEncoded(dst []byte, codec Codec) ([]byte, error) {
-	packed, err := b.Packed(codec)
+	packed, err := b.PackedAsKept(codec)
 	if err != nil {
 		return dst, err
 	}
@@ -32,6 +33,9 @@ func (b *Batch) AppendEncoded(dst []byte, codec Codec) ([]byte, error) {
 	var flags byte
 	if b.sub != nil {
 		flags |= flagSubMilli
+	}
+	if b.form == Msgpack {
+		flags |= flagMsgpack
 	}
 	dst = append(dst, envelopeMagic, envelopeVersion, flags)
 	dst = appendString(dst, b.Tag)
@@ -61,7 +65,7 @@ func Decode(p []byte, first int64) (b *Batch, rest []byte, err error) {
 		)
 	}
 	flags := p[2]
-	if flags&^flagSubMilli != 0 {
+	if flags&^(flagSubMilli|flagMsgpack) != 0 {
 		return nil, nil, fmt.Errorf("%w: envelope flags %#x", ErrCorrupt, flags)
 	}
 	d.at = 3
@@ -95,6 +99,9 @@ func Decode(p []byte, first int64) (b *Batch, rest []byte, err error) {
 		return nil, nil, fmt.Errorf("%w: %d times for %d records", ErrCorrupt, len(sub), b.count)
 	}
 	b.Tag, b.Origin, b.bodySize, b.sub = tag, origin, int(bodySize), sub
+	if flags&flagMsgpack != 0 {
+		b.form = Msgpack
+	}
 	b.At(first)
 	return b, body[n:], nil
 }

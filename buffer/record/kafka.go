@@ -40,9 +40,19 @@ var ErrCorrupt = errors.New("corrupt batch")
 func InputID(name string) int64 { return int64(max(xxhash.Sum64String(name)>>1, 1)) }
 
 // Packed returns the batch as one Kafka record batch with base offset 0 and no producer, compressed
-// with codec. The bytes are made once and shared: callers that write a header of their own copy
-// first. A batch packed with another codec earlier, or read from disk, is returned as it is.
+// with codec, with the values that readers see. The bytes are made once and shared: callers that
+// write a header of their own copy first. A batch packed with another codec earlier, or read from
+// disk, is returned as it is.
 func (b *Batch) Packed(codec Codec) ([]byte, error) {
+	seen, err := b.Seen()
+	if err != nil {
+		return nil, err
+	}
+	return seen.PackedAsKept(codec)
+}
+
+// PackedAsKept is Packed, with the values in the form in which they are kept.
+func (b *Batch) PackedAsKept(codec Codec) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.packed != nil {

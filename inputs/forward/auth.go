@@ -84,7 +84,7 @@ var (
 
 // admit runs the handshake on conn, within its deadline, and returns the client's host name.
 func (g *authenticator) admit(ctx context.Context, conn net.Conn) (hostname string, err error) {
-	hello := wire.Hello{Nonce: random(), Keepalive: g.keepalive, Exact: true}
+	hello := wire.Hello{Nonce: random(), Keepalive: g.keepalive, Exact: true, Maps: true}
 	if g.cfg.UserAuth {
 		hello.Auth = random()
 	}

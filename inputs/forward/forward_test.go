@@ -1,8 +1,11 @@
 package forward
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +13,7 @@ import (
 	"net"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +24,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
+	"github.com/penstock/penstock/buffer/record/msgpack/msgpacktest"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
@@ -323,7 +329,13 @@ func TestMetricsAreDeadLetteredAndAcked(t *testing.T) {
 	}
 }
 
+// It is the same whether maps are kept as they came or not: what is in the dead letter is JSON.
 func TestOverLargeChunkIsDeadLetteredAndAcked(t *testing.T) {
+	t.Run("JSON", func(t *testing.T) { overLarge(t, false) })
+	t.Run("as it came", func(t *testing.T) { overLarge(t, true) })
+}
+
+func overLarge(t *testing.T, keep bool) {
 	r := start(t, func(c *Config) { c.MaxMessageSize = 64 << 10; c.MaxInflatedSize = 64 << 10 })
 	p := wire.Packer{Compression: "gzip"}
 	p.Reset("t", "")
@@ -336,6 +348,9 @@ func TestOverLargeChunkIsDeadLetteredAndAcked(t *testing.T) {
 		)
 	}
 	bomb, _ := p.Message("bomb")
+	if keep {
+		r.sink.TakeMaps()
+	}
 	nc := r.dial()
 	acks := wire.NewAckReader(nc)
 	nc.Write(chunk("t", 10_000, "big"))
@@ -343,12 +358,85 @@ func TestOverLargeChunkIsDeadLetteredAndAcked(t *testing.T) {
 	if n, d := len(r.sink.Records()), len(r.dead.Records()); n != 0 || d != 10_000 {
 		t.Fatalf("%d kept, %d in the dead letter", n, d)
 	}
+	for i, b := range r.dead.Batches() {
+		if b.Form() != record.AsSeen {
+			t.Fatalf("batch %d has form %d", i, b.Form())
+		}
+	}
+	if v := r.dead.Values()[9_999]; v != `{"n":9999}` {
+		t.Fatalf("the last is %s", v)
+	}
 	nc.Write(bomb)
 	wantAck(t, acks, "bomb")
 	last := r.dead.Values()
 	if v := last[len(last)-1]; !strings.HasPrefix(v, "\x1f\x8b") ||
 		!strings.Contains(string(bomb), v) {
 		t.Fatalf("dead letter holds %.40q", v)
+	}
+}
+
+// Maps are kept as they came where the sink takes them, whatever the mode of the message; entries
+// that are broken go to the dead letter as ever, and the message is acknowledged.
+func TestMapsAreKeptAsTheyCame(t *testing.T) {
+	r := start(t, nil)
+	r.sink.TakeMaps()
+	rng := runtest.Rand(t)
+	nc := r.dial()
+	acks := wire.NewAckReader(nc)
+	var want [][]byte
+	entry := func() []byte {
+		m := msgpacktest.Map(rng, 3)
+		want = append(want, m)
+		e := binary.BigEndian.AppendUint64([]byte{0x92, 0xd7, 0}, rng.Uint64())
+		return append(e, m...)
+	}
+	option := []byte("\x81\xa5chunk\xa1c")
+	send := func(parts ...[]byte) {
+		t.Helper()
+		nc.Write(slices.Concat(parts...))
+		wantAck(t, acks, "c")
+	}
+	one := entry()
+	send([]byte("\x94\xa3one"), one[1:], option)
+	send([]byte("\x93\xa4list\x93"), entry(), []byte{0x92, 1, 2}, entry(), option)
+	packed := slices.Concat(entry(), entry(), []byte{0x92, 0xc0, 0x90}, entry())
+	size := binary.BigEndian.AppendUint32(nil, uint32(len(packed)))
+	send([]byte("\x93\xa6packed\xdb"), size, packed, option)
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	w.Write(slices.Concat(entry(), entry()))
+	w.Close()
+	size = binary.BigEndian.AppendUint32(nil, uint32(zipped.Len()))
+	send([]byte("\x93\xa6zipped\xc6"), size, zipped.Bytes(), option)
+	// A second penstock's record is no map, and takes a batch of its own.
+	send([]byte("\x93\xa6packed\xc4\x1b"), []byte("\x92\x01\x82\xa8penstock\x01\xa7message\xc4\x04text"), option)
+
+	var got [][]byte
+	for _, b := range r.sink.Batches() {
+		if b.Form() != record.Msgpack {
+			continue
+		}
+		if err := b.EachAsKept(&record.Scratch{}, func(r *record.Record) error {
+			got = append(got, bytes.Clone(r.Value))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.EqualFunc(got, want, bytes.Equal) {
+		t.Fatalf("kept\n%x, sent\n%x", got, want)
+	}
+	values := r.sink.Values()
+	if n := len(want); len(values) != n+1 || values[n] != "text" {
+		t.Fatalf("%d records of %d: %q", len(values), n+1, values)
+	}
+	for i, v := range values[:len(want)] {
+		if text, _, _ := msgpack.AppendJSON(nil, want[i], 99); v != string(text) {
+			t.Fatalf("%d is seen as %s, not %s", i, v, text)
+		}
+	}
+	if d := r.dead.Values(); !slices.Equal(d, []string{"\x92\x01\x02", "\x92\xc0\x90"}) {
+		t.Fatalf("dead letter %q", d)
 	}
 }
 

@@ -39,6 +39,7 @@ type gatherer struct {
 type gathered struct {
 	b        record.Builder
 	origin   string
+	form     record.Form
 	messages []*pending
 	target   int  // size at which it is flushed
 	gone     bool // flushed: reading on may do that in the middle of a message
@@ -51,6 +52,9 @@ func (g *gatherer) message(m *wire.Message, p *pending) error {
 		tag = g.c.in.cfg.TagPrefix + "." + tag
 	}
 	origin := g.c.host
+	if taker, ok := g.sink.(inputs.MapTaker); ok && taker.TakesMaps() {
+		m.KeepMaps()
+	}
 	dead := deadLetter{g: g, tag: tag}
 	var at *gathered
 	for {
@@ -78,8 +82,8 @@ func (g *gatherer) message(m *wire.Message, p *pending) error {
 			}
 			at = nil
 		}
-		if at == nil || at.gone || at.b.Size() >= at.target {
-			if at, err = g.into(tag, origin, m.Left(), p); err != nil {
+		if at == nil || at.gone || at.b.Size() >= at.target || at.form != ev.Form {
+			if at, err = g.into(tag, origin, ev.Form, m.Left(), p); err != nil {
 				return err
 			}
 		}
@@ -94,11 +98,13 @@ func (g *gatherer) message(m *wire.Message, p *pending) error {
 	}
 }
 
-// into returns the open batch for the tag, with room, and enters the message there, of which left
-// bytes are to come if that is known.
-func (g *gatherer) into(tag, origin string, left uint64, p *pending) (*gathered, error) {
+// into returns the open batch for the tag, with room for values of the form, and enters the message
+// there, of which left bytes are to come if that is known.
+func (g *gatherer) into(
+	tag, origin string, form record.Form, left uint64, p *pending,
+) (*gathered, error) {
 	at := g.open[tag]
-	if at != nil && (at.b.Size() >= at.target || at.origin != origin) {
+	if at != nil && (at.b.Size() >= at.target || at.origin != origin || at.form != form) {
 		if err := g.flush(tag); err != nil {
 			return nil, err
 		}
@@ -112,6 +118,7 @@ func (g *gatherer) into(tag, origin string, left uint64, p *pending) (*gathered,
 		}
 		at = &gathered{
 			origin: origin,
+			form:   form,
 			target: int(max(smallBatch, min(record.TargetSize, openBytes/g.c.in.open.Add(1)))),
 		}
 		hint := g.hint
@@ -119,6 +126,7 @@ func (g *gatherer) into(tag, origin string, left uint64, p *pending) (*gathered,
 			hint = int(min(left+left/4, record.TargetSize)) + 1<<10
 		}
 		at.b.Reset(tag, origin, min(hint, at.target+at.target/64))
+		at.b.SetForm(form)
 		g.open[tag] = at
 	}
 	at.messages = append(at.messages, p)

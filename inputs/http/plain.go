@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
 	"github.com/penstock/penstock/network/wire"
 )
 
@@ -143,7 +144,7 @@ func (r *request) msgpackBody(tag string, at int64, body []byte) error {
 				t = ns
 			}
 			if meta != nil {
-				data, _, err := wire.AppendJSONWithin(nil, meta, r.h.cfg.MaxDepth, r.room())
+				data, _, err := msgpack.AppendJSONWithin(nil, meta, r.h.cfg.MaxDepth, r.room())
 				if err != nil {
 					return badPack(err)
 				}
@@ -152,7 +153,7 @@ func (r *request) msgpackBody(tag string, at int64, body []byte) error {
 		}
 		var err error
 		var after []byte
-		if text, after, err = wire.AppendJSONWithin(
+		if text, after, err = msgpack.AppendJSONWithin(
 			text[:0], value, r.h.cfg.MaxDepth, r.room(),
 		); err != nil {
 			return badPack(err)
@@ -183,7 +184,7 @@ func (r *request) msgpackBody(tag string, at int64, body []byte) error {
 const metadataHeader = "fluent_metadata"
 
 func badPack(err error) error {
-	if errors.Is(err, wire.ErrLong) {
+	if errors.Is(err, msgpack.ErrLong) {
 		return fail(
 			http.StatusRequestEntityTooLarge,
 			"msgpack: a record that is several times as long as JSON",

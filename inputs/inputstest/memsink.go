@@ -38,6 +38,7 @@ type MemSink struct {
 	appends int
 	waiting int // calls of Append that wait for Unblock
 	refused int // calls of Append that returned an error
+	maps    bool
 
 	records   []Record
 	batches   []*record.Batch
@@ -103,12 +104,18 @@ func (s *MemSink) refusalLocked(ctx context.Context) error {
 
 // Pack implements inputs.Packer; it compresses as the buffer does.
 func (s *MemSink) Pack(b *record.Batch) error {
-	_, err := b.Packed(record.Snappy)
+	_, err := b.PackedAsKept(record.Snappy)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.packed++
 	return err
 }
+
+// TakeMaps makes TakesMaps say so.
+func (s *MemSink) TakeMaps() { s.set(func() { s.maps = true }) }
+
+// TakesMaps implements inputs.MapTaker.
+func (s *MemSink) TakesMaps() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.maps }
 
 // Positions implements inputs.Sink.
 func (s *MemSink) Positions() map[string][]byte {

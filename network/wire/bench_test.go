@@ -10,6 +10,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // benchEvents returns a chunk of n events of 200 bytes, as a shipper of container logs sends them;
@@ -77,7 +78,7 @@ func BenchmarkPack(b *testing.B) {
 	for len(events) > 0 {
 		var r record.Record
 		_, _, _, at, _ := readTime(events[1:])
-		r.Value, events, _ = AppendJSON(nil, events[1+at:], 10)
+		r.Value, events, _ = msgpack.AppendJSON(nil, events[1+at:], 10)
 		records = append(records, r)
 	}
 	var p Packer

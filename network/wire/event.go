@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // rawPart is the size of the parts in which bad events are handed out.
@@ -29,6 +30,7 @@ type Message struct {
 	after uint64  // elements of the message after the events
 	left  uint64  // events (message, forward) or bytes (packed) not yet read
 	over  bool    // the chunk is over Limits.Message from the start
+	maps  bool    // are handed out as they came
 
 	compressed
 	scanning
@@ -91,6 +93,10 @@ func (m *Message) Event() (*Event, error) {
 		}
 	}
 }
+
+// KeepMaps has the maps of the events handed out as they came rather than as JSON, where they are
+// msgpack. What cannot become JSON is bad all the same.
+func (m *Message) KeepMaps() { m.maps = true }
 
 // Left returns the bytes of events that are still to come, by the sender's word; 0 where it is not
 // known. Never allocate as much.
@@ -159,12 +165,12 @@ func (m *Message) event() (*Event, error) {
 				m.left--
 			}
 			if m.over || m.win == &m.r.win && m.win.gone-m.begin > m.r.lim.Message {
-				m.ev.Bad = TooLarge
+				m.bury(TooLarge)
 			}
 			return &m.ev, nil
-		case err == errShort && !last:
+		case err == msgpack.ErrShort && !last:
 			m.startScan() // and read on
-		case err == errShort:
+		case err == msgpack.ErrShort:
 			m.rest = Garbage
 			return nil, nil
 		case errors.Is(err, ErrMalformed):
@@ -176,9 +182,9 @@ func (m *Message) event() (*Event, error) {
 		case err == ErrDepth:
 			m.startSkip(TooDeep)
 			return nil, nil
-		case err == ErrLong && m.scanned == 0 && !last: // may be in proportion to all of it
+		case err == msgpack.ErrLong && m.scanned == 0 && !last: // may be in proportion to all of it
 			m.startScan()
-		case err == ErrLong:
+		case err == msgpack.ErrLong:
 			m.startSkip(TooLarge)
 			return nil, nil
 		default:
@@ -228,55 +234,75 @@ func (m *Message) parse(b []byte) (int, error) {
 	if m.Mode != ModeMessage && len(b) > 0 && b[0] == 0x92 {
 		at = 1
 	} else if m.Mode != ModeMessage {
-		h, err := readHead(b)
+		h, err := msgpack.ReadHead(b)
 		if err != nil {
 			return 0, err
 		}
-		if h.kind != kindArray || h.n != 2 {
+		if h.Kind != msgpack.Array || h.N != 2 {
 			return 0, errNotEvent
 		}
-		at = h.size
+		at = h.Size
 	}
 	ns, now, meta, n, err := readTime(b[at:])
 	if err != nil {
 		return 0, err
 	}
 	at += n
-	h, err := readHead(b[at:])
+	h, err := msgpack.ReadHead(b[at:])
 	if err != nil {
 		return 0, err
 	}
-	if h.kind != kindMap {
+	if h.Kind != msgpack.Map {
 		return 0, errNotEvent
 	}
 	m.ev = Event{Time: ns, Now: now}
 	if now {
 		m.ev.Time = m.r.clock().UnixNano()
 	}
-	if meta != nil && !isEmptyMap(meta) {
-		if m.ev.Meta, _, err = AppendJSON(nil, meta, m.r.lim.Depth); err != nil {
+	if meta != nil && !msgpack.IsEmptyMap(meta) {
+		if m.ev.Meta, _, err = msgpack.AppendJSON(nil, meta, m.r.lim.Depth); err != nil {
 			return 0, err
 		}
 	}
-	if bytes.HasPrefix(b[at+h.size:], exactMark) {
+	if bytes.HasPrefix(b[at+h.Size:], exactMark) {
 		n, err := m.exact(b[at:], h)
 		if err != errNotExact {
 			return at + n, err
 		}
 	}
+	return m.record(&m.ev, b, at)
+}
+
+// record reads the map at a place in b into ev and returns where it ends.
+func (m *Message) record(ev *Event, b []byte, at int) (end int, err error) {
 	// An event that becomes much longer as JSON would cost many times what it is: it counts as too
 	// large.
 	most := len(b) + len(b)/4 + leastText
-	if len(b) > leastText && cap(m.scratch) < most { // at once, not by growing
+	if len(b) > leastText && cap(m.scratch) < most && !m.maps { // at once, not by growing
 		m.scratch = make([]byte, 0, most+64) // and what one number may be over
 	}
-	t := transcoder{src: b, dst: m.scratch[:0], depth: m.r.lim.Depth, most: most}
-	end, err := t.value(at)
-	if cap(t.dst) <= quietWindow || err == nil {
-		m.scratch = t.dst
+	var text []byte
+	if m.maps {
+		text, end, err = msgpack.Check(m.scratch, b, at, m.r.lim.Depth, most)
+	} else {
+		text, end, err = msgpack.Transcode(m.scratch[:0], b, at, m.r.lim.Depth, most)
 	}
-	m.ev.Record = t.dst
+	if cap(text) <= quietWindow || err == nil {
+		m.scratch = text
+	}
+	if ev.Record = text; m.maps && err == nil {
+		ev.Record, ev.Form = b[at:end:end], record.Msgpack
+	}
 	return end, err
+}
+
+// bury marks the event at hand as bad. It was read as a good one.
+func (m *Message) bury(why Reason) {
+	if m.ev.Form == record.Msgpack {
+		m.scratch, _, _ = msgpack.AppendJSON(m.scratch[:0], m.ev.Record, m.r.lim.Depth)
+		m.ev.Record, m.ev.Form = m.scratch, record.AsSeen
+	}
+	m.ev.Bad = why
 }
 
 func (m *Message) startSkip(why Reason) {
@@ -351,7 +377,7 @@ func (m *Message) run(b []byte) (n int, events uint64) {
 	for n < len(b) && (m.Mode != ModeForward || events+1 < m.left) {
 		if _, err := m.parse(
 			b[n:],
-		); err == nil || err == errShort || err == ErrDepth || err == ErrLong ||
+		); err == nil || err == msgpack.ErrShort || err == ErrDepth || err == msgpack.ErrLong ||
 			errors.Is(err, ErrMalformed) {
 			break
 		}

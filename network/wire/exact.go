@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // Keys of a record that is carried exactly; see the package comment.
@@ -14,6 +15,7 @@ const (
 	keyKey     = "penstock_key"
 	keyHeaders = "penstock_headers"
 	keyTime    = "penstock_time"
+	keyMaps    = "penstock_maps" // of the server's HELO
 )
 
 var (
@@ -23,8 +25,8 @@ var (
 
 // exact reads the map at b, whose head is h and whose first entry is the mark. A map that only
 // looks like one of ours gives errNotExact.
-func (m *Message) exact(b []byte, h head) (int, error) {
-	at := h.size + len(exactMark)
+func (m *Message) exact(b []byte, h msgpack.Head) (int, error) {
+	at := h.Size + len(exactMark)
 	ev := Event{
 		Time:    m.ev.Time,
 		Now:     m.ev.Now,
@@ -33,8 +35,8 @@ func (m *Message) exact(b []byte, h head) (int, error) {
 		Headers: m.headers[:0],
 	}
 	seen := false
-	for range h.n - 1 {
-		key, n, err := readString(b[at:])
+	for range h.N - 1 {
+		key, n, err := msgpack.ReadString(b[at:])
 		if err != nil {
 			return 0, notExact(err)
 		}
@@ -42,19 +44,25 @@ func (m *Message) exact(b []byte, h head) (int, error) {
 		switch string(key) {
 		case keyValue:
 			seen = true
-			ev.Record, n, err = readBytes(b[at:])
+			if value, herr := msgpack.ReadHead(b[at:]); herr == nil && value.Kind == msgpack.Map {
+				n, err = m.record(&ev, b, at)
+				n -= at
+			} else {
+				ev.Form = record.AsSeen
+				ev.Record, n, err = readBytes(b[at:])
+			}
 		case keyKey:
 			ev.Key, n, err = readBytes(b[at:])
 		case keyOrigin:
 			var s []byte
-			s, n, err = readString(b[at:])
+			s, n, err = msgpack.ReadString(b[at:])
 			ev.Origin = string(s)
 		case keyTime:
-			var th head
-			if th, err = readHead(b[at:]); err == nil && th.kind != kindInt {
+			var th msgpack.Head
+			if th, err = msgpack.ReadHead(b[at:]); err == nil && th.Kind != msgpack.Int {
 				err = errNotExact
 			}
-			ev.Time, ev.Now, n = int64(th.n), false, th.size
+			ev.Time, ev.Now, n = int64(th.N), false, th.Size
 		case keyHeaders:
 			ev.Headers, n, err = readHeaders(ev.Headers, b[at:])
 		default:
@@ -77,7 +85,8 @@ func (m *Message) exact(b []byte, h head) (int, error) {
 }
 
 func notExact(err error) error {
-	if err == errShort {
+	switch err {
+	case msgpack.ErrShort, msgpack.ErrDepth, msgpack.ErrLong:
 		return err
 	}
 	return errNotExact
@@ -88,28 +97,28 @@ func readBytes(b []byte) ([]byte, int, error) {
 	if len(b) > 0 && b[0] == 0xc0 {
 		return nil, 1, nil
 	}
-	return readString(b)
+	return msgpack.ReadString(b)
 }
 
 func readHeaders(dst []record.Header, b []byte) ([]record.Header, int, error) {
-	h, err := readHead(b)
+	h, err := msgpack.ReadHead(b)
 	if err != nil {
 		return dst, 0, err
 	}
-	if h.kind != kindArray {
+	if h.Kind != msgpack.Array {
 		return dst, 0, errNotExact
 	}
-	at := h.size
-	for range h.n {
-		pair, err := readHead(b[at:])
+	at := h.Size
+	for range h.N {
+		pair, err := msgpack.ReadHead(b[at:])
 		if err != nil {
 			return dst, 0, err
 		}
-		if pair.kind != kindArray || pair.n != 2 {
+		if pair.Kind != msgpack.Array || pair.N != 2 {
 			return dst, 0, errNotExact
 		}
-		at += pair.size
-		key, n, err := readString(b[at:])
+		at += pair.Size
+		key, n, err := msgpack.ReadString(b[at:])
 		if err != nil {
 			return dst, 0, err
 		}

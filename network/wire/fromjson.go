@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // maxJSONDepth is how deep a value may nest to be sent as a map.
@@ -163,7 +165,7 @@ func (p *jsonParser) string(at int) int {
 	if l := len(p.dst); at+8 <= len(p.src) && l+9 <= cap(p.dst) {
 		x := binary.LittleEndian.Uint64(p.src[at:])
 		// as names are: what is copied too much is overwritten
-		if n := bits.TrailingZeros64(notPlain(x)) / 8; n < 8 && p.src[at+n] == '"' {
+		if n := bits.TrailingZeros64(msgpack.NotPlain(x)) / 8; n < 8 && p.src[at+n] == '"' {
 			dst := p.dst[: l+9 : cap(p.dst)]
 			dst[l] = 0xa0 | byte(n)
 			binary.LittleEndian.PutUint64(dst[l+1:], x)
@@ -172,7 +174,7 @@ func (p *jsonParser) string(at int) int {
 		}
 	}
 	s := p.src[at:]
-	n := plain(s)
+	n := msgpack.Plain(s)
 	if n < len(s) && s[n] == '"' {
 		p.dst = msgp.AppendStringFromBytes(p.dst, s[:n])
 		return at + n + 1

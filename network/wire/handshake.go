@@ -7,15 +7,18 @@ import (
 	"io"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // Hello is the server's first word. Exact tells that the server understands records carried
-// exactly.
+// exactly, Maps that their values may be maps.
 type Hello struct {
 	Nonce     []byte
 	Auth      []byte // salt of the user digest; empty when no user is asked for
 	Keepalive bool
 	Exact     bool
+	Maps      bool
 }
 
 // Ping is the client's answer to Hello.
@@ -64,8 +67,10 @@ func AppendHello(dst []byte, h Hello) []byte {
 	dst = msgp.AppendArrayHeader(dst, 2)
 	dst = msgp.AppendString(dst, "HELO")
 	n := uint32(3)
-	if h.Exact {
-		n++
+	for _, more := range []bool{h.Exact, h.Maps} {
+		if more {
+			n++
+		}
 	}
 	dst = msgp.AppendMapHeader(dst, n)
 	dst = msgp.AppendBytes(msgp.AppendString(dst, "nonce"), h.Nonce)
@@ -73,6 +78,9 @@ func AppendHello(dst []byte, h Hello) []byte {
 	dst = msgp.AppendBool(msgp.AppendString(dst, "keepalive"), h.Keepalive)
 	if h.Exact {
 		dst = msgp.AppendInt(msgp.AppendString(dst, keyMark), 1)
+	}
+	if h.Maps {
+		dst = msgp.AppendInt(msgp.AppendString(dst, keyMaps), 1)
 	}
 	return dst
 }
@@ -130,7 +138,7 @@ func (h *Handshake) value() ([]byte, error) {
 			want = int(min(s.body, maxHandshake+1))
 		}
 		if len(h.buf)+want > maxHandshake {
-			return nil, malformed("handshake message of more than %d bytes", maxHandshake)
+			return nil, msgpack.Malformed("handshake message of more than %d bytes", maxHandshake)
 		}
 		start := len(h.buf)
 		h.buf = append(h.buf, make([]byte, want)...)
@@ -149,22 +157,22 @@ func (h *Handshake) message(name string, elements int) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head, err := readHead(b)
-	if err != nil || head.kind != kindArray || head.n != uint64(elements) {
-		return nil, malformed("no %s of %d elements", name, elements)
+	head, err := msgpack.ReadHead(b)
+	if err != nil || head.Kind != msgpack.Array || head.N != uint64(elements) {
+		return nil, msgpack.Malformed("no %s of %d elements", name, elements)
 	}
-	at := head.size
+	at := head.Size
 	var out [][]byte
-	for range head.n {
-		n, err := skip(b[at:])
+	for range head.N {
+		n, err := msgpack.Skip(b[at:])
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, b[at:at+n])
 		at += n
 	}
-	if s, _, err := readString(out[0]); err != nil || string(s) != name {
-		return nil, malformed("no %s", name)
+	if s, _, err := msgpack.ReadString(out[0]); err != nil || string(s) != name {
+		return nil, msgpack.Malformed("no %s", name)
 	}
 	return out[1:], nil
 }
@@ -187,19 +195,19 @@ func (h *Handshake) Hello() (Hello, error) {
 		return Hello{}, err
 	}
 	out := Hello{Keepalive: true}
-	m, err := readHead(parts[0])
-	if err != nil || m.kind != kindMap {
-		return Hello{}, malformed("HELO without options")
+	m, err := msgpack.ReadHead(parts[0])
+	if err != nil || m.Kind != msgpack.Map {
+		return Hello{}, msgpack.Malformed("HELO without options")
 	}
-	at := m.size
-	for range m.n {
-		n, _ := skip(parts[0][at:])
-		key, _, _ := readString(parts[0][at:])
+	at := m.Size
+	for range m.N {
+		n, _ := msgpack.Skip(parts[0][at:])
+		key, _, _ := msgpack.ReadString(parts[0][at:])
 		at += n
-		n, _ = skip(parts[0][at:])
+		n, _ = msgpack.Skip(parts[0][at:])
 		value := parts[0][at : at+n]
 		at += n
-		v, _ := readHead(value)
+		v, _ := msgpack.ReadHead(value)
 		switch string(key) {
 		case "nonce":
 			out.Nonce, _, err = readBytes(value)
@@ -208,9 +216,11 @@ func (h *Handshake) Hello() (Hello, error) {
 			out.Auth, _, err = readBytes(value)
 			out.Auth = append([]byte(nil), out.Auth...)
 		case "keepalive":
-			out.Keepalive = v.kind != kindFalse
+			out.Keepalive = v.Kind != msgpack.False
 		case keyMark:
-			out.Exact = v.kind == kindInt && v.n == 1
+			out.Exact = v.Kind == msgpack.Int && v.N == 1
+		case keyMaps:
+			out.Maps = v.Kind == msgpack.Int && v.N == 1
 		}
 		if err != nil {
 			return Hello{}, err
@@ -238,11 +248,11 @@ func (h *Handshake) Pong() (Pong, error) {
 	if err != nil {
 		return Pong{}, err
 	}
-	ok, err := readHead(parts[0])
+	ok, err := msgpack.ReadHead(parts[0])
 	if err != nil {
 		return Pong{}, err
 	}
-	p := Pong{OK: ok.kind == kindTrue}
+	p := Pong{OK: ok.Kind == msgpack.True}
 	err = h.strings(parts[1:], &p.Reason, &p.Hostname, &p.KeyDigest)
 	return p, err
 }

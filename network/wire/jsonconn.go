@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // jsonMessage is a message of a JSON connection, which is held whole.
@@ -78,7 +80,7 @@ func (r *Reader) nextJSON() (*Message, error) {
 					continue
 				}
 			}
-			return nil, malformed("byte %#x between JSON messages", c)
+			return nil, msgpack.Malformed("byte %#x between JSON messages", c)
 		}
 	}
 }
@@ -125,7 +127,7 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 	// in goes to the dead letter, and the message still has its tag and its ack.
 	if jsonDepth(raw) < stdJSONDepth && !json.Valid(raw) {
 		var v []json.RawMessage
-		return nil, malformed("JSON: %v", json.Unmarshal(raw, &v))
+		return nil, msgpack.Malformed("JSON: %v", json.Unmarshal(raw, &v))
 	}
 	var parts [4][]byte // more say nothing
 	list, n := newJSONList(raw), 0
@@ -134,7 +136,7 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 		n++
 	}
 	if n < 2 || json.Unmarshal(parts[0], &m.Tag) != nil {
-		return nil, malformed("JSON message without a tag")
+		return nil, msgpack.Malformed("JSON message without a tag")
 	}
 	j := m.json
 	rest := 2

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // Limits bound what a peer can make the reader hold. All must be positive but Memory, which may be
@@ -55,6 +56,9 @@ type Event struct {
 	Now    bool   // the sender left the time to the receiver
 	Meta   []byte // v1.5 metadata as JSON; nil when empty
 	Record []byte // the value: JSON, or as it was given to the other penstock
+	// of Record: Msgpack, which is a map as it came, only after Message.KeepMaps, and not if the
+	// event is bad
+	Form record.Form
 
 	Exact   bool // from another penstock; the next three are set
 	Key     []byte
@@ -130,12 +134,12 @@ func (r *Reader) Next() (*Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h.kind == kindArray {
+		if h.Kind == msgpack.Array {
 			r.inside = true
-			r.win.advance(h.size)
-			return r.open(h.n)
+			r.win.advance(h.Size)
+			return r.open(h.N)
 		}
-		if h.kind != kindNil {
+		if h.Kind != msgpack.Nil {
 			r.ignored++
 			r.inside = true
 		}
@@ -160,13 +164,13 @@ func (r *Reader) need(n int) error {
 }
 
 // head reads the head of the next value without taking it.
-func (r *Reader) head() (head, error) {
+func (r *Reader) head() (msgpack.Head, error) {
 	for n := 1; ; n++ {
 		if err := r.need(n); err != nil {
-			return head{}, err
+			return msgpack.Head{}, err
 		}
-		h, err := readHead(r.win.bytes())
-		if err != errShort {
+		h, err := msgpack.ReadHead(r.win.bytes())
+		if err != msgpack.ErrShort {
 			return h, err
 		}
 		n = len(r.win.bytes())
@@ -196,7 +200,7 @@ func (r *Reader) open(n uint64) (*Message, error) {
 	m := &r.msg
 	*m = Message{r: r, win: &r.win, begin: r.win.gone, scratch: m.scratch, headers: m.headers}
 	if n < 2 {
-		return nil, malformed("message of %d elements", n)
+		return nil, msgpack.Malformed("message of %d elements", n)
 	}
 	tag, err := r.string(maxTag)
 	if err != nil {
@@ -207,24 +211,24 @@ func (r *Reader) open(n uint64) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch h.kind {
-	case kindStr, kindBin:
-		r.win.advance(h.size)
-		m.Mode, m.after, m.left = ModePacked, n-2, h.n
+	switch h.Kind {
+	case msgpack.Str, msgpack.Bin:
+		r.win.advance(h.Size)
+		m.Mode, m.after, m.left = ModePacked, n-2, h.N
 		return m, m.sniff()
-	case kindArray:
+	case msgpack.Array:
 		forward, err := r.isForward(h)
 		if err != nil {
 			return nil, err
 		}
 		if forward {
-			r.win.advance(h.size)
-			m.Mode, m.after, m.left = ModeForward, n-2, h.n
+			r.win.advance(h.Size)
+			m.Mode, m.after, m.left = ModeForward, n-2, h.N
 			return m, nil
 		}
 	}
 	if n < 3 {
-		return nil, malformed("message of %d elements without a record", n)
+		return nil, msgpack.Malformed("message of %d elements without a record", n)
 	}
 	m.Mode, m.after, m.left = ModeMessage, n-3, 1
 	return m, nil
@@ -235,16 +239,16 @@ const maxTag = 64 << 10
 // string takes a str or bin of at most limit bytes; it is valid until the next read.
 func (r *Reader) string(limit int) ([]byte, error) {
 	for {
-		s, size, err := readString(r.win.bytes())
+		s, size, err := msgpack.ReadString(r.win.bytes())
 		if err == nil {
 			r.win.advance(size)
 			return s, nil
 		}
-		if err != errShort {
+		if err != msgpack.ErrShort {
 			return nil, err
 		}
 		if len(r.win.bytes()) > limit {
-			return nil, malformed("name of more than %d bytes", limit)
+			return nil, msgpack.Malformed("name of more than %d bytes", limit)
 		}
 		if err := r.need(len(r.win.bytes()) + 1); err != nil {
 			return nil, err
@@ -254,14 +258,14 @@ func (r *Reader) string(limit int) ([]byte, error) {
 
 // isForward tells a list of events from the [time, metadata] of a single one, h being the head of
 // either.
-func (r *Reader) isForward(h head) (bool, error) {
-	if h.n != 2 {
+func (r *Reader) isForward(h msgpack.Head) (bool, error) {
+	if h.N != 2 {
 		return true, nil
 	}
-	if err := r.need(h.size + 1); err != nil {
+	if err := r.need(h.Size + 1); err != nil {
 		return false, err
 	}
-	switch c := r.win.bytes()[h.size]; {
+	switch c := r.win.bytes()[h.Size]; {
 	case c < 0x80, c >= 0xe0, c == 0xc0, c >= 0xc7 && c <= 0xd8:
 		return false, nil
 	}
@@ -330,21 +334,21 @@ func (s *skipper) step(b []byte) (n int, done bool, err error) {
 		if s.left == 0 {
 			return n, true, nil
 		}
-		h, err := readHead(b[n:])
-		if errors.Is(err, errShort) {
+		h, err := msgpack.ReadHead(b[n:])
+		if errors.Is(err, msgpack.ErrShort) {
 			return n, false, nil
 		}
 		if err != nil {
 			return n, false, err
 		}
-		n += h.size
+		n += h.Size
 		s.left--
-		s.body = h.body()
-		switch h.kind {
-		case kindArray:
-			s.left += h.n
-		case kindMap:
-			s.left += 2 * h.n
+		s.body = h.Body()
+		switch h.Kind {
+		case msgpack.Array:
+			s.left += h.N
+		case msgpack.Map:
+			s.left += 2 * h.N
 		}
 	}
 }

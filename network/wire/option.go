@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // Options is what a sender says about a message.
@@ -32,7 +34,7 @@ func (m *Message) Options() (Options, error) {
 		if err != nil {
 			return o, err
 		}
-		if i > 0 || h.kind != kindMap {
+		if i > 0 || h.Kind != msgpack.Map {
 			if err := m.r.skipValue(); err != nil {
 				return o, err
 			}
@@ -44,11 +46,11 @@ func (m *Message) Options() (Options, error) {
 				m.r.win.advance(n)
 				break
 			}
-			if !errors.Is(err, errShort) {
+			if !errors.Is(err, msgpack.ErrShort) {
 				return o, err
 			}
 			if len(m.r.win.bytes()) > maxOptions {
-				return o, malformed("options of more than %d bytes", maxOptions)
+				return o, msgpack.Malformed("options of more than %d bytes", maxOptions)
 			}
 			if err := m.r.need(len(m.r.win.bytes()) + 1); err != nil {
 				return o, err
@@ -60,40 +62,40 @@ func (m *Message) Options() (Options, error) {
 
 func (o *Options) parse(b []byte) (int, error) {
 	*o = Options{}
-	h, err := readHead(b)
+	h, err := msgpack.ReadHead(b)
 	if err != nil {
 		return 0, err
 	}
-	at := h.size
-	for range h.n {
-		keyEnd, err := skip(b[at:])
+	at := h.Size
+	for range h.N {
+		keyEnd, err := msgpack.Skip(b[at:])
 		if err != nil {
 			return 0, err
 		}
-		key, _, _ := readString(b[at:])
+		key, _, _ := msgpack.ReadString(b[at:])
 		at += keyEnd
-		valueEnd, err := skip(b[at:])
+		valueEnd, err := msgpack.Skip(b[at:])
 		if err != nil {
 			return 0, err
 		}
 		value := b[at : at+valueEnd]
 		at += valueEnd
-		v, _ := readHead(value)
+		v, _ := msgpack.ReadHead(value)
 		switch string(key) {
 		case "chunk":
-			if v.kind != kindNil {
+			if v.Kind != msgpack.Nil {
 				o.Chunk = append([]byte(nil), value...)
 			}
 		case "compressed":
-			s, _, _ := readString(value)
+			s, _, _ := msgpack.ReadString(value)
 			o.Compressed = string(s)
 		case "size":
-			if v.kind == kindInt || v.kind == kindUint {
-				o.Size = int64(v.n)
+			if v.Kind == msgpack.Int || v.Kind == msgpack.Uint {
+				o.Size = int64(v.N)
 			}
 		case "fluent_signal":
-			if v.kind == kindInt || v.kind == kindUint {
-				o.Signal = int64(v.n)
+			if v.Kind == msgpack.Int || v.Kind == msgpack.Uint {
+				o.Signal = int64(v.N)
 			}
 		}
 	}
@@ -133,7 +135,7 @@ func (a *AckReader) Next() (string, error) {
 			a.r.win.advance(size)
 			return chunk, nil
 		}
-		if !errors.Is(err, errShort) {
+		if !errors.Is(err, msgpack.ErrShort) {
 			return "", err
 		}
 		if err := a.r.need(len(a.r.win.bytes()) + 1); err != nil {
@@ -143,26 +145,26 @@ func (a *AckReader) Next() (string, error) {
 }
 
 func readAck(b []byte) (chunk string, size int, err error) {
-	if size, err = skip(b); err != nil {
+	if size, err = msgpack.Skip(b); err != nil {
 		return "", 0, err
 	}
-	h, _ := readHead(b)
-	if h.kind == kindArray && h.n > 0 {
-		if word, _, err := readString(b[h.size:]); err == nil && string(word) == "HELO" {
+	h, _ := msgpack.ReadHead(b)
+	if h.Kind == msgpack.Array && h.N > 0 {
+		if word, _, err := msgpack.ReadString(b[h.Size:]); err == nil && string(word) == "HELO" {
 			return "", 0, ErrHello
 		}
 	}
-	if h.kind != kindMap {
-		return "", 0, malformed("%v where an ack belongs", h.kind)
+	if h.Kind != msgpack.Map {
+		return "", 0, msgpack.Malformed("%v where an ack belongs", h.Kind)
 	}
-	at := h.size
-	for range h.n {
-		n, _ := skip(b[at:])
-		key, _, _ := readString(b[at:])
+	at := h.Size
+	for range h.N {
+		n, _ := msgpack.Skip(b[at:])
+		key, _, _ := msgpack.ReadString(b[at:])
 		at += n
-		n, _ = skip(b[at:])
+		n, _ = msgpack.Skip(b[at:])
 		if string(key) == "ack" {
-			s, _, err := readString(b[at:])
+			s, _, err := msgpack.ReadString(b[at:])
 			if err != nil {
 				return "", 0, err
 			}
@@ -170,7 +172,7 @@ func readAck(b []byte) (chunk string, size int, err error) {
 		}
 		at += n
 	}
-	return "", 0, malformed("answer without an ack")
+	return "", 0, msgpack.Malformed("answer without an ack")
 }
 
 // optionsJSON reads the options of a message on a JSON connection.

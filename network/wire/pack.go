@@ -18,8 +18,9 @@ import (
 type Packer struct {
 	// Compression is "none", "gzip" or "zstd".
 	Compression string
-	// Exact carries records exactly, for a server that is a penstock.
-	Exact bool
+	// Exact carries records exactly, for a server that is a penstock; Maps says that it takes maps
+	// as they are.
+	Exact, Maps bool
 	// Metadata writes the time as [time, {}], as version 1.5 does.
 	Metadata bool
 
@@ -50,9 +51,17 @@ func (p *Packer) Size() int { return len(p.buf) - p.head }
 // Len returns the number of events so far.
 func (p *Packer) Len() int { return p.count }
 
+// TakesMaps reports whether AppendMap may be called.
+func (p *Packer) TakesMaps() bool { return p.Maps || !p.Exact }
+
 // Append adds one record. Unless Exact, a value that is a JSON object becomes a map and any other
 // {"message": value}; key and headers stay behind.
-func (p *Packer) Append(r *record.Record) {
+func (p *Packer) Append(r *record.Record) { p.add(r, record.AsSeen) }
+
+// AppendMap is Append for a record whose value is a map in msgpack, which goes as it is.
+func (p *Packer) AppendMap(r *record.Record) { p.add(r, record.Msgpack) }
+
+func (p *Packer) add(r *record.Record, form record.Form) {
 	b := msgp.AppendArrayHeader(p.buf, 2)
 	if p.Metadata {
 		b = msgp.AppendArrayHeader(b, 2)
@@ -65,7 +74,9 @@ func (p *Packer) Append(r *record.Record) {
 		b = msgp.AppendMapHeader(b, 0)
 	}
 	if p.Exact {
-		b = p.appendExact(b, r, fits)
+		b = p.appendExact(b, r, form, fits)
+	} else if form == record.Msgpack {
+		b = append(b, r.Value...)
 	} else {
 		b = AppendRecord(b, r.Value)
 	}
@@ -73,7 +84,7 @@ func (p *Packer) Append(r *record.Record) {
 	p.count++
 }
 
-func (p *Packer) appendExact(b []byte, r *record.Record, fits bool) []byte {
+func (p *Packer) appendExact(b []byte, r *record.Record, form record.Form, fits bool) []byte {
 	origin := p.count == 0 && p.origin != ""
 	n := uint32(2)
 	for _, more := range []bool{origin, r.Key != nil, len(r.Headers) > 0, !fits} {
@@ -83,7 +94,11 @@ func (p *Packer) appendExact(b []byte, r *record.Record, fits bool) []byte {
 	}
 	b = msgp.AppendMapHeader(b, n)
 	b = append(b, exactMark...)
-	b = appendNullable(msgp.AppendString(b, keyValue), r.Value)
+	if b = msgp.AppendString(b, keyValue); form == record.Msgpack {
+		b = append(b, r.Value...)
+	} else {
+		b = appendNullable(b, r.Value)
+	}
 	if origin {
 		b = msgp.AppendString(msgp.AppendString(b, keyOrigin), p.origin)
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // ErrJSON is wrapped by errors about text that is not JSON.
@@ -101,7 +103,7 @@ func (s *scanner) container(at, depth int) (int, error) {
 func (s *scanner) string(at int) (int, error) {
 	at++
 	for {
-		at += plain(s.b[at:])
+		at += msgpack.Plain(s.b[at:])
 		if at >= len(s.b) {
 			return 0, errJSONEnds
 		}

@@ -85,26 +85,6 @@ func TestParseSeconds(t *testing.T) {
 	}
 }
 
-func TestAppendJSONWithin(t *testing.T) {
-	src := []byte("\x92\xa3a\x01b\x81\xa1k\xc0")
-	whole := `["a\u0001b",{"k":null}]`
-	for most := 1; most < 2*len(whole); most++ {
-		out, rest, err := AppendJSONWithin([]byte("x"), src, 9, most)
-		if most > len(whole) {
-			if err != nil || string(out) != "x"+whole || len(rest) > 0 {
-				t.Fatalf("%d: %s %v", most, out, err)
-			}
-		} else if err != ErrLong || string(out) != "x" {
-			t.Fatalf("%d: %s %v", most, out, err)
-		}
-	}
-	for _, s := range []string{"", "abc", "\"\\\n\r\t\x00", "é\xff\u2028", strings.Repeat("long", 9) + "\x7f"} {
-		if n := jsonLength([]byte(s)); n != len(appendString(nil, []byte(s))) {
-			t.Errorf("%q: %d", s, n)
-		}
-	}
-}
-
 // What an event is as JSON is measured by all of it, not by what has come so far.
 func TestEventThatBeginsDensely(t *testing.T) {
 	const nils, text = 600_000, 6 << 20

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 // errNotTime tells of a time slot with something else in it; the event as a whole can still be
@@ -19,20 +21,20 @@ func readTime(b []byte) (ns int64, now bool, meta []byte, size int, err error) {
 		ns = eventTime(b[2:])
 		return ns, ns == 0, nil, 10, nil
 	}
-	h, err := readHead(b)
+	h, err := msgpack.ReadHead(b)
 	if err != nil {
 		return 0, false, nil, 0, err
 	}
-	if h.kind == kindArray {
-		if h.n != 2 {
+	if h.Kind == msgpack.Array {
+		if h.N != 2 {
 			return 0, false, nil, 0, errNotTime
 		}
-		ns, now, n, err := readInstant(b[h.size:])
+		ns, now, n, err := readInstant(b[h.Size:])
 		if err != nil {
 			return 0, false, nil, 0, err
 		}
-		at := h.size + n
-		if n, err = skip(b[at:]); err != nil {
+		at := h.Size + n
+		if n, err = msgpack.Skip(b[at:]); err != nil {
 			return 0, false, nil, 0, err
 		}
 		return ns, now, b[at : at+n], at + n, nil
@@ -45,28 +47,28 @@ func readTime(b []byte) (ns int64, now bool, meta []byte, size int, err error) {
 // wherever it writes msgpack. ok is false when the value that b begins with is something else. now
 // tells that the sender leaves the time open; metadata is nil when there is none. They alias b.
 func SplitEvent(b []byte) (ns int64, now bool, metadata, record, rest []byte, ok bool) {
-	h, err := readHead(b)
-	if err != nil || h.kind != kindArray || h.n != 2 {
+	h, err := msgpack.ReadHead(b)
+	if err != nil || h.Kind != msgpack.Array || h.N != 2 {
 		return 0, false, nil, nil, b, false
 	}
-	at := h.size
+	at := h.Size
 	ns, now, metadata, n, err := readTime(b[at:])
 	if err != nil {
 		return 0, false, nil, nil, b, false
 	}
 	at += n
 	if metadata != nil {
-		if m, _ := readHead(metadata); m.kind != kindMap && m.kind != kindNil {
+		if m, _ := msgpack.ReadHead(metadata); m.Kind != msgpack.Map && m.Kind != msgpack.Nil {
 			return 0, false, nil, nil, b, false
 		}
-		if isEmptyMap(metadata) {
+		if msgpack.IsEmptyMap(metadata) {
 			metadata = nil
 		}
 	}
-	if m, err := readHead(b[at:]); err != nil || m.kind != kindMap {
+	if m, err := msgpack.ReadHead(b[at:]); err != nil || m.Kind != msgpack.Map {
 		return 0, false, nil, nil, b, false
 	}
-	if n, err = skip(b[at:]); err != nil {
+	if n, err = msgpack.Skip(b[at:]); err != nil {
 		return 0, false, nil, nil, b, false
 	}
 	return ns, now, metadata, b[at : at+n], b[at+n:], true
@@ -76,47 +78,47 @@ func SplitEvent(b []byte) (ns int64, now bool, metadata, record, rest []byte, ok
 // head; ok is false when it begins with something else. The number is the sender's word: never
 // allocate as much.
 func ArrayLength(b []byte) (n uint64, rest []byte, ok bool) {
-	h, err := readHead(b)
-	if err != nil || h.kind != kindArray {
+	h, err := msgpack.ReadHead(b)
+	if err != nil || h.Kind != msgpack.Array {
 		return 0, b, false
 	}
-	return h.n, b[h.size:], true
+	return h.N, b[h.Size:], true
 }
 
 func readInstant(b []byte) (ns int64, now bool, size int, err error) {
-	h, err := readHead(b)
+	h, err := msgpack.ReadHead(b)
 	if err != nil {
 		return 0, false, 0, err
 	}
 	const maxSeconds = math.MaxInt64 / int64(time.Second)
-	switch h.kind {
-	case kindNil:
-		return 0, true, h.size, nil
-	case kindInt, kindUint:
-		s := int64(h.n)
-		if h.kind == kindUint && s < 0 || s > maxSeconds || s < -maxSeconds {
+	switch h.Kind {
+	case msgpack.Nil:
+		return 0, true, h.Size, nil
+	case msgpack.Int, msgpack.Uint:
+		s := int64(h.N)
+		if h.Kind == msgpack.Uint && s < 0 || s > maxSeconds || s < -maxSeconds {
 			return 0, false, 0, errNotTime
 		}
-		return s * int64(time.Second), s == 0, h.size, nil
-	case kindFloat32, kindFloat64:
-		f := math.Float64frombits(h.n)
-		if h.kind == kindFloat32 {
-			f = float64(math.Float32frombits(uint32(h.n)))
+		return s * int64(time.Second), s == 0, h.Size, nil
+	case msgpack.Float32, msgpack.Float64:
+		f := math.Float64frombits(h.N)
+		if h.Kind == msgpack.Float32 {
+			f = float64(math.Float32frombits(uint32(h.N)))
 		}
 		if !(math.Abs(f) < float64(maxSeconds)) {
 			return 0, false, 0, errNotTime
 		}
 		whole, frac := math.Modf(f)
-		return int64(whole)*int64(time.Second) + int64(math.Round(frac*1e9)), f == 0, h.size, nil
-	case kindExt:
-		if h.ext != 0 || h.n != 8 {
+		return int64(whole)*int64(time.Second) + int64(math.Round(frac*1e9)), f == 0, h.Size, nil
+	case msgpack.Ext:
+		if h.Ext != 0 || h.N != 8 {
 			return 0, false, 0, errNotTime
 		}
-		if len(b) < h.size+8 {
-			return 0, false, 0, errShort
+		if len(b) < h.Size+8 {
+			return 0, false, 0, msgpack.ErrShort
 		}
-		ns := eventTime(b[h.size:])
-		return ns, ns == 0, h.size + 8, nil
+		ns := eventTime(b[h.Size:])
+		return ns, ns == 0, h.Size + 8, nil
 	}
 	return 0, false, 0, errNotTime
 }

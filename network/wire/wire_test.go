@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
 )
 
 var testLimits = Limits{Message: 1 << 20, Inflated: 1 << 20, Record: 64 << 10, Depth: 32}
@@ -42,7 +42,11 @@ type result struct {
 	err    error
 }
 
-func readAll(src io.Reader, lim Limits) result {
+func readAll(src io.Reader, lim Limits) result { return read(src, lim, false) }
+
+// read reads all messages, with the maps as they came if keep says so; what is returned of those is
+// their JSON all the same.
+func read(src io.Reader, lim Limits, keep bool) result {
 	var out result
 	r := NewReader(src, lim)
 	r.clock = func() time.Time { return time.Unix(7, 7) }
@@ -54,6 +58,9 @@ func readAll(src io.Reader, lim Limits) result {
 			return out
 		}
 		out.modes = append(out.modes, m.Mode)
+		if keep {
+			m.KeepMaps()
+		}
 		for {
 			ev, err := m.Event()
 			if err == io.EOF {
@@ -63,11 +70,19 @@ func readAll(src io.Reader, lim Limits) result {
 				out.err = err
 				return out
 			}
+			text := ev.Record
+			if ev.Form == record.Msgpack {
+				var rest []byte
+				text, rest, err = msgpack.AppendJSON(nil, ev.Record, math.MaxInt)
+				if err != nil || len(rest) > 0 || !keep || ev.Bad != "" {
+					panic(fmt.Sprintf("%x is handed out, %q: %v", ev.Record, ev.Bad, err))
+				}
+			}
 			out.events = append(
 				out.events,
 				got{
 					m.Tag,
-					string(ev.Record),
+					string(text),
 					ev.Time,
 					ev.Bad,
 					string(ev.Raw),
@@ -85,13 +100,17 @@ func readAll(src io.Reader, lim Limits) result {
 	}
 }
 
-// both reads once in big steps and once a byte at a time; the outcome must be the same.
+// both reads once in big steps and once a byte at a time, and with the maps as they came; the
+// outcome must be the same.
 func both(t *testing.T, b []byte, lim Limits) result {
 	t.Helper()
 	one := readAll(bytes.NewReader(b), lim)
 	two := readAll(iotest.OneByteReader(bytes.NewReader(b)), lim)
 	if fmt.Sprint(one) != fmt.Sprint(two) {
 		t.Fatalf("read at once:\n%+v\nread by the byte:\n%+v", one, two)
+	}
+	if kept := read(bytes.NewReader(b), lim, true); fmt.Sprint(one) != fmt.Sprint(kept) {
+		t.Fatalf("read as JSON:\n%+v\nread as it came:\n%+v", one, kept)
 	}
 	return one
 }
@@ -523,47 +542,6 @@ func TestOverLargeJSONKeepsItsAck(t *testing.T) {
 	}
 }
 
-func TestAppendJSON(t *testing.T) {
-	ext := func(typ int8, p ...byte) []byte { return append([]byte{0xc7, byte(len(p)), byte(typ)}, p...) }
-	for _, c := range []struct {
-		in   []byte
-		want string
-	}{
-		{msgp.AppendUint64(nil, math.MaxUint64), "18446744073709551615"},
-		{msgp.AppendInt64(nil, math.MinInt64), "-9223372036854775808"},
-		{msgp.AppendInt(nil, -1), "-1"},
-		{msgp.AppendInt(nil, -33), "-33"},
-		{msgp.AppendFloat32(nil, 0.1), "0.1"},
-		{msgp.AppendFloat64(nil, 3), "3.0"},
-		{msgp.AppendFloat64(nil, 1e300), "1e+300"},
-		{msgp.AppendFloat64(nil, math.NaN()), `"NaN"`},
-		{msgp.AppendFloat64(nil, math.Inf(-1)), `"-Infinity"`},
-		{msgp.AppendString(nil, "a\"\\\n\t\x00\x1fé€😀\x7f"), `"a\"\\\n\t\u0000\u001fé€😀` + "\x7f" + `"`},
-		{msgp.AppendString(nil, "0123456789\xff\xfe0123456789"), `"0123456789\\xff\\xfe0123456789"`},
-		{msgp.AppendBytes(nil, []byte("text")), `"text"`},
-		{msgp.AppendBytes(nil, []byte{0xe9, 't', 0xe9}), `"\\xe9t\\xe9"`},
-		{[]byte{0x82, 1, 2, 0xc0, 3}, `{"1":2,"null":3}`},
-		{[]byte{0x81, 0x81, 0xa1, 'a', 1, 2}, `{"{\"a\":1}":2}`},
-		{[]byte{0x82, 0xa1, 'a', 1, 0xa1, 'a', 2}, `{"a":1,"a":2}`},
-		{ext(0, 0, 0, 0, 1, 0, 0, 0, 5), "1.000000005"},
-		{ext(-1, 0, 0, 0, 9), "9.000000000"},
-		{ext(-1, 0x1d, 0xcd, 0x65, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), "-0.500000000"},
-		{ext(5, 1, 2), `{"ext":5,"data":"AQI="}`},
-		{[]byte{0x93, 0xc0, 0xc2, 0xc3}, "[null,false,true]"},
-	} {
-		out, rest, err := AppendJSON(nil, append(c.in, 'r'), 8)
-		if err != nil || string(out) != c.want || string(rest) != "r" {
-			t.Errorf("%x: %s, %v; want %s", c.in, out, err, c.want)
-		}
-		if !json.Valid(out) {
-			t.Errorf("%s is not JSON", out)
-		}
-	}
-	if _, _, err := AppendJSON(nil, bytes.Repeat([]byte{0x91}, 9), 8); !errors.Is(err, ErrDepth) {
-		t.Errorf("depth: %v", err)
-	}
-}
-
 // Short strings, names mostly, have a way of their own in both directions, where there is room: it
 // takes the same bytes.
 func TestShortStrings(t *testing.T) {
@@ -578,12 +556,12 @@ func TestShortStrings(t *testing.T) {
 				case at > n:
 					after[0] = c // in the eight bytes that are looked at, but not in the string
 				}
-				want := string(appendString(nil, text))
+				want := string(msgpack.AppendString(nil, text))
 				packed := msgp.AppendStringFromBytes(nil, text)
 				object := append(append([]byte{0x81}, packed...), packed...)
 				wantObject := "{" + want + ":" + want + "}"
 				for _, room := range []int{0, 8, 100} {
-					out, rest, err := AppendJSON(
+					out, rest, err := msgpack.AppendJSON(
 						make([]byte, 0, room), slices.Concat(object, after), 8,
 					)
 					if err != nil || string(out) != wantObject || !bytes.Equal(rest, after) {
@@ -631,7 +609,7 @@ func TestAppendRecordRoundTrip(t *testing.T) {
 		if want == "" {
 			want = c.in
 		}
-		out, rest, err := AppendJSON(nil, AppendRecord(nil, []byte(c.in)), 300)
+		out, rest, err := msgpack.AppendJSON(nil, AppendRecord(nil, []byte(c.in)), 300)
 		if err != nil || string(out) != want || len(rest) != 0 {
 			t.Errorf("%.80s: %.80s, %v", c.in, out, err)
 		}

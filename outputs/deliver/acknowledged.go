@@ -100,30 +100,16 @@ func (a *Ahead) without(b *record.Batch) *record.Batch {
 	if a.Empty() || b.Len() == 0 {
 		return b
 	}
-	return keep(b, func(r *record.Record) bool { return !a.Has(r.Offset) })
+	return keep(b, func(pos int64) bool { return !a.Has(pos) })
 }
 
-// keep returns a batch of the records of b that want says: b itself if that is all of them or b
-// cannot be read, nil if it is none.
-func keep(b *record.Batch, want func(*record.Record) bool) *record.Batch {
-	recs, err := b.Records()
+// keep returns a batch of the records of b that want says, by their positions: b itself if that is
+// all of them or b cannot be read, nil if it is none.
+func keep(b *record.Batch, want func(pos int64) bool) *record.Batch {
+	p, err := b.Part(want)
 	if err != nil {
 		return b
 	}
-	var out []record.Record
-	for r := range recs {
-		if want(r) {
-			out = append(out, *r)
-		}
-	}
-	switch len(out) {
-	case b.Len():
-		return b
-	case 0:
-		return nil
-	}
-	p := record.FromRecords(b.Tag, b.Origin, slices.Clip(out))
-	p.Topic = b.Topic
 	return p
 }
 

@@ -255,7 +255,7 @@ func (s *Sender) succeeded() {
 // pick returns a batch of the listed records of b, which keep their positions.
 func pick(b *record.Batch, list []outputs.RecordError) *record.Batch {
 	i := -1
-	return keep(b, func(*record.Record) bool {
+	return keep(b, func(int64) bool {
 		i++
 		if len(list) == 0 || list[0].Index != i {
 			return false
@@ -288,7 +288,7 @@ func From(b *record.Batch, pos int64) *record.Batch {
 		return nil
 	}
 	end := b.End
-	p := keep(b, func(r *record.Record) bool { return r.Offset >= pos })
+	p := keep(b, func(at int64) bool { return at >= pos })
 	if p != nil {
 		p.End = end
 	}
@@ -300,7 +300,7 @@ func UpTo(b *record.Batch, end int64) *record.Batch {
 	if b == nil || b.End <= end {
 		return b
 	}
-	return keep(b, func(r *record.Record) bool { return r.Offset < end })
+	return keep(b, func(pos int64) bool { return pos < end })
 }
 
 // CountDead counts records that are in the dead letter.

@@ -3,6 +3,7 @@ package forward
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/network"
@@ -67,6 +68,13 @@ func Default() Config {
 		Peer:              "auto",
 		TimeFormat:        "v1",
 	}
+}
+
+// TakesMaps reports whether maps in msgpack are passed on as they came. A penstock that is not asked
+// in the handshake may be an earlier release, which takes their JSON alone.
+func (c *Config) TakesMaps() bool {
+	return c.Peer != "penstock" || c.SharedKey != "" ||
+		slices.ContainsFunc(c.Servers, func(s Server) bool { return s.SharedKey != "" })
 }
 
 // Validate reports every mistake.

@@ -131,6 +131,7 @@ func (s *server) handshake(l *link, key string) error {
 	if cfg.Peer == "auto" {
 		l.packer.Exact = hello.Exact
 	}
+	l.packer.Maps = hello.Maps
 	return nil
 }
 
@@ -158,8 +159,12 @@ func (l *link) isAlive() bool {
 // send delivers one batch as one chunk.
 func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk string) error {
 	l.packer.Reset(b.Tag, b.Origin)
-	err := b.Each(&l.scratch, func(r *record.Record) error {
-		l.packer.Append(r)
+	each, add := b.Each, l.packer.Append
+	if b.Form() == record.Msgpack && l.packer.TakesMaps() {
+		each, add = b.EachAsKept, l.packer.AppendMap
+	}
+	err := each(&l.scratch, func(r *record.Record) error {
+		add(r)
 		return nil
 	})
 	if err != nil {

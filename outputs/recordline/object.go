@@ -60,7 +60,7 @@ func (w *ObjectWriter) Add(b *record.Batch, router outputs.Router) error {
 	l := outputs.DeadRecord{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic}
 	recs, err := b.Records()
 	if err != nil {
-		l.Raw, _ = b.Packed(record.None)
+		l.Raw, _ = b.PackedAsKept(record.None)
 		l.Record.Offset = b.First
 		return w.Write(&l)
 	}

@@ -59,23 +59,30 @@ func CheckDir(dir string, known int) error {
 // Mark is CheckDir for a directory that is going to be written to in format known, and marks it so.
 // On a full disk a directory of that format stays unmarked if it was.
 func Mark(dir string, known int) error {
+	_, err := Raise(dir, known, known)
+	return err
+}
+
+// Raise is Mark with a format that not all that is known needs: a directory that is marked with a
+// later one, up to known, stays as it is. It returns what the directory is marked with then.
+func Raise(dir string, format, known int) (now int, err error) {
 	found, err := read(dir, known)
-	if err != nil || found == known {
-		return err
+	if err != nil || found >= format {
+		return found, err
 	}
 	f, err := os.CreateTemp(dir, Name+"-*")
 	if err == nil {
-		_, err = f.WriteString(strconv.Itoa(known) + "\n")
+		_, err = f.WriteString(strconv.Itoa(format) + "\n")
 		err = errors.Join(err, f.Chmod(0o640))
 		err = durable.Replace(filepath.Join(dir, Name), f, err)
 	}
 	if err == nil {
 		err = durable.SyncDir(dir)
 	}
-	if err != nil && found == 0 && known == 1 {
-		return nil
+	if err != nil && found == 0 && format == 1 {
+		return format, nil
 	}
-	return err
+	return format, err
 }
 
 // read returns the format that a directory is marked with, 0 if it is not.

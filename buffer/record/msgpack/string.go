@@ -1,4 +1,4 @@
-package wire
+package msgpack
 
 import (
 	"encoding/binary"
@@ -9,8 +9,9 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// appendString appends s as a JSON string.
-func appendString(dst, s []byte) []byte {
+// AppendString appends s as a JSON string, with bytes that are not UTF-8 written as the package
+// comment says.
+func AppendString(dst, s []byte) []byte {
 	at := len(dst)
 	dst = slices.Grow(dst, len(s)+2)[:at+len(s)+2]
 	dst[at] = '"'
@@ -22,15 +23,11 @@ func appendString(dst, s []byte) []byte {
 	return append(appendEscaped(dst[:at+1+n], s[n:]), '"')
 }
 
-// AppendJSONString appends s as a JSON string, with bytes that are not UTF-8 written as the package
-// comment says.
-func AppendJSONString(dst, s []byte) []byte { return appendString(dst, s) }
-
 // jsonLength returns how long s is as a JSON string.
 func jsonLength(s []byte) int {
 	n := len(s) + 2
 	for at := 0; at < len(s); {
-		if at += plain(s[at:]); at == len(s) {
+		if at += Plain(s[at:]); at == len(s) {
 			break
 		}
 		switch c := s[at]; {
@@ -56,20 +53,20 @@ const (
 	highs = 0x8080808080808080
 )
 
-// notPlain tells which of the eight bytes are not plain: ASCII without quotes, backslashes and
+// NotPlain tells which of the eight bytes are not plain: ASCII without quotes, backslashes and
 // controls, which stands in JSON as it is. The lowest bit that is set is the highest of the first
 // such byte.
-func notPlain(x uint64) uint64 {
+func NotPlain(x uint64) uint64 {
 	return (x | (x - ones*0x20) | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones)) & highs
 }
 
 func isPlain(c byte) bool { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' }
 
-// plain returns the length of the part of s that is plain.
-func plain(s []byte) int {
+// Plain returns the length of the part of s that is plain.
+func Plain(s []byte) int {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		if m := notPlain(binary.LittleEndian.Uint64(s[i:])); m != 0 {
+		if m := NotPlain(binary.LittleEndian.Uint64(s[i:])); m != 0 {
 			return i + bits.TrailingZeros64(m)/8
 		}
 	}
@@ -86,7 +83,7 @@ func copyPlain(dst, s []byte) int {
 	i := 0
 	for ; i+8 <= len(s) && i+8 <= len(dst); i += 8 {
 		x := binary.LittleEndian.Uint64(s[i:])
-		if m := notPlain(x); m != 0 {
+		if m := NotPlain(x); m != 0 {
 			n := i + bits.TrailingZeros64(m)/8
 			copy(dst[i:n], s[i:n])
 			return n
@@ -99,7 +96,7 @@ func copyPlain(dst, s []byte) int {
 	if i > 0 { // the last eight bytes, some of them again
 		last := len(s) - 8
 		x := binary.LittleEndian.Uint64(s[last:])
-		if m := notPlain(x); m != 0 {
+		if m := NotPlain(x); m != 0 {
 			n := last + bits.TrailingZeros64(m)/8
 			copy(dst[i:n], s[i:n])
 			return n
@@ -143,7 +140,7 @@ func appendEscaped(dst, s []byte) []byte {
 		case c < 0x20:
 			dst, s = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15]), s[1:]
 		default:
-			n := plain(s)
+			n := Plain(s)
 			dst, s = append(dst, s[:n]...), s[n:]
 		}
 	}

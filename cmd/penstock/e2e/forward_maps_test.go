@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack/msgpacktest"
+	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/penstock/penstock/inputs/forward"
+	forwardout "github.com/penstock/penstock/outputs/forward"
+)
+
+// TestMapsPassRelaysUnchanged sends entries as fluentd does through two relays, which keep them on
+// disk over a kill in between: the maps come out byte for byte as they went in, of whatever types.
+func TestMapsPassRelaysUnchanged(t *testing.T) {
+	parallel(t)
+	rng := runtest.Rand(t)
+	var b record.Builder
+	b.Reset("app.web-1", "", 0)
+	b.SetForm(record.Msgpack)
+	var want []record.Record
+	for i := range 2000 {
+		r := record.Record{
+			Time:  1_766_000_000_123_456_789 + int64(i),
+			Value: msgpacktest.Map(rng, 4),
+		}
+		b.Append(r.Time, nil, r.Value, nil)
+		want = append(want, r)
+	}
+	dir, first, second, last := t.TempDir(), servers.FreeAddr(t), servers.FreeAddr(t), servers.FreeAddr(t)
+	relay := func(name, from, to, compression string) *agent {
+		return newAgent(t, name, replaceAll(
+			passOn, "DIR", dir, "NAME", name, "FROM", from, "TO", to, "COMPRESSION", compression,
+		))
+	}
+	one, two := relay("relay-1", first, second, "gzip"), relay("relay-2", second, last, "none")
+	one.start()
+	client := forwardWriter(t, first, func(c *forwardout.Config) {
+		c.SharedKey, c.Compression, c.Peer = "between us", "zstd", "fluentd"
+	})
+	batch := b.Build()
+	runtest.Within(
+		t, 20*time.Second, func() bool { return client.Write(t.Context(), batch) == nil },
+		func() string { return "not acknowledged" },
+	)
+	one.kill()
+	one.start()
+	two.start()
+	runtest.Within(t, 20*time.Second, func() bool {
+		n, err := one.metric("penstock_output_records_total")
+		return err == nil && int(n) == len(want)
+	}, func() string { return "the second relay did not take the records" })
+	two.kill()
+	for _, name := range []string{"relay-1", "relay-2"} {
+		marks, err := filepath.Glob(filepath.Join(dir, name, "buffer", "*", "FORMAT"))
+		if err != nil || len(marks) != 1 {
+			t.Fatal(marks, err)
+		}
+		if text, err := os.ReadFile(marks[0]); string(text) != "3\n" {
+			t.Errorf("%s is marked %q, %v: an earlier release would misread it", marks[0], text, err)
+		}
+	}
+	two.start()
+	sink := forwardPeer(t, last, func(c *forward.Config) {
+		c.Security = &forward.Security{SharedKey: "between us", AllowAnonymousSource: true}
+	})
+	sink.TakeMaps()
+	runtest.Within(
+		t, 20*time.Second, func() bool { return len(sink.Records()) >= len(want) },
+		func() string { return fmt.Sprintf("%d of %d records arrived", len(sink.Records()), len(want)) },
+	)
+	i := 0
+	for _, b := range sink.Batches() {
+		if b.Form() != record.Msgpack || b.Tag != "app.web-1" {
+			t.Fatalf("a batch of form %d, tag %s", b.Form(), b.Tag)
+		}
+		if err := b.EachAsKept(&record.Scratch{}, func(r *record.Record) error {
+			if i == len(want) {
+				return fmt.Errorf("more than %d", i)
+			}
+			if r.Time != want[i].Time || !bytes.Equal(r.Value, want[i].Value) {
+				return fmt.Errorf("%d is %x, was %x", i, r.Value, want[i].Value)
+			}
+			i++
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if i != len(want) {
+		t.Errorf("%d of %d", i, len(want))
+	}
+}
