@@ -3,7 +3,8 @@
 //
 // It owns the segment chain and is the only importer of Badger. A buffer directory holds
 //
-//	FORMAT                 the number of the format; a later one is refused
+//	FORMAT                 the number of the format; a later one is refused. 2, and 3 from the
+//	                       first batch of maps in msgpack on (mark.go)
 //	LOCK                   flocked by the one process that has the buffer open; its process id
 //	00000000000000012345/  a closed segment, named after its first position
 //	head-00000007/         a segment being written, or one whose writer was killed

@@ -105,7 +105,9 @@
 //  1. inputs/forward/forward.go, inputs/forward/conn.go: a connection, after its handshake
 //     (inputs/forward/auth.go).
 //  2. network/wire/message.go: messages and events are read as they arrive.
-//  3. inputs/forward/gather.go: events of a tag become batches, and are appended.
+//  3. inputs/forward/gather.go: events of a tag become batches, and are appended: their maps as JSON,
+//     or as they came where an output passes them on (takesMaps in agent/build.go,
+//     buffer/record/form.go).
 //  4. agent/sink.go and on through the buffer, as above (steps 7 to 11).
 //  5. inputs/forward/acks.go: the ack is sent once all events of the chunk are durable.
 //  6. outputs/forward/forward.go, outputs/forward/balance.go: the batch, as one chunk, goes to the
@@ -229,7 +231,8 @@
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.
 //   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files
 //     come to be on disk; buffer/record/dataformat: in which format something was written, and that
-//     a later one is refused; buffer/record/preflight: what components look at for "penstock
+//     a later one is refused; buffer/record/msgpack: maps in msgpack, and the JSON that is seen of
+//     them; buffer/record/preflight: what components look at for "penstock
 //     validate --online", which agent/preflight.go has them do.
 //   - spool/inspect: an archive from the outside ("penstock archive").
 //
@@ -396,8 +399,9 @@
 // What tests share, one place a room: buffer/record/runtest (seeds, waiting), inputs/inputstest
 // (the inputs' suite, a sink), outputs/outputtest (the outputs' suite, destinations, logs and
 // stores in memory), spool/storetest (a store's suite, faults of its server),
-// buffer/record/costtest (memory and time in proportion), network/certtest (certificates),
-// network/kafkaclient/gatetest (brokers with TLS and SASL).
+// buffer/record/costtest (memory and time in proportion), buffer/record/msgpack/msgpacktest (msgpack
+// of all kinds), network/certtest (certificates), network/kafkaclient/gatetest (brokers with TLS and
+// SASL).
 //
 // Real servers are started by cmd/penstock/e2e/servers, which skips what is not installed;
 // .ci/integration installs them and says which variables name them. With PENSTOCK_KAFKA_BROKERS a

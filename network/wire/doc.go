@@ -13,25 +13,16 @@
 //     (events of a message), inflate.go (compressed chunks), option.go (options and acks),
 //     jsonconn.go (connections that speak JSON)
 //   - writing: pack.go, exact.go (records as they are)
-//   - msgpack: value.go, time.go; to JSON: json.go, string.go; from JSON: fromjson.go, scan.go
+//   - msgpack is read, and made JSON, by buffer/record/msgpack; times: time.go; from JSON:
+//     fromjson.go, scan.go, json.go
 //   - the handshake, of both ends: handshake.go
 //
-// # Records as JSON
+// # Records
 //
-// An event's record is handed out as the JSON text of its map, in the order of its keys, repeated
-// keys included:
-//
-//   - str and bin become strings. A byte that is not part of valid UTF-8 becomes the four
-//     characters \xNN (in JSON text "\\xNN"), so that text in an old encoding stays legible and
-//     its bytes can be told.
-//   - Integers are written out in full, up to 18446744073709551615. Floats take the shortest form
-//     that reads back equal; NaN and the infinities, which JSON lacks, become the strings "NaN",
-//     "Infinity" and "-Infinity".
-//   - EventTime (ext type 0) and the msgpack timestamp (ext type -1) become a number of seconds
-//     with nine decimals. Any other extension becomes {"ext":type,"data":"base64"}.
-//   - A key that is not a string becomes the JSON text of its value, as a string: 1 becomes "1",
-//     nil becomes "null".
-//   - Nesting beyond Limits.Depth makes the event one that cannot be kept as a record.
+// An event's record is handed out as the JSON text of its map, as package msgpack makes it. Nesting
+// beyond Limits.Depth makes the event one that cannot be kept as a record. After Message.KeepMaps a
+// map is handed out as it came instead; what cannot become JSON is bad all the same, so that
+// whoever wants the text later gets it.
 //
 // Events that are not [time, map] are handed out raw, marked with the reason, and the rest of the
 // chunk goes on.
@@ -43,13 +34,13 @@
 // can read it. The map holds, in this order:
 //
 //	"penstock"          1
-//	"message"           bin: the value; nil for a null value
+//	"message"           bin: the value; nil for a null value; a map that is kept as it came
 //	"penstock_origin"   str: the origin of this and the following events of the message; in the
 //	                    first event only
 //	"penstock_key"      bin: the key; absent for a null key
 //	"penstock_headers"  array of [str, bin or nil]: the headers in order; absent without any
 //	"penstock_time"     int: nanoseconds since the epoch, where EventTime cannot hold the time
 //
-// A server tells that it understands this with "penstock": 1 in the options of its HELO; other
-// clients ignore that.
+// A server tells that it understands this with "penstock": 1 in the options of its HELO, and that a
+// value may be a map with "penstock_maps": 1; other clients ignore that.
 package wire

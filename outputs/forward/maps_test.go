@@ -125,3 +125,33 @@ func TestMapsAreJSONToEarlierPenstocks(t *testing.T) {
 		t.Error("a penstock that is not asked takes maps")
 	}
 }
+
+// What the package comment says of maps that were JSON in between.
+func TestWhatJSONKeepsOfMaps(t *testing.T) {
+	for in, want := range map[string]string{
+		"\xc4\x02ab":      "\xa2ab",
+		"\xc7\x03\x05abc": "\x82\xa3ext\x05\xa4data\xa4YWJj",
+		"\xd7\x00\x00\x00\x00\x01\x1d\xcd\x65\x00": "\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00",
+		"\xa2a\xff":                            "\xa5a\\xff",
+		"\xca\x3d\xcc\xcc\xcd":                 "\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a", // 0.1
+		"\xca\x7f\xc0\x00\x00":                 "\xa3NaN",
+		"\xd9\x01a":                            "\xa1a",
+		"\xcf\xff\xff\xff\xff\xff\xff\xff\xff": "\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+		"\xd3\x80\x00\x00\x00\x00\x00\x00\x01": "\xd3\x80\x00\x00\x00\x00\x00\x00\x01",
+		"\xcf\x00\x00\x00\x00\x00\x00\x00\x07": "\x07",
+		"\x82\xa1z\x01\xa1a\x02":               "\x82\xa1z\x01\xa1a\x02",
+		"\x82\xa1z\x01\xa1z\x02":               "\x82\xa1z\x01\xa1z\x02",
+		"\x82\xc0\x01\x02\xc3":                 "\x82\xa4null\x01\xa12\xc3",
+	} {
+		b := mapsOf("t", "o", []record.Record{{Time: 1e18, Value: []byte("\x81\xa1k" + in)}})
+		seen, err := b.Records()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := range seen {
+			if got := wire.AppendRecord(nil, r.Value); string(got) != "\x81\xa1k"+want {
+				t.Errorf("%q, seen as %s, comes as %q", in, r.Value, got)
+			}
+		}
+	}
+}
