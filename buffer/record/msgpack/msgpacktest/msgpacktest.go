@@ -1,5 +1,3 @@
-// Package msgpacktest makes msgpack of all kinds for tests, in all the forms that a sender may
-// write, the longer ones than need be included.
 package msgpacktest
 
 import (
