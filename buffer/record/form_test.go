@@ -47,6 +47,10 @@ func wantRecords(t *testing.T, what string, b *Batch, want []Record) {
 			t.Fatalf("%s: Each has written over a value", what)
 		}
 	}
+	size := len(s.seen)
+	if err := b.Each(&s, func(*Record) error { return nil }); err != nil || len(s.seen) != size {
+		t.Fatalf("%s: a scratch of %d bytes has become one of %d, %v", what, size, len(s.seen), err)
+	}
 	if !slices.EqualFunc(all, want, func(a, b Record) bool { return equal(&a, &b) }) ||
 		!slices.EqualFunc(each, want, func(a, b Record) bool { return equal(&a, &b) }) {
 		t.Fatalf("%s:\n%v\n%v, want\n%v", what, all, each, want)

@@ -3,6 +3,7 @@ package outputtest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"DeliversInOrderPerOrigin", testOrder},
 		{"GoesOnAfterAFault", testFault},
 		{"KeepsContents", testContents},
+		{"MapsAreSeenAsJSON", testMaps},
 		{"LargeRecords", testLarge},
 		{"EndsWhileInFlight", testCancel},
 		{"PermanentRefusals", testRefusals},
@@ -286,6 +288,41 @@ func testContents(t *testing.T, b *bench) {
 		if !b.h.Keeps().kept(want[i], g) {
 			t.Errorf("record %d arrived as %+v, sent %+v", i, g, want[i])
 		}
+	}
+}
+
+// testMaps sends what an input has kept in msgpack: a destination gets its JSON, or what that is
+// read from, also of a batch that is delivered in part.
+func testMaps(t *testing.T, b *bench) {
+	var want []string
+	for _, n := range []int{3, 100, 2000} { // some outputs treat large batches otherwise
+		var w record.Builder
+		w.Reset("test.tag", "origin", 0)
+		w.SetForm(record.Msgpack)
+		for i := range n {
+			value := []byte("\x82\xa1n\xcd\x00\x00\xa4text\xc4\x04bin ")
+			binary.BigEndian.PutUint16(value[4:], uint16(i))
+			w.Append(time.Now().UnixNano(), nil, value, nil)
+			want = append(want, fmt.Sprintf(`{"n":%d,"text":"bin "}`, i))
+		}
+		b.log.Append(w.Build())
+	}
+	if err := b.log.Owner().Commit(t.Context(), 1, ""); err != nil {
+		t.Fatal(err)
+	}
+	want = want[1:]
+	b.log.Seal()
+	d := b.open(t)
+	if err := b.drain(t, t.Context(), d)(); err != nil {
+		t.Fatal(err)
+	}
+	b.close(t, d)
+	var got []string
+	for _, r := range b.h.Received(t) {
+		got = append(got, string(r.Record.Value))
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%d arrived, %.200q, want %d, %.200q", len(got), got, len(want), want)
 	}
 }
 

@@ -22,7 +22,8 @@ func checkAgrees(t *testing.T, b []byte, depth, most int) {
 			want, wantErr,
 		)
 	}
-	if wantErr == nil && most >= mostGrowth*want && len(text) > mostGrowth*want {
+	_, oddErr := walk(b, 0, min(depth, checkDepth))
+	if wantErr == nil && oddErr == nil && most >= len(text) && len(text) > mostGrowth*want {
 		t.Fatalf("%x is %d bytes of text", b, len(text))
 	}
 }
@@ -39,6 +40,10 @@ func TestCheckTakesWhatBecomesText(t *testing.T) {
 		}
 		b[rng.IntN(len(b))] = byte(rng.Uint32())
 		checkAgrees(t, b, checkDepth, 1<<20)
+	}
+	for depth := range 12 { // keys in keys: quotes of quotes
+		b := append(bytes.Repeat([]byte{0x81}, depth+1), 0xa1, '"')
+		checkAgrees(t, append(b, bytes.Repeat([]byte{0xc0}, depth+1)...), checkDepth, 1<<20)
 	}
 	for depth := range 3 * checkDepth {
 		deep := append(bytes.Repeat([]byte{0x81, 0xa1, 'k'}, depth), 0x91, 0xc0)
