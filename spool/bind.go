@@ -28,7 +28,8 @@ func (c *Config) BindDestination(
 			topic = b.Tag
 		}
 		in := &partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r}
-		key, result, err := part.Key(nil, in)
+		var result partition.Result
+		key, err := part.Key(nil, in, &result)
 		if err != nil {
 			return nil, err
 		}

@@ -18,15 +18,16 @@ type placement struct {
 	id   *identity
 	part *partition.Partitioner
 
-	in          partition.Input // the record being placed
-	key         []byte          // of its partition, and of its schema
-	schemaKey   int             // how much of key is that of the schema
-	row         []byte          // it, as its file has it
-	last        *file           // that the record before went to
-	lastKey     []byte          // of last
-	event       eventTime       // of the record that was added last
-	deadLetters []deadLetter    // to be written before anything more is read
-	skipped     int             // records that were left out, ever
+	in          partition.Input  // the record being placed
+	res         partition.Result // what is known of it
+	key         []byte           // of its partition, and of its schema
+	schemaKey   int              // how much of key is that of the schema
+	row         []byte           // it, as its file has it
+	last        *file            // that the record before went to
+	lastKey     []byte           // of last
+	event       eventTime        // of the record that was added last
+	deadLetters []deadLetter     // to be written before anything more is read
+	skipped     int              // records that were left out, ever
 }
 
 // eventTime is the time that a record says it is of, in nanoseconds.
@@ -41,7 +42,8 @@ func (p *placement) renew() { p.last, p.lastKey = nil, p.lastKey[:0] }
 // add puts one record into the file of c that it belongs to.
 func (p *placement) add(c *cut, r *record.Record) error {
 	p.in.Record = r
-	key, res, err := p.part.Key(p.key[:0], &p.in)
+	res := &p.res
+	key, err := p.part.Key(p.key[:0], &p.in, res)
 	p.key, p.schemaKey = key, 0
 	p.event = eventTime{res.Timed, res.Time}
 	skip := r.Value == nil && p.a.cfg.OnNull == "skip"
@@ -103,7 +105,7 @@ func (p *placement) add(c *cut, r *record.Record) error {
 	f := p.last
 	if f == nil || !bytes.Equal(p.key, p.lastKey) {
 		if f = c.byKey[string(p.key)]; f == nil {
-			if f, err = p.newFile(c, &res); err != nil || f == nil {
+			if f, err = p.newFile(c, res); err != nil || f == nil {
 				return err
 			}
 		}

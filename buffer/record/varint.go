@@ -22,91 +22,78 @@ func varintLen(v int64) int {
 // parser walks the record section of a Kafka record batch.
 type parser struct{ b []byte }
 
-func (p *parser) varint() (int64, error) {
-	if len(p.b) > 0 && p.b[0] < 0x80 {
-		u := p.b[0]
-		p.b = p.b[1:]
-		return int64(u>>1) ^ -int64(u&1), nil
+// varint returns the number that b begins with, and what is behind it; ok is false if there is
+// none.
+func varint(b []byte) (v int64, rest []byte, ok bool) {
+	switch { // nearly all take a byte or two
+	case len(b) > 1 && b[0] >= 0x80 && b[1] < 0x80:
+		u := uint64(b[0]&0x7f) | uint64(b[1])<<7
+		return int64(u>>1) ^ -int64(u&1), b[2:], true
+	case len(b) > 0 && b[0] < 0x80:
+		u := uint64(b[0])
+		return int64(u>>1) ^ -int64(u&1), b[1:], true
 	}
-	v, n := binary.Varint(p.b)
+	v, n := binary.Varint(b)
 	if n <= 0 {
-		return 0, errShort
+		return 0, nil, false
 	}
-	p.b = p.b[n:]
-	return v, nil
+	return v, b[n:], true
 }
 
-func (p *parser) take(n int64) ([]byte, error) {
-	if n < 0 || n > int64(len(p.b)) {
-		return nil, errShort
+// counted returns the bytes behind their number, of which nil has -1, and what is behind them.
+func counted(b []byte) (v, rest []byte, ok bool) {
+	n, b, ok := varint(b)
+	switch {
+	case !ok || n > int64(len(b)) || n < -1:
+		return nil, nil, false
+	case n == -1:
+		return nil, b, true
 	}
-	v := p.b[:n:n]
-	p.b = p.b[n:]
-	return v, nil
-}
-
-func (p *parser) bytes() ([]byte, error) {
-	n, err := p.varint()
-	if err != nil || n == -1 {
-		return nil, err
-	}
-	return p.take(n)
+	return b[:n:n], b[n:], true
 }
 
 // record parses one record into r, reusing r.Headers, and returns its timestamp delta in
 // milliseconds.
 func (p *parser) record(r *Record) (timeDelta int64, err error) {
-	n, err := p.varint()
-	if err != nil {
-		return 0, err
-	}
-	rec, err := p.take(n)
-	if err != nil {
-		return 0, err
-	}
-	q := parser{b: rec}
-	if len(q.b) == 0 {
+	rec, rest, ok := counted(p.b)
+	if !ok || len(rec) == 0 {
 		return 0, errShort
 	}
-	q.b = q.b[1:] // attributes: unused
-	if timeDelta, err = q.varint(); err != nil {
-		return 0, err
+	p.b = rest
+	timeDelta, b, ok := varint(rec[1:]) // behind the attributes, which are unused
+	if !ok {
+		return 0, errShort
 	}
-	if _, err = q.varint(); err != nil { // offset delta: records are contiguous
-		return 0, err
+	if _, b, ok = varint(b); !ok { // offset delta: records are contiguous
+		return 0, errShort
 	}
-	if r.Key, err = q.bytes(); err != nil {
-		return 0, err
+	if r.Key, b, ok = counted(b); !ok {
+		return 0, errShort
 	}
-	if r.Value, err = q.bytes(); err != nil {
-		return 0, err
+	if r.Value, b, ok = counted(b); !ok {
+		return 0, errShort
 	}
-	count, err := q.varint()
-	if err != nil {
-		return 0, err
+	count, b, ok := varint(b)
+	if !ok {
+		return 0, errShort
 	}
-	if count < 0 || count > int64(len(q.b)) {
-		return 0, fmt.Errorf("%w: %d headers in %d bytes", ErrCorrupt, count, len(q.b))
+	if count < 0 || count > int64(len(b)) {
+		return 0, fmt.Errorf("%w: %d headers in %d bytes", ErrCorrupt, count, len(b))
 	}
 	r.Headers = r.Headers[:0]
 	for range count {
-		n, err := q.varint()
-		if err != nil {
-			return 0, err
+		var key, value []byte
+		if key, b, ok = counted(b); !ok || key == nil {
+			return 0, errShort
 		}
-		key, err := q.take(n)
-		if err != nil {
-			return 0, err
-		}
-		value, err := q.bytes()
-		if err != nil {
-			return 0, err
+		if value, b, ok = counted(b); !ok {
+			return 0, errShort
 		}
 		r.Headers = append(
 			r.Headers, Header{Key: unsafe.String(unsafe.SliceData(key), len(key)), Value: value},
 		)
 	}
-	if len(q.b) != 0 {
+	if len(b) != 0 {
 		return 0, errTrailing
 	}
 	return timeDelta, nil

@@ -13,14 +13,15 @@ type jsonFinder []jsonField
 
 type jsonField struct {
 	path string // as gjson takes it
-	name string // of a field at the top; "" for one further down
+	// of a field at the top; "" for one further down, or that is written with escapes
+	name string
 }
 
 // JSONFields finds fields in JSON objects. The rest of the object is not checked.
 func JSONFields(paths [][]string) (Finder, error) {
 	f := make(jsonFinder, len(paths))
 	for i, path := range paths {
-		if len(path) == 1 {
+		if len(path) == 1 && !strings.ContainsAny(path[0], `"\\`) {
 			f[i].name = path[0]
 		}
 		parts := make([]string, len(path))
@@ -41,8 +42,10 @@ func (f jsonFinder) find(value []byte, field int) (Value, error) {
 		return Value{}, nil
 	}
 	if name := f[field].name; name != "" {
-		if v, sure := findText(value, name); sure {
-			return v, nil
+		if text, sure := findText(value, name); sure && text != nil {
+			return Value{Kind: Text, Text: text}, nil
+		} else if sure {
+			return Value{}, nil
 		}
 	}
 	// gjson.GetBytes copies what it finds; this aliases value, which nobody writes to.
@@ -63,58 +66,69 @@ func (f jsonFinder) find(value []byte, field int) (Value, error) {
 }
 
 // findText finds a field at the top of an object if that is simple: a text without escapes, behind
-// texts, numbers and literals. It returns what gjson would, or is not sure.
-func findText(value []byte, name string) (v Value, sure bool) {
+// texts, numbers and literals. It returns what gjson would, nil for none, or is not sure.
+func findText(value []byte, name string) (found []byte, sure bool) {
 	i := skipSpace(value, 0)
 	if i >= len(value) || value[i] != '{' {
-		return v, false
+		return nil, false
 	}
 	for {
 		if i = skipSpace(value, i+1); i >= len(value) || value[i] != '"' {
-			return v, false
+			return nil, false
 		}
 		key := value[i+1:]
-		n := bytes.IndexByte(key, '"')
-		if n < 0 || bytes.IndexByte(key[:n], '\\') >= 0 {
-			return v, false
+		is := len(key) > len(name) && key[len(name)] == '"' && string(key[:len(name)]) == name
+		n := len(name)
+		if !is {
+			if n = plain(key); n < 0 {
+				return nil, false
+			}
 		}
-		key = key[:n]
 		if i = skipSpace(value, i+n+2); i >= len(value) || value[i] != ':' {
-			return v, false
+			return nil, false
 		}
 		if i = skipSpace(value, i+1); i >= len(value) {
-			return v, false
+			return nil, false
 		}
-		found := string(key) == name
 		switch c := value[i]; {
 		case c == '"':
 			text := value[i+1:]
-			n := bytes.IndexByte(text, '"')
-			if n < 0 || bytes.IndexByte(text[:n], '\\') >= 0 {
-				return v, false
+			n := plain(text)
+			if n < 0 {
+				return nil, false
 			}
-			if found {
-				return Value{Kind: Text, Text: text[:n]}, true
+			if is {
+				return text[:n:n], true
 			}
 			i += n + 2
-		case found || c != '-' && c-'0' > 9 && c != 't' && c != 'f' && c != 'n':
-			return v, false
+		case is || c != '-' && c-'0' > 9 && c != 't' && c != 'f' && c != 'n':
+			return nil, false
 		default:
 			for i < len(value) && scalar[value[i]] {
 				i++
 			}
 		}
 		if i = skipSpace(value, i); i >= len(value) {
-			return v, false
+			return nil, false
 		}
 		switch value[i] {
 		case ',':
 		case '}':
-			return v, true
+			return nil, true
 		default:
-			return v, false
+			return nil, false
 		}
 	}
+}
+
+// plain returns the length of a string that p begins with, without its quotes; -1 if there is none,
+// or it has escapes.
+func plain(p []byte) int {
+	n := bytes.IndexByte(p, '"')
+	if n < 0 || bytes.IndexByte(p[:n], '\\') >= 0 {
+		return -1
+	}
+	return n
 }
 
 func skipSpace(p []byte, i int) int {

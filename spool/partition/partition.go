@@ -154,6 +154,11 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 	case cfg.Field != "":
 		i := b.field(dialect.SplitNames(cfg.Field))
 		p.eventTime = func(in *Input) (int64, error) {
+			if f, ok := b.finder.(jsonFinder); ok && f[i].name != "" {
+				if text, sure := findText(in.Record.Value, f[i].name); sure && text != nil {
+					return format.TextMemo(&p.memo, text, in.Record.Time)
+				}
+			}
 			v, err := b.finder.Find(in.Record, i)
 			if err != nil {
 				b.note(err)
@@ -191,11 +196,12 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 // Unit returns the smallest unit of time in the path, 0 if there is none.
 func (p *Partitioner) Unit() time.Duration { return p.main.unit }
 
-// Key appends a record's key to dst: records of one topic have the same path if they have the same
-// key. It allocates nothing but what regular expressions do. The error wraps ErrStop, or
-// decode.ErrUnavailable: then the record is to be tried again.
-func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
-	var res Result
+// Key appends a record's key to dst, and says in res what there is to know of it: records of one
+// topic have the same path if they have the same key. It allocates nothing but what regular
+// expressions do. The error wraps ErrStop, or decode.ErrUnavailable: then the record is to be tried
+// again.
+func (p *Partitioner) Key(dst []byte, in *Input, res *Result) ([]byte, error) {
+	*res = Result{}
 	if p.forget != nil {
 		p.forget()
 	}
@@ -208,23 +214,23 @@ func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
 		l, res.Class = p.late, Late
 	}
 	start := len(dst)
-	dst, res.Reason = p.appendKey(dst, l, in, &res)
+	dst, res.Reason = p.appendKey(dst, l, in, res)
 	if err := p.b.unavailable; err != nil {
 		p.b.unavailable = nil
-		return dst, res, err
+		return dst, err
 	}
 	if res.Reason == nil || p.onMissing == "default" {
-		return dst, res, nil
+		return dst, nil
 	}
 	if p.onMissing == "stop" {
-		return dst, res, fmt.Errorf(
+		return dst, fmt.Errorf(
 			"record %d of %s/%d: %w, and %w: mend the configuration, or choose dead_letter or default",
 			in.Record.Offset, in.Topic, in.Partition, res.Reason, ErrStop,
 		)
 	}
 	dst = p.DeadLetterKey(dst[:start], in)
 	res.Class = DeadLetter
-	return dst, res, nil
+	return dst, nil
 }
 
 // DeadLetterKey appends the key of the dead-letter object that takes a record.

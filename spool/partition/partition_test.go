@@ -29,7 +29,8 @@ func mustNew(t testing.TB, change func(*Config), fields Fields) *Partitioner {
 
 func path(t testing.TB, p *Partitioner, in *Input) (string, Result) {
 	t.Helper()
-	key, res, err := p.Key(nil, in)
+	var res Result
+	key, err := p.Key(nil, in, &res)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestMissingFieldsHaveAPathOfTheirOwn(t *testing.T) {
 			res.Class != DeadLetter {
 			t.Errorf("dead letter %s: got %q %v", c.value, got, res)
 		}
-		if _, _, err := mustNew(t, set("stop"), nil).Key(nil, in(c.value)); !errors.Is(err, ErrStop) {
+		if _, err := mustNew(t, set("stop"), nil).Key(nil, in(c.value), new(Result)); !errors.Is(err, ErrStop) {
 			t.Errorf("stop %s: %v", c.value, err)
 		}
 	}
@@ -206,7 +207,7 @@ func TestNothingClimbsOutOfThePrefix(t *testing.T) {
 					`","b":"` + ".." + `"}`,
 			)
 			i.Topic = topic
-			key, _, err := p.Key(nil, i)
+			key, err := p.Key(nil, i, new(Result))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -294,8 +295,9 @@ func TestKeyAllocatesNothing(t *testing.T) {
 		cfg.Time.Field = "ts"
 	}, nil)
 	i := in(benchValue)
+	var res Result
 	buf := make([]byte, 0, 256)
-	if n := testing.AllocsPerRun(100, func() { buf, _, _ = p.Key(buf[:0], i) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { buf, _ = p.Key(buf[:0], i, &res) }); n != 0 {
 		t.Errorf("%v allocations per record", n)
 	}
 }
@@ -306,8 +308,9 @@ func BenchmarkKey(b *testing.B) {
 	p := mustNew(b, func(cfg *Config) { cfg.Time.Field = "ts" }, nil)
 	i := in(benchValue)
 	var buf []byte
+	var res Result
 	for b.Loop() {
-		buf, _, _ = p.Key(buf[:0], i)
+		buf, _ = p.Key(buf[:0], i, &res)
 	}
 }
 
@@ -320,7 +323,7 @@ func FuzzPath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		i := in("")
 		i.Record.Key, i.Record.Value = key, value
-		k, _, err := p.Key(nil, i)
+		k, err := p.Key(nil, i, new(Result))
 		if err != nil {
 			t.Fatal(err)
 		}
