@@ -12,22 +12,26 @@ func (c *cut) compact() error {
 	c.jobs.Wait() // they read from the old file
 	old := c.chunks
 	fresh := c.a.dir.newStore("chunks")
-	moved := map[*file]extent{}
+	moved := map[*file]int64{}
 	buf := c.a.buffers.get(chunkSize)
 	defer func() { c.a.buffers.put(buf) }()
 	for _, f := range c.byPath {
-		if f.chunksLen == 0 {
+		n := 0
+		for _, p := range f.chunks {
+			n += p.n
+		}
+		if n == 0 {
 			continue
 		}
-		if cap(buf) < f.chunksLen {
+		if cap(buf) < n {
 			c.a.buffers.put(buf)
-			buf = c.a.buffers.get(f.chunksLen)
+			buf = c.a.buffers.get(n)
 		}
 		buf = buf[:0]
 		for _, p := range f.chunks {
-			n := len(buf)
-			buf = buf[:n+p.n]
-			if err := c.readAt(old, buf[n:], p.off); err != nil {
+			at := len(buf)
+			buf = buf[:at+p.n]
+			if err := c.readAt(old, buf[at:], p.off); err != nil {
 				return c.drop(fresh, err)
 			}
 		}
@@ -36,10 +40,13 @@ func (c *cut) compact() error {
 			c.a.diskRefused(err)
 			return c.drop(fresh, err)
 		}
-		moved[f] = extent{off: off, n: len(buf)}
+		moved[f] = off
 	}
-	for f, e := range moved {
-		f.chunks = append(f.chunks[:0], e)
+	for f, off := range moved {
+		for i := range f.chunks {
+			f.chunks[i].off = off
+			off += int64(f.chunks[i].n)
+		}
 	}
 	c.chunks, c.deadChunkBytes = fresh, 0
 	return c.drop(old, nil)

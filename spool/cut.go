@@ -37,7 +37,7 @@ type cut struct {
 	began      time.Time // when the first record was added
 
 	members *store // compressed members, in the order they were made
-	chunks  *store // uncompressed beginnings of members, written when memory ran short
+	chunks  *store // beginnings of members, written when memory ran short
 	jobs    sync.WaitGroup
 	buffers int64 // memory that the files' rows take
 
@@ -58,8 +58,8 @@ type file struct {
 	last      int64
 	hash      uint64
 	rows      rows
-	chunks    []extent
-	chunksLen int
+	chunks    []chunk
+	chunksLen int // bytes of the rows in them
 	members   []*extent
 	stored    int64 // bytes of members; guarded by cut.made.mu
 }
@@ -161,7 +161,7 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 // makeRoom makes room for n bytes more of f's rows.
 func (c *cut) makeRoom(f *file, n int) {
 	least := 0
-	if i := len(f.chunks) - 1; i >= 0 && f.chunks[i].n >= blockSize { // as it will be again
+	if i := len(f.chunks) - 1; i >= 0 && f.chunks[i].rows >= blockSize { // as it will be again
 		least = blockSize
 	}
 	had := f.rows.held()
@@ -180,59 +180,13 @@ func (c *cut) flush(f *file) error {
 	j := job{c: c, f: f, m: m, rows: f.rows, chunks: f.chunks, chunksLen: f.chunksLen}
 	f.members = append(f.members, m)
 	c.buffers -= int64(f.rows.held())
-	c.deadChunkBytes += int64(f.chunksLen)
+	for _, p := range f.chunks {
+		c.deadChunkBytes += int64(p.n)
+	}
 	f.rows, f.chunks, f.chunksLen = rows{}, nil, 0
 	c.jobs.Add(1)
 	c.a.workers.do(j)
 	return nil
-}
-
-// spill moves the rows to disk, as they are. When the disk refuses, they stay.
-func (c *cut) spill() error {
-	if err := c.compact(); err != nil {
-		return err
-	}
-	var batch []byte
-	var moved []*file
-	batch = c.a.buffers.get(bufferClasses[len(bufferClasses)-1])
-	defer func() { c.a.buffers.put(batch) }()
-	write := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		off, err := c.append(c.chunks, batch)
-		if err != nil {
-			c.a.diskRefused(err)
-			return err
-		}
-		freed := int64(0)
-		for _, f := range moved {
-			n := f.rows.size()
-			f.chunks = append(f.chunks, extent{off: off, n: n})
-			off += int64(n)
-			f.chunksLen += n
-			freed += int64(f.rows.held())
-			f.rows.giveBack(c.a.buffers)
-		}
-		c.buffers -= freed
-		c.acct.take(-freed, 0)
-		batch, moved = batch[:0], moved[:0]
-		return nil
-	}
-	for _, f := range c.byPath {
-		n := f.rows.size()
-		if n == 0 {
-			continue
-		}
-		if len(batch)+n > cap(batch) {
-			if err := write(); err != nil {
-				return err
-			}
-		}
-		batch = f.rows.appendTo(batch)
-		moved = append(moved, f)
-	}
-	return write()
 }
 
 // size is what a roll would set free.

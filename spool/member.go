@@ -63,7 +63,7 @@ type job struct {
 	f         *file
 	m         *extent
 	rows      rows
-	chunks    []extent
+	chunks    []chunk
 	chunksLen int
 }
 
@@ -115,20 +115,17 @@ func (c *cut) writeHeld() bool {
 
 // compress makes one member of chunks and the rows behind them.
 func (c *cut) compress(
-	dst []byte, ff format.Format, chunks []extent, chunksLen int, rows *rows,
+	dst []byte, ff format.Format, chunks []chunk, chunksLen int, rows *rows,
 ) ([]byte, error) {
 	all := rows.buf
 	if len(chunks)+len(rows.blocks) > 0 {
 		all = c.a.buffers.get(chunksLen + rows.size())
 		defer func() { c.a.buffers.put(all) }()
-		for _, p := range chunks {
-			n := len(all)
-			all = all[:n+p.n]
-			if err := c.readAt(c.chunks, all[n:], p.off); err != nil {
-				return nil, err
-			}
+		got, err := c.appendChunks(all, chunks)
+		if err != nil {
+			return nil, err
 		}
-		all = rows.appendTo(all)
+		all = rows.appendTo(got)
 	}
 	return ff.AppendMember(dst, all)
 }

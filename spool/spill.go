@@ -1,0 +1,116 @@
+package spool
+
+import (
+	"fmt"
+
+	"github.com/klauspost/compress/s2"
+)
+
+// chunk is rows of one file in the working file of chunks, packed: where memory is short for many
+// paths, most of what they cost is what is written and read again.
+type chunk struct {
+	off  int64
+	n    int // bytes there
+	rows int // bytes of the rows
+}
+
+// spill moves the rows to disk. When the disk refuses, they stay.
+func (c *cut) spill() error {
+	if err := c.compact(); err != nil {
+		return err
+	}
+	s := spilling{c: c, packed: c.a.buffers.get(bufferClasses[len(bufferClasses)-1])}
+	defer func() {
+		c.a.buffers.put(s.packed)
+		c.a.buffers.put(s.plain)
+	}()
+	for _, f := range c.byPath {
+		if err := s.add(f); err != nil {
+			return err
+		}
+	}
+	return s.write()
+}
+
+// spilling is what goes to disk together.
+type spilling struct {
+	c      *cut
+	packed []byte
+	plain  []byte // rows of one file
+	files  []*file
+	sizes  []int // of each one's part of packed
+}
+
+func (s *spilling) add(f *file) error {
+	n := f.rows.size()
+	if n == 0 {
+		return nil
+	}
+	if cap(s.packed)-len(s.packed) < s2.MaxEncodedLen(n) {
+		if err := s.write(); err != nil {
+			return err
+		}
+	}
+	rows := f.rows.buf
+	if len(f.rows.blocks) > 0 {
+		if cap(s.plain) < n {
+			s.c.a.buffers.put(s.plain)
+			s.plain = s.c.a.buffers.get(n)
+		}
+		rows = f.rows.appendTo(s.plain[:0])
+	}
+	at := len(s.packed)
+	s.packed = s.packed[:at+len(s2.Encode(s.packed[at:cap(s.packed)], rows))]
+	s.files = append(s.files, f)
+	s.sizes = append(s.sizes, len(s.packed)-at)
+	return nil
+}
+
+func (s *spilling) write() error {
+	if len(s.files) == 0 {
+		return nil
+	}
+	c := s.c
+	off, err := c.append(c.chunks, s.packed)
+	if err != nil {
+		c.a.diskRefused(err)
+		return err
+	}
+	freed := int64(0)
+	for i, f := range s.files {
+		p := chunk{off: off, n: s.sizes[i], rows: f.rows.size()}
+		f.chunks = append(f.chunks, p)
+		f.chunksLen += p.rows
+		off += int64(p.n)
+		freed += int64(f.rows.held())
+		f.rows.giveBack(c.a.buffers)
+	}
+	c.buffers -= freed
+	c.acct.take(-freed, 0)
+	s.packed, s.files, s.sizes = s.packed[:0], s.files[:0], s.sizes[:0]
+	return nil
+}
+
+// appendChunks appends the rows of chunks to dst, which has room for them.
+func (c *cut) appendChunks(dst []byte, chunks []chunk) ([]byte, error) {
+	var packed []byte
+	defer func() { c.a.buffers.put(packed) }()
+	for _, p := range chunks {
+		if cap(packed) < p.n {
+			c.a.buffers.put(packed)
+			packed = c.a.buffers.get(p.n)
+		}
+		if err := c.readAt(c.chunks, packed[:p.n], p.off); err != nil {
+			return nil, err
+		}
+		at := len(dst)
+		rows, err := s2.Decode(dst[at:at+p.rows:at+p.rows], packed[:p.n])
+		if err != nil || len(rows) != p.rows {
+			return nil, fmt.Errorf(
+				"read working file: %d bytes at %d are damaged", p.n, p.off,
+			)
+		}
+		dst = dst[:at+p.rows]
+	}
+	return dst, nil
+}

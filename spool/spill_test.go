@@ -1,0 +1,95 @@
+package spool
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
+)
+
+// What was spilled comes back as it was, however often the file of chunks was rewritten.
+func TestSpilledRowsComeBack(t *testing.T) {
+	t.Parallel()
+	rng := runtest.Rand(t)
+	a := testArchiver(t, newMemStore(), func(c *Config) { c.Compression = "none" })
+	if err := a.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	acct := a.budget.join()
+	c := a.newCut(acct, 0)
+	want := map[*file][]byte{}
+	for i := range int64(4_000) {
+		f, _ := c.file(fmt.Sprint("p", rng.IntN(60)), "", 0)
+		row := fmt.Appendf(nil, `{"user":%q,"n":%d,"path":"/api/v1/items","status":200}`, f.path, i)
+		if rng.IntN(100) == 0 { // does not compress
+			row = make([]byte, rng.IntN(64<<10))
+			for j := range row {
+				row[j] = byte(rng.Uint32())
+			}
+		}
+		row = append(row, '\n')
+		want[f] = append(want[f], row...)
+		if err := c.add(f, &record.Record{Offset: i, Value: row}, row); err != nil {
+			t.Fatal(err)
+		}
+		switch rng.IntN(200) {
+		case 0:
+			if err := c.spill(); err != nil {
+				t.Fatal(err)
+			}
+		case 1:
+			c.deadChunkBytes = 1 << 40 // as if all were dead
+			if err := c.compact(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.spill(); err != nil {
+		t.Fatal(err)
+	}
+	c.jobs.Wait()
+	for f, all := range want {
+		o, err := c.object(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, o.size)
+		if n, err := o.ReadAt(got, 0); n != len(got) || !bytes.Equal(got, all) {
+			t.Errorf("%s: %d of %d bytes came back, or others: %v", f.path, n, len(all), err)
+		}
+		o.close()
+	}
+	if c.release(); acct.memory != 0 || acct.disk != 0 {
+		t.Errorf("%d bytes of memory and %d of disk are still taken", acct.memory, acct.disk)
+	}
+	acct.leave()
+}
+
+// Logs take a fraction of their size where they are spilled.
+func TestSpilledRowsArePacked(t *testing.T) {
+	t.Parallel()
+	a := testArchiver(t, newMemStore(), nil)
+	if err := a.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	acct := a.budget.join()
+	defer acct.leave()
+	c := a.newCut(acct, 0)
+	defer c.release()
+	rows := int64(0)
+	for i, r := range benchValues(10_000, 1, 0, 500) {
+		f, _ := c.file(fmt.Sprint(i%500), "", 0)
+		if err := c.add(f, &r, r.Value); err != nil {
+			t.Fatal(err)
+		}
+		rows += int64(len(r.Value))
+	}
+	if err := c.spill(); err != nil {
+		t.Fatal(err)
+	}
+	if n := acct.disk; n == 0 || n > rows/2 {
+		t.Errorf("%d bytes of rows take %d on disk, want less than half", rows, n)
+	}
+}
