@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/penstock/penstock/spool"
 	"golang.org/x/sys/unix"
@@ -190,19 +189,24 @@ func (b *batch) commit(ctx context.Context) error {
 		}
 	}
 	slices.SortFunc(b.files, func(x, y batchFile) int { return strings.Compare(x.key, y.key) })
+	n := naming{b: b}
+	defer n.leave()
 	for rest := b.files; len(rest) > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		dir := path.Dir(rest[0].key)
-		n := slices.IndexFunc(rest, func(f batchFile) bool { return path.Dir(f.key) != dir })
-		if n < 0 {
-			n = len(rest)
+		end := slices.IndexFunc(rest, func(f batchFile) bool { return path.Dir(f.key) != dir })
+		if end < 0 {
+			end = len(rest)
 		}
-		if err := b.nameFiles(dir, rest[:n]); err != nil {
+		if err := n.name(dir, rest[:end]); err != nil {
 			return err
 		}
-		rest = rest[n:]
+		rest = rest[end:]
+	}
+	if err := n.endParent(); err != nil {
+		return err
 	}
 	if b.whole {
 		if err := syncWhole(b.fd); err != nil {
@@ -213,46 +217,4 @@ func (b *batch) commit(ctx context.Context) error {
 		return fmt.Errorf("%s was replaced meanwhile", b.s.dir)
 	}
 	return nil
-}
-
-// nameFiles gives the files of one directory their names.
-func (b *batch) nameFiles(dir string, files []batchFile) error {
-	var err error
-	// A Delete may remove the directory, empty, between its making and the rename.
-	for range 10 {
-		if files, err = b.tryNameFiles(dir, files); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := b.s.makeDirs(b.root, dir, !b.whole); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-// tryNameFiles returns those that have no name yet.
-func (b *batch) tryNameFiles(dir string, files []batchFile) ([]batchFile, error) {
-	to, err := b.root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return files, err
-	}
-	defer to.Close()
-	for ; len(files) > 0; files = files[1:] {
-		f := &files[0]
-		if f.ifAbsent {
-			err = unix.Linkat(b.fd, f.tmp, int(to.Fd()), path.Base(f.key), 0)
-			if errors.Is(err, fs.ErrExist) {
-				err = nil
-			}
-		} else {
-			err = unix.Renameat(b.fd, f.tmp, int(to.Fd()), path.Base(f.key))
-		}
-		if err != nil {
-			return files, fmt.Errorf("%s: %w", f.key, err)
-		}
-	}
-	if b.whole {
-		return nil, nil
-	}
-	return nil, syncFile(to)
 }

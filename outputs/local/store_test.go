@@ -84,6 +84,127 @@ func TestBatchSyncedOneByOne(t *testing.T) {
 	}
 }
 
+// A directory that is a link to another in the store is followed; files of a batch are below both.
+func TestBatchBelowLinks(t *testing.T) {
+	s := open(t, t.TempDir())
+	if err := put(s, "real/a/old", "1"); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"link": "real", "real/b": "a"} {
+		if err := os.Symlink(target, filepath.Join(s.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := s.Batch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Discard()
+	for _, key := range []string{"link/a/1", "link/new/2", "real/b/3", "real/c/d/4"} {
+		if err := b.Put(t.Context(), key, strings.NewReader(key), int64(len(key)), spool.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{
+		"real/a/1": "link/a/1", "real/new/2": "link/new/2", "real/a/3": "real/b/3",
+		"real/c/d/4": "real/c/d/4", "real/a/old": "1",
+	} {
+		if got, err := os.ReadFile(filepath.Join(s.dir, at)); err != nil || string(got) != want {
+			t.Errorf("%s holds %q, %v, want %q", at, got, err, want)
+		}
+	}
+}
+
+// Directories that others move, remove and make while files get their names in them.
+func TestDirectoriesThatChangeDuringACommit(t *testing.T) {
+	name := func(t *testing.T, change func(dir string)) (*Store, error) {
+		s := open(t, t.TempDir())
+		got, err := s.Batch(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := got.(*batch)
+		defer b.Discard()
+		if !b.whole {
+			t.Skip("each directory is opened for itself here")
+		}
+		for _, key := range []string{"t/a/1", "t/b/2", "t/c/3"} {
+			if err := b.Put(t.Context(), key, strings.NewReader(key), 5, spool.PutOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := naming{b: b}
+		defer n.leave()
+		if err := n.name("t/a", b.files[:1]); err != nil {
+			t.Fatal(err)
+		}
+		change(filepath.Join(s.dir, "t"))
+		return s, errors.Join(n.name("t/b", b.files[1:2]), n.name("t/c", b.files[2:]), n.endParent())
+	}
+	has := func(t *testing.T, s *Store, keys ...string) {
+		t.Helper()
+		for _, key := range keys {
+			if got, err := os.ReadFile(filepath.Join(s.dir, key)); err != nil || string(got) != key {
+				t.Errorf("%s holds %q, %v", key, got, err)
+			}
+		}
+	}
+	t.Run("moved", func(t *testing.T) {
+		if _, err := name(t, func(dir string) {
+			if err := os.Rename(dir, dir+".old"); err != nil {
+				t.Fatal(err)
+			}
+		}); err == nil {
+			t.Error("stored where nobody looks")
+		}
+	})
+	t.Run("moved, and another in its place", func(t *testing.T) {
+		if _, err := name(t, func(dir string) {
+			if err := errors.Join(os.Rename(dir, dir+".old"), os.Mkdir(dir, 0o755)); err != nil {
+				t.Fatal(err)
+			}
+		}); err == nil {
+			t.Error("stored where nobody looks")
+		}
+	})
+	t.Run("removed", func(t *testing.T) {
+		s, err := name(t, func(dir string) {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		has(t, s, "t/b/2", "t/c/3")
+	})
+	t.Run("removed and made again", func(t *testing.T) {
+		s, err := name(t, func(dir string) {
+			if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		has(t, s, "t/b/2", "t/c/3")
+	})
+	t.Run("a directory was made", func(t *testing.T) {
+		s, err := name(t, func(dir string) {
+			if err := os.Mkdir(filepath.Join(dir, "b"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		has(t, s, "t/a/1", "t/b/2", "t/c/3")
+	})
+}
+
 // A batch that was begun before its directory was replaced must not be said to be stored.
 func TestBatchOfAReplacedDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
