@@ -126,6 +126,9 @@ func (m *mender) problem(line string) bool {
 	case spot == nil:
 		return m.noPipeline(why)
 	case spot.Attr == "":
+		if of := m.mentioned(spot.Block, why); of != nil {
+			return m.attribute(of, why)
+		}
 		return m.block(spot, why)
 	case machines.MatchString(string(spot.Value())):
 		return false
@@ -183,6 +186,23 @@ func (m *mender) attribute(spot *draft.Spot, why string) bool {
 	}
 	m.lost(b, spot, what, why)
 	return true
+}
+
+var word = regexp.MustCompile(`[a-z][a-z0-9_]+`)
+
+// mentioned returns the attribute of an input or output that a problem is about, so that it alone
+// is taken out.
+func (m *mender) mentioned(b *draft.Block, why string) *draft.Spot {
+	if top := m.draft.Top(b); b != top || b.Kind() != "input" && b.Kind() != "output" {
+		return nil
+	}
+	for _, name := range word.FindAllString(why, -1) {
+		spot := m.draft.Attribute(b, name)
+		if spot != nil && instead[b.Kind()+"."+b.TypeOr("")+"."+name] == "" {
+			return spot
+		}
+	}
+	return nil
 }
 
 func (m *mender) block(spot *draft.Spot, why string) bool {

@@ -292,6 +292,59 @@ func TestNothingChangesSilently(t *testing.T) {
 				"  p: {type: file, path: /b, inputs: [x], encoding: {codec: json}}\n",
 			[]string{`if = "tag[0] == 'in'"`, `if = "tag == 'x'"`}, nil,
 		},
+		"promtail files of pods, by rules that choose and name": {
+			"promtail", ".yaml",
+			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +
+				"  kubernetes_sd_configs: [{role: pod}]\n  relabel_configs:\n" +
+				"  - {source_labels: [__meta_kubernetes_namespace], regex: \"kube-.*\", action: drop}\n" +
+				"  - {source_labels: [__meta_kubernetes_pod_label_k8s_app], target_label: app}\n" +
+				"  - {source_labels: [__meta_kubernetes_pod_name], regex: \"(.)x(.)\", target_label: b, " +
+				"replacement: $2}\n  pipeline_stages: [{cri: {}}]\n",
+			[]string{
+				"container = true", `if = "(header.namespace ?? '') matches '^(?:kube-.*)$'"`,
+				`app = "header['labels.k8s-app']"`,
+			},
+			[]string{"LEFT OUT: scrape_configs.relabel_configs __meta_kubernetes_pod_name (.)x(.): no part"},
+		},
+		"promtail stages behind one that makes an object of the line": {
+			"promtail", ".yaml",
+			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +
+				"  static_configs: [{labels: {__path__: /a.log}}]\n" +
+				"  pipeline_stages: [{regex: {expression: \"^(?P<a>.)\"}}, {drop: {expression: x}}, " +
+				"{regex: {expression: \"(?P<b>.)$\"}}, {replace: {expression: \"p=(.)\", replace: y}}, " +
+				"{template: {source: c, template: '{{ Replace .a \"m\" \"n\" -1 | ToUpper }}!'}}, " +
+				"{multiline: {firstline: \"^x\"}}]\n",
+			[]string{
+				`if = "(field.message ?? value) matches 'x'"`, `field = "message" keep = "message"`,
+				`pattern = "(p=)(?:.)" with = "$${1}y"`,
+				`c = "upper(replace(string(field.a ?? ''), 'm', 'n')) + '!'"`,
+			}, nil,
+		},
+		"promtail a path whose parts are labels, times with a comma, drops that need an age": {
+			"promtail", ".yaml",
+			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +
+				"  static_configs: [{labels: {__path__: /a.log}}]\n" +
+				"  pipeline_stages: [{regex: {source: filename, expression: \"/(?P<a>.)\"}}, {labels: {a: }}, " +
+				"{regex: {expression: \"^(?P<t>.*)\"}}, {timestamp: {source: t, format: \"15:04:05,000\"}}, " +
+				"{drop: {older_than: 1h, expression: x}}]\n",
+			[]string{`path_pattern = "/(?P<a>.)"`, `formats = ["%H:%M:%S,%L"]`},
+			[]string{"LEFT OUT: scrape_configs.pipeline_stages.drop: old records pass"},
+		},
+		"Secor includes of nothing, and what a deterministic upload does not look at": {
+			"secor", ".properties",
+			"include=nowhere.properties\nsecor.kafka.topic_filter=(a|b)_.*\nsecor.s3.bucket=b\n" +
+				"secor.upload.deterministic=true\nsecor.max.input.payload.size.bytes=1024\n" +
+				"secor.max.file.age.seconds=60\nkafka.new.consumer.session.timeout.ms=5000\n",
+			[]string{`topics_regex = ["^(a|b)_.*$"]`, `size = "1KiB"`, `session_timeout = "5s"`},
+			[]string{"LEFT OUT: include=", "left out: secor.max.file.age.seconds=60: a deterministic"},
+		},
+		"Vector a setting of Kafka that is refused, without the rest of its output": {
+			"vector", ".yaml",
+			"sources: {in: {type: stdin}}\nsinks: {o: {type: kafka, inputs: [in], " +
+				"bootstrap_servers: k, topic: t, encoding: {codec: json}, " +
+				"librdkafka_options: {linger.ms: \"900000\"}}}\n",
+			[]string{`output "kafka" "o"`, `topic = "t"`}, []string{"LEFT OUT: linger = "},
+		},
 		"Filebeat a character set": {
 			"filebeat", ".yml",
 			"filebeat.inputs: [{type: log, paths: [/a], encoding: iso8859-2}]\n" +

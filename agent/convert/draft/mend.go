@@ -39,6 +39,20 @@ func (d *Draft) Spot(line int) *Spot {
 	return found
 }
 
+// Attribute returns the attribute of a name that stands in a block, or in one within it, or nil.
+func (d *Draft) Attribute(b *Block, name string) *Spot {
+	for in, i := range b.all {
+		if i.name == name {
+			at := i.place
+			if at.File == "" {
+				at = b.place
+			}
+			return &Spot{Block: in, Attr: name, at: at}
+		}
+	}
+	return nil
+}
+
 // Blank empties the lines in which the spot stands, of the configuration that Bytes returned last.
 func (s *Spot) Blank(lines []string) {
 	at := s.Block.line

@@ -349,7 +349,7 @@ func (c *converter) kafkaInput(n *kit.Node, b *draft.Block, topicsKey string) {
 		b.Set("group", draft.Text("flume"))
 	}
 	if x := n.Take("kafka.topics.regex"); x != nil {
-		b.Set("topics_regex", draft.Texts("^("+x.Value+")$"))
+		b.Set("topics_regex", draft.Texts(kit.Whole(x.Value)))
 		c.Carry(x)
 		if x := n.Take("kafka.topics"); x != nil {
 			c.Left(b, x, "topics_regex says which")

@@ -120,8 +120,18 @@ func KafkaSetting(b *draft.Block, name, value string) (carried bool, why string)
 	}
 	if b.Get(s.attr) == "" {
 		b.Set(s.attr, v)
+		soon(b, s.attr, value)
 	}
 	return true, ""
+}
+
+// soon has a member whose session is short show itself often enough.
+func soon(b *draft.Block, attr, millis string) {
+	n, err := strconv.ParseInt(millis, 10, 64)
+	if session := time.Duration(n) * time.Millisecond; err == nil && attr == "session_timeout" &&
+		session < 9*time.Second && b.Get("heartbeat_interval") == "" {
+		b.Set("heartbeat_interval", draft.Duration(session/3))
+	}
 }
 
 func (s clientSetting) value(text string) (draft.Value, bool) {

@@ -297,7 +297,7 @@ func (c *converter) input(n *kit.Node) {
 			b.Set("group", draft.Text("logstash"))
 		}
 		if x := n.Take("topics_pattern"); x != nil {
-			b.Set("topics_regex", draft.Texts("^("+x.Value+")$"))
+			b.Set("topics_regex", draft.Texts(kit.Whole(x.Value)))
 			c.Carry(x)
 		} else if t := n.Texts("topics"); t != nil {
 			b.Set("topics", kit.Texts(t))

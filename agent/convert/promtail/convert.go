@@ -9,7 +9,6 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
-	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
 // Convert reads promtail's files and writes an agent.
@@ -37,8 +36,19 @@ func Convert(paths []string) (*draft.Draft, error) {
 
 type converter struct {
 	*kit.Conv
-	p    *kit.Pipeline
-	jobs int
+	p      *kit.Pipeline
+	jobs   int
+	ofPods bool // a job reads the logs of pods
+	limits *kit.Node
+
+	// of the job that is being read:
+	labels    map[string]bool // headers
+	extracted map[string]bool // fields
+	parsed    bool            // records are objects
+	line      string          // the field that is the line, "" for the whole value
+	elsewhere string          // that of the records for which a match holds
+	joined    bool            // the input puts the runtime's lines together
+	in        *draft.Block
 }
 
 var harmless = map[string]string{
@@ -51,7 +61,36 @@ var harmless = map[string]string{
 	"file_watch_config.max_poll_frequency": "files are watched",
 	"job_name":                             "the input has a name",
 	"ingestion_rate":                       "see filter \"throttle\"",
+	"server.http_listen_address":           "see listen of admin, which asks for a token where it is not on loopback",
+	"server.log_format":                    "see agent.log",
+	"server.graceful_shutdown_timeout":     "see agent.stop_timeout",
+	"server.register_instrumentation":      "see /metrics",
+	"server.disable":                       "the page is there where admin is written",
+	"server.enable_runtime_reload":         "see penstock help run",
+	"positions.ignore_invalid_yaml":        "positions are checked",
+	"limits_config.readline_rate":          lineRate,
+	"limits_config.readline_burst":         lineRate,
+	"limits_config.readline_rate_enabled":  lineRate,
+	"limits_config.readline_rate_drop":     lineRate,
+	"limits_config.max_streams":            "labels make no streams here",
+	"tracing.enabled":                      "see agent.trace",
+	"decompression.enabled":                "what is compressed is told by its bytes",
+	"decompression.format":                 "what is compressed is told by its bytes",
+	"decompression.initial_delay":          "a file is read once it is whole",
+	"max_partial_lines":                    "parts of lines are put together, up to max_line_size",
+	"max_partial_line_size":                "parts of lines are put together, up to max_line_size",
+	"max_partial_line_size_truncate":       "parts of lines are put together, up to max_line_size",
+	"label_structured_data":                "structured_data is a field",
+	"use_rfc5424_message":                  "the message is a field",
+	"use_incoming_timestamp":               "records have the time that came with them",
+	"drop_counter_reason":                  "what filters discard is counted by their names",
+	"pipeline_name":                        "filters have names",
+	"version":                              "versions are found out",
+	"assignor":                             "see protocol",
+	"max_distinct_labels":                  "see max_keys",
 }
+
+const lineRate = "see rate_limit of input \"tail\", which is for each file, and loses nothing"
 
 func (c *converter) root(root *kit.Node) {
 	if port := root.Take("server.http_listen_port"); port != nil && port.Value != "0" {
@@ -72,7 +111,12 @@ func (c *converter) root(root *kit.Node) {
 	}
 	list := root.Find("scrape_configs")
 	if list != nil {
-		c.jobs = len(list.Kids)
+		c.limits = root.Find("limits_config")
+		for _, n := range list.Kids {
+			if n.Find("kafka") == nil {
+				c.jobs++
+			}
+		}
 		for i, n := range list.Kids {
 			c.job(n, i)
 		}
@@ -88,9 +132,15 @@ func (c *converter) job(n *kit.Node, i int) {
 	var b *draft.Block
 	var labels []draft.Value
 	var ofFiles []filesLabels
+	c.labels, c.extracted, c.parsed, c.joined = map[string]bool{}, map[string]bool{}, false, false
+	c.line, c.elsewhere = "", ""
+	rules := &relabeling{labels: map[string]string{}, known: func(string) string { return "" }}
 	add := func(typ string) {
 		b = c.Add("input", typ, name, n)
-		b.Set("tag", draft.Text(b.Label()))
+		if typ != "kafka" {
+			b.Set("tag", draft.Text(b.Label()))
+		}
+		c.in = b
 		c.p.Inputs = append(c.p.Inputs, b)
 	}
 	take := func(l *kit.Node) {
@@ -100,6 +150,7 @@ func (c *converter) job(n *kit.Node, i int) {
 		for _, k := range l.Kids {
 			if !strings.HasPrefix(k.Key, "__") {
 				labels = append(labels, kit.Key(k.Key), draft.Text(quoted(k.Value)))
+				c.labels[k.Key] = true
 				c.Carry(k)
 				k.Done()
 			}
@@ -136,11 +187,43 @@ func (c *converter) job(n *kit.Node, i int) {
 			b.Set("exclude", kit.Texts(exclude))
 		}
 		b.Set("path_header", draft.Text("filename"))
+		c.labels["filename"] = true
+		c.lineSize(b)
 		if e := n.Take("encoding"); e != nil {
 			c.Charset(b, e)
 		}
+	case n.Find("kubernetes_sd_configs") != nil:
+		add("tail")
+		rules = c.pods(n, n.Find("kubernetes_sd_configs"), b)
+		b.Set("path_header", draft.Text("filename"))
+		c.joined, c.labels["filename"] = true, true
+		for _, l := range []string{"namespace", "pod", "container", "node", "uid"} {
+			c.labels[l] = true
+		}
+		c.lineSize(b)
+	case n.Find("docker_sd_configs") != nil:
+		add("tail")
+		c.docker(n.Find("docker_sd_configs"), b)
+		c.joined = true
+		c.lineSize(b)
+	case n.Find("kafka") != nil:
+		main, jobs := c.p, c.jobs
+		c.p, c.jobs = c.Pipeline(name), 1
+		defer func() {
+			c.p.Finish()
+			c.p, c.jobs = main, jobs
+		}()
+		add("kafka")
+		c.kafka(n.Find("kafka"), b)
+		take(n.Find("kafka.labels"))
+		rules.known = func(label string) string {
+			return map[string]string{
+				"__meta_kafka_topic": "tag", "__meta_kafka_message_key": "key",
+			}[label]
+		}
 	case n.Find("journal") != nil:
 		add("journald")
+		rules.known, c.parsed, c.line = fieldsOf, true, "MESSAGE"
 		j := n.Find("journal")
 		take(j.Find("labels"))
 		c.Set(b, "directory", j, "path")
@@ -154,6 +237,7 @@ func (c *converter) job(n *kit.Node, i int) {
 		}
 	case n.Find("syslog") != nil:
 		add("syslog")
+		rules.known, c.parsed, c.line = fieldsOf, true, "message"
 		s := n.Find("syslog")
 		protocol := s.Text("listen_protocol")
 		if protocol == "" {
@@ -162,20 +246,17 @@ func (c *converter) job(n *kit.Node, i int) {
 		b.Set("listen", kit.Texts([]string{protocol + "://" + s.Text("listen_address")}))
 		take(s.Find("labels"))
 		c.Duration(b, "idle_timeout", s, time.Second, "idle_timeout")
+		c.Size(b, "max_message_size", s, "max_message_length")
 		c.serverTLS(b, s.Find("tls_config"))
 	default:
-		c.Lost(c.Agent, n, "penstock finds its files by globs: write an input")
+		c.notKnown(n, name)
 		return
-	}
-	if r := n.Find("relabel_configs"); r != nil && chooses(n.List("relabel_configs")) {
-		c.Lost(b, r, "it chooses what is read: write paths and exclude, or filter \"where\"")
-	} else if r != nil {
-		c.Left(b, r, "labels come from the path, by path_pattern of input \"tail\", or from filter \"set\"")
 	}
 	cond := ""
 	if c.jobs > 1 {
 		cond = "tag == " + kit.Quote(b.Label())
 	}
+	labels = append(labels, c.relabel(b, n.List("relabel_configs"), rules, name, cond)...)
 	if labels != nil {
 		c.p.Filter("set", name, cond).Set("headers", draft.Map(labels...))
 	}
@@ -233,281 +314,16 @@ func quoted(v string) string {
 	return kit.Quote(v)
 }
 
-func (c *converter) stages(list *kit.Node, in *draft.Block, name, cond string) {
-	if list == nil {
+// lineSize sets the longest line that there is for all jobs.
+func (c *converter) lineSize(b *draft.Block) {
+	if c.limits == nil || c.limits.Find("max_line_size") == nil {
 		return
 	}
-	for _, s := range list.Kids {
-		for _, x := range s.Kids {
-			c.stage(x, in, name, cond)
-		}
+	c.Size(b, "max_line_size", c.limits, "max_line_size")
+	b.Set("long_lines", draft.Text("skip"))
+	if c.limits.On("max_line_size_truncate") {
+		b.Set("long_lines", draft.Text("truncate"))
 	}
-}
-
-func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
-	add := func(typ string) *draft.Block {
-		b := c.p.Filter(typ, name, cond)
-		b.From(x.At)
-		c.D.Carried(x.At, x.Name)
-		return b
-	}
-	whole := func(b *draft.Block) {
-		if src := x.Take("source"); src != nil {
-			b.Set("field", draft.Text(src.Value))
-			b.Set("keep", draft.Text(src.Value))
-			return
-		}
-		b.Set("keep", draft.Text("message"))
-		c.D.Changed(
-			b, x.At, x.Name,
-			"the record becomes an object with what is taken out, and the line as message",
-		)
-	}
-	switch x.Key {
-	case "json":
-		b := add("parse")
-		b.Set("format", draft.Text("json"))
-		if src := x.Take("source"); src != nil {
-			b.Set("field", draft.Text(src.Value))
-			b.Set("keep", draft.Text(src.Value))
-		}
-		var pairs []draft.Value
-		if e := x.Find("expressions"); e != nil {
-			for _, k := range e.Kids {
-				k.Done()
-				path := strings.ReplaceAll(k.Value, `"`, "")
-				if path == "" || path == k.Key {
-					continue
-				}
-				if !regexp.MustCompile(`^[\w.-]+$`).MatchString(path) {
-					c.Left(b, k, "write an expression for filter \"set\"")
-					continue
-				}
-				pairs = append(pairs, kit.Key(k.Key), draft.Text(kit.Field(path)))
-			}
-		}
-		if pairs != nil {
-			c.p.Filter("set", name, cond).Set("fields", draft.Map(pairs...))
-		}
-	case "logfmt":
-		b := add("parse")
-		b.Set("format", draft.Text("logfmt"))
-		whole(b)
-	case "regex":
-		pattern := x.Text("expression")
-		if _, err := regexp.Compile(pattern); err != nil {
-			c.Lost(c.p.Notes, x, "RE2 has it not: "+err.Error())
-			return
-		}
-		b := add("parse")
-		b.Set("format", draft.Text("regex"))
-		b.Set("pattern", draft.Text(pattern))
-		whole(b)
-	case "docker", "cri":
-		b := add("parse")
-		b.Set("format", draft.Text(x.Key))
-		b.Set("time", draft.Bool(true))
-	case "timestamp":
-		b := add("time")
-		b.Set("field", draft.Text(x.Text("source")))
-		var formats []string
-		for _, f := range append([]string{x.Text("format")}, x.Texts("fallback_formats")...) {
-			format, err := timepattern.ReadGo(f)
-			if err != nil {
-				c.D.Lost(b, x.At, x.Name+" "+f, err.Error())
-				continue
-			}
-			formats = append(formats, format)
-		}
-		if formats != nil {
-			b.Set("formats", draft.Texts(formats...))
-		}
-		c.Set(b, "zone", x, "location")
-		if x.Text("action_on_failure") != "skip" {
-			c.D.Changed(
-				b, x.At, x.Name,
-				"where it cannot be read, the time is that of reading, not of the line before",
-			)
-		}
-	case "labels", "structured_metadata", "static_labels":
-		var pairs []draft.Value
-		for _, k := range x.Kids {
-			src := k.Value
-			if x.Key == "static_labels" {
-				pairs = append(pairs, kit.Key(k.Key), draft.Text(quoted(src)))
-				continue
-			}
-			if src == "" {
-				src = k.Key
-			}
-			pairs = append(pairs, kit.Key(k.Key), draft.Text(kit.Field(src)))
-		}
-		x.Done()
-		add("set").Set("headers", draft.Map(pairs...))
-	case "drop":
-		c.drop(x, name, cond)
-	case "match":
-		c.match(x, in, name, cond)
-	case "multiline":
-		m := in.In("multiline")
-		m.Set("start", draft.Text(x.Text("firstline")))
-		c.Duration(m, "timeout", x, time.Second, "max_wait_time")
-		c.Number(m, "max_lines", x, "max_lines")
-		c.D.Carried(x.At, x.Name)
-		if cond != "" && strings.Contains(cond, " and ") {
-			c.D.Changed(m, x.At, x.Name, "it holds for all lines of the input")
-		}
-	case "replace":
-		pattern, src := x.Text("expression"), x.Text("source")
-		if re, err := regexp.Compile(pattern); err != nil || re.NumSubexp() > 0 {
-			c.Lost(c.p.Notes, x, "only the groups of it are replaced: write filter \"replace\" with the whole pattern")
-			return
-		}
-		b := add("replace")
-		if src != "" {
-			b.Set("field", draft.Text(src))
-		}
-		b.Set("pattern", draft.Text(pattern))
-		b.Set("with", draft.Text(x.Text("replace")))
-	case "sampling":
-		add("sample").Set("keep", draft.Value(x.Text("rate")))
-	case "output":
-		b := add("set")
-		b.Set("fields", draft.Map(draft.Value("message"), draft.Text(kit.Field(x.Text("source")))))
-		c.D.Changed(b, x.At, x.Name, "the record stays an object, whose message is the line")
-	case "metrics", "tenant", "pack", "labeldrop", "labelallow", "limit", "decolorize", "eventlogmessage", "geoip":
-		c.Left(c.p.Notes, x, "see filters \"count\", \"throttle\" and \"remove_fields\"")
-	default:
-		c.Lost(c.p.Notes, x, "there is no filter that does this; see penstock help")
-	}
-}
-
-func (c *converter) drop(x *kit.Node, name, cond string) {
-	var tests []string
-	src := "value"
-	if s := x.Text("source"); s != "" {
-		src = "string(" + kit.Field(s) + " ?? '')"
-	}
-	if e := x.Text("expression"); e != "" {
-		if _, err := regexp.Compile(e); err != nil {
-			c.Lost(c.p.Notes, x, "RE2 has it not: "+err.Error())
-			return
-		}
-		tests = append(tests, src+" matches "+kit.Quote(e))
-	}
-	if v := x.Text("value"); v != "" {
-		tests = append(tests, src+" == "+kit.Quote(v))
-	}
-	if l := x.Take("longer_than"); l != nil {
-		if n, ok := kit.ParseSize(l.Value); ok {
-			tests = append(tests, fmt.Sprintf("len(value) > %d", n))
-		}
-	}
-	if o := x.Take("older_than"); o != nil {
-		c.D.Left(c.p.Notes, o.At, o.Shown(), "old records pass: how old one is depends on when it is delivered")
-		if len(tests) == 0 {
-			return
-		}
-	}
-	if len(tests) == 0 {
-		c.Lost(c.p.Notes, x, "it says nothing that is known")
-		return
-	}
-	b := c.p.Filter("drop", name, "")
-	b.From(x.At)
-	b.Set("if", draft.Text(kit.And(append([]string{cond}, tests...)...)))
-	c.D.Carried(x.At, x.Name)
-}
-
-var (
-	selector = regexp.MustCompile(`^\{([^}]*)\}\s*(.*)$`)
-	matcher  = regexp.MustCompile(`^\s*([A-Za-z_]\w*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|` + "`[^`]*`" + `)\s*,?`)
-	lineTest = regexp.MustCompile(`^\s*(\|=|\|~|!=|!~)\s*("(?:[^"\\]|\\.)*"|` + "`[^`]*`" + `)`)
-)
-
-func (c *converter) match(x *kit.Node, in *draft.Block, name, cond string) {
-	e, ok := selected(x.Text("selector"))
-	if !ok {
-		c.Lost(c.p.Notes, x, "this selector is not known: write filters with if")
-		return
-	}
-	here := kit.And(cond, e)
-	if x.Text("action") == "drop" {
-		c.p.Filter("drop", name, here)
-		c.D.Carried(x.At, x.Name)
-		return
-	}
-	c.D.Carried(x.At, x.Name)
-	stages := x.Find("stages")
-	if changesBeforeLast(stages) {
-		here = c.p.Decide([]draft.Place{x.At}, []string{e}, cond)[0]
-	}
-	c.stages(stages, in, name, here)
-}
-
-// changesBeforeLast reports whether a stage but the last may change labels or the line, which the
-// filters of those behind it ask for anew.
-func changesBeforeLast(stages *kit.Node) bool {
-	if stages == nil {
-		return false
-	}
-	for i, s := range stages.Kids {
-		for _, x := range s.Kids {
-			switch x.Key {
-			case "drop", "match", "sampling", "limit", "metrics", "timestamp", "tenant":
-			default:
-				if i+1 < len(stages.Kids) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// selected translates a selector of LogQL.
-func selected(src string) (string, bool) {
-	m := selector.FindStringSubmatch(strings.TrimSpace(src))
-	if m == nil {
-		return "", false
-	}
-	var parts []string
-	test := func(what, op, v string) {
-		v = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(v[1 : len(v)-1])
-		e := map[string]string{
-			"=": what + " == " + kit.Quote(v), "!=": what + " != " + kit.Quote(v),
-			"=~": what + " matches " + kit.Quote("^(?:"+v+")$"), "!~": "not (" + what + " matches " + kit.Quote("^(?:"+v+")$") + ")",
-		}[op]
-		parts = append(parts, e)
-	}
-	rest := m[1]
-	for strings.TrimSpace(rest) != "" {
-		l := matcher.FindStringSubmatch(rest)
-		if l == nil {
-			return "", false
-		}
-		test("(header["+kit.Quote(l[1])+"] ?? '')", l[2], l[3])
-		rest = rest[len(l[0]):]
-	}
-	for rest = m[2]; strings.TrimSpace(rest) != ""; {
-		l := lineTest.FindStringSubmatch(rest)
-		if l == nil {
-			return "", false
-		}
-		v := kit.Quote(strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(l[2][1 : len(l[2])-1]))
-		switch l[1] {
-		case "|=":
-			parts = append(parts, "value contains "+v)
-		case "|~":
-			parts = append(parts, "value matches "+v)
-		case "!=":
-			parts = append(parts, "not (value contains "+v+")")
-		case "!~":
-			parts = append(parts, "not (value matches "+v+")")
-		}
-		rest = rest[len(l[0]):]
-	}
-	return kit.And(parts...), len(parts) > 0
 }
 
 // serverTLS carries over the certificate that a server shows, and asks for.
@@ -526,14 +342,4 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	c.Carry(cert)
 	c.Carry(key)
 	c.Set(tls, "client_ca_file", n, "client_ca_file", "ca_file")
-}
-
-// chooses reports whether relabeling leaves targets out.
-func chooses(relabel []*kit.Node) bool {
-	for _, k := range relabel {
-		if a := k.Find("action"); a != nil && (a.Value == "drop" || a.Value == "keep") {
-			return true
-		}
-	}
-	return false
 }

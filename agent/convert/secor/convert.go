@@ -227,7 +227,7 @@ func (c *converter) topics(b *draft.Block) {
 
 // regex carries over a regular expression on the whole name of a topic.
 func (c *converter) regex(b *draft.Block, x kit.Property, attr, v string) {
-	v = "^(?:" + v + ")$"
+	v = kit.Whole(v)
 	if _, err := regexp.Compile(v); err != nil {
 		if attr == "topics_regex" {
 			b.Set(attr, draft.Texts("^$"))

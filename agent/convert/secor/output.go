@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/javatime"
@@ -103,7 +104,9 @@ func (c *converter) s3() {
 			"objects have no hash before their path; S3 divides its load by prefixes itself. Readers that know the hash must be told",
 		)
 	}
-	for _, k := range []string{"secor.s3.alternate.path.date", "secor.s3.alternative.path"} {
+	for _, k := range []string{
+		"secor.s3.alternate.path.date", "secor.s3.alter.path.date", "secor.s3.alternative.path",
+	} {
 		if x, ok := c.take(k); ok {
 			c.d.Lost(
 				b, x.At, shown(x),
@@ -112,8 +115,12 @@ func (c *converter) s3() {
 		}
 	}
 	if c.on("aws.proxy.isEnabled") {
-		x := c.byKey["aws.proxy.isEnabled"]
-		c.d.Left(b, x.At, shown(x), "a proxy is given by HTTPS_PROXY in the environment")
+		x, at := c.byKey["aws.proxy.isEnabled"], "HTTPS_PROXY"
+		if host, ok := c.take("aws.proxy.http.host"); ok {
+			port, _ := c.take("aws.proxy.http.port")
+			at += "=" + strings.TrimSuffix("http://"+host.Value+":"+port.Value, ":")
+		}
+		c.d.Left(b, x.At, shown(x), "a proxy is given in the environment: "+at)
 	}
 }
 
@@ -470,9 +477,44 @@ func (c *converter) format() {
 	}
 }
 
+// deterministic is a roll by what the messages are alone. Secor has no other bounds beside it.
+func (c *converter) deterministic(r *draft.Block) {
+	x := c.byKey["secor.upload.deterministic"]
+	c.d.Changed(
+		r, x.At, shown(x),
+		"a cut that is made again is always the same cut; idle flushes the tail of a quiet topic, which Secor did not",
+	)
+	c.number(r, "secor.max.input.payload.size.bytes", func(x kit.Property, n int64) {
+		if n > 0 {
+			r.Set("size", draft.Size(n))
+		}
+		c.carry(x)
+	})
+	c.number(r, "secor.max.file.timestamp.range.millis", func(x kit.Property, n int64) {
+		if n > 0 {
+			r.Set("age", draft.Duration(time.Duration(n)*time.Millisecond))
+		}
+		c.d.Changed(r, x.At, shown(x), "age is by the clock; each path holds the times that it names")
+	})
+	if r.Get("size") == "" && r.Get("age") == "" {
+		return
+	}
+	for _, key := range []string{
+		"secor.max.file.size.bytes", "secor.max.file.age.seconds", "secor.upload.minute_mark",
+	} {
+		if x, ok := c.take(key); ok {
+			c.d.Left(r, x.At, shown(x), "a deterministic upload did not look at it")
+			c.byKey[key] = kit.Property{}
+		}
+	}
+}
+
 func (c *converter) roll() {
 	b := c.out
 	r := b.In("roll")
+	if c.on("secor.upload.deterministic") {
+		c.deterministic(r)
+	}
 	c.number(r, "secor.max.file.size.bytes", func(x kit.Property, n int64) {
 		r.Set("size", draft.Size(n))
 		c.carry(x)
@@ -498,17 +540,16 @@ func (c *converter) roll() {
 		}
 		r.Set("minute_marks", draft.Texts(fmt.Sprintf("%02d", n)))
 		c.carry(x)
+		if only, ok := c.take("secor.kafka.upload_at_minute_mark.topic_filter"); ok {
+			c.d.Changed(
+				r, only.At, shown(only),
+				"all topics are uploaded at that minute: for some of them write an output of their own, in a route",
+			)
+		}
 	})
 	if c.on("secor.upload.on.shutdown") {
 		r.Set("on_shutdown", draft.Bool(true))
 		c.carry(c.byKey["secor.upload.on.shutdown"])
-	}
-	if c.on("secor.upload.deterministic") {
-		x := c.byKey["secor.upload.deterministic"]
-		c.d.Changed(
-			r, x.At, shown(x),
-			"a cut that is made again is always the same cut; idle flushes the tail of a quiet topic, which Secor did not",
-		)
 	}
 	if r.Empty() {
 		r.Set("age", draft.Text("1h"))
@@ -522,7 +563,6 @@ func (c *converter) roll() {
 	for _, key := range []string{"partitioner.finalizer.delay.seconds", "secor.finalizer.delay.seconds"} {
 		if _, hive := c.byKey["qubole.api.token"]; !hive {
 			if _, hive = c.byKey["hive.table.prefix"]; !hive {
-				c.take(key)
 				continue
 			}
 		}
@@ -552,6 +592,9 @@ func (c *converter) rest() {
 			"the status page, and /metrics for Prometheus, on loopback unless written otherwise",
 		)
 	}
+	for _, x := range c.missing {
+		c.d.Lost(c.agent, x.At, shown(x), kit.NoSuchFiles)
+	}
 	for _, key := range c.order {
 		x := c.byKey[key]
 		if c.used[key] || x.Value == "" {
@@ -560,6 +603,9 @@ func (c *converter) rest() {
 		c.used[key] = true
 		if key == "secor.upload.manager.class" && !strings.HasPrefix(x.Value, "com.pinterest.secor.") {
 			c.d.Lost(c.out, x.At, shown(x), "a program of one's own decides where objects go")
+			continue
+		}
+		if c.client(key, x) {
 			continue
 		}
 		if why, ok := harmless(key); ok {
@@ -579,6 +625,23 @@ func (c *converter) rest() {
 	}
 }
 
+// client deals with a setting of Kafka's consumer.
+func (c *converter) client(key string, x kit.Property) bool {
+	name, ok := strings.CutPrefix(key, "kafka.")
+	v, known := c.literal(x)
+	if !ok || !known {
+		return false
+	}
+	carried, why := kit.KafkaSetting(c.in, strings.TrimPrefix(name, "new.consumer."), v)
+	switch {
+	case carried:
+		c.carry(x)
+	case why != "":
+		c.d.Left(c.in, x.At, shown(x), why)
+	}
+	return carried || why != ""
+}
+
 // harmless tells, by patterns, properties that do not decide where data goes.
 func harmless(key string) (string, bool) {
 	for _, h := range [][2]string{
@@ -596,11 +659,12 @@ func harmless(key string) (string, bool) {
 		{"kafka.socket.*", "the kernel sizes it"},
 		{"kafka.consumer.timeout.ms", "see roll.idle"},
 		{"kafka.partition.assignment.*", "partitions are assigned by cooperative-sticky, or by the brokers"},
+		{"kafka.new.consumer.poll.timeout.seconds", "see fetch_wait"},
+		{"kafka.new.consumer.ssl.*", "it is TLS 1.2 or later, with PEM files"},
 		{"kafka.new.consumer.*", "see penstock help input.kafka"},
 		{"kafka.client.*", "the client is penstock's own"},
 		{"kafka.message.*", "the client is penstock's own"},
 		{"kafka.upload_at_beginning_of_batch", "a cut is made when roll says so"},
-		{"secor.kafka.*", "see penstock help input.kafka"},
 		{"secor.upload.manager.class", "the store decides"},
 		{"secor.s3.filesystem", "objects are uploaded without Hadoop"},
 		{"secor.gs.*", "see chunk_size, timeout and upload"},
@@ -613,11 +677,16 @@ func harmless(key string) (string, bool) {
 		{"secor.local.log.delete.age.hours", "the spool cleans up after itself"},
 		{"secor.max.message.size.bytes", "see fetch_bytes"},
 		{"secor.finalizer.*", "see success"},
+		{"partitioner.finalizer.*", "no finalizer was set up: see success, which writes _SUCCESS"},
+		{"secor.upload.last.seen.offset", "what is committed is what lies before the first record that is not in an object"},
+		{"secor.upload.secor.upload.last.seen.offset", "what is committed is what lies before the first record that is not in an object"},
+		{"secor.consumer.max_bad_messages", "what cannot be parsed goes to the dead letter, and ends nothing"},
 		{"parquet.*", "see row_group in format \"parquet\""},
 		{"schema.registry.url", "the parser does not need it"},
 		{"message.timestamp.*", "the parser does not need it"},
 		{"message.split.*", "the parser does not need it"},
 		{"partitioner.granularity.*", "the parser does not need it"},
+		{"secor.hive.*", "register partitions with a hook of success"},
 		{"hive.*", "register partitions with a hook of success"},
 		{"qubole.*", "register partitions with a hook of success"},
 		{"secor.qubole.*", "register partitions with a hook of success"},
@@ -625,6 +694,7 @@ func harmless(key string) (string, bool) {
 		{"swift.*", "cloud.service is another"},
 		{"secor.swift.*", "cloud.service is another"},
 		{"secor.azure.*", "cloud.service is another"},
+		{"aws.proxy.*", "a proxy is given by HTTPS_PROXY in the environment, where there is one"},
 		{"aws.*", "cloud.service, or the way of authentication, is another"},
 		{"secor.s3.*", "cloud.service is another"},
 	} {

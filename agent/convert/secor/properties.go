@@ -1,6 +1,7 @@
 package secor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ type properties struct {
 	order []string
 	byKey map[string]kit.Property
 	used  map[string]bool
+
+	missing []kit.Property // files to include that there are not
 }
 
 func read(files []string) (*properties, error) {
@@ -49,7 +52,12 @@ func (p *properties) file(path string, above []string) error {
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(filepath.Dir(path), name)
 			}
-			if err := p.file(name, append(above, path)); err != nil {
+			err := p.file(name, append(above, path))
+			if errors.Is(err, os.ErrNotExist) {
+				p.missing = append(p.missing, kit.Property{Key: "include", Value: name, At: x.At})
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("%s: include: %w", x.At, err)
 			}
 		}

@@ -6,7 +6,7 @@ agent {
 input "kafka" "kafka" {
   brokers      = ["kafka:9092"]
   group        = "flume"
-  topics_regex = ["^(topic[0-9])$"]
+  topics_regex = ["^topic[0-9]$"]
   # Left out: a.sources.kafka.kafka.topics: topics_regex says which
   start = "latest"
 }

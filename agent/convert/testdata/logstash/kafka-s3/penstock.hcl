@@ -6,7 +6,7 @@ agent {
 input "kafka" "kafka" {
   brokers      = ["kafka:9092"]
   group        = "archive"
-  topics_regex = ["^(logs-.*)$"]
+  topics_regex = ["^logs-.*$"]
   # Changed: kafka: @timestamp, @version, event, host and log are no fields: write filter
   # "add_fields"
   # Left out: kafka.consumer_threads = 4: a member reads all of its partitions at once

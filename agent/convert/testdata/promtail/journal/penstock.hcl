@@ -7,13 +7,12 @@ input "journald" "journal" {
   directory = "/var/log/journal"
   matches   = ["_TRANSPORT=kernel", "PRIORITY=3"]
   # Left out: scrape_configs.journal.max_age = 12h: entries are objects, from where reading stopped
-  # Left out: scrape_configs.relabel_configs: labels come from the path, by path_pattern of input
-  # "tail", or from filter "set"
 }
 
 filter "set" "journal" {
   headers = {
-    job = "'systemd-journal'"
+    job  = "'systemd-journal'"
+    unit = "field._SYSTEMD_UNIT"
   }
 }
 

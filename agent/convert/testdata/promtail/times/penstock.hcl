@@ -28,8 +28,10 @@ input "syslog" "syslog" {
   listen = ["tcp://0.0.0.0:1514"]
   # LEFT OUT: scrape_configs.syslog.tls_config: write tls { }, with cert_file and key_file: it
   # listens without now
-  # LEFT OUT: scrape_configs.relabel_configs: it chooses what is read: write paths and exclude, or
-  # filter "where"
+}
+
+filter "drop" "syslog" {
+  if = "tag == 'syslog' and (field.hostname ?? '') matches '^(?:noisy)$'"
 }
 
 output "stdout" "nothing" {
@@ -40,7 +42,7 @@ output "stdout" "nothing" {
 # that is not carried over.
 pipeline "main" {
   from   = [input.tail.app, input.syslog.syslog]
-  filter = [filter.parse.app, filter.time.app]
+  filter = [filter.parse.app, filter.time.app, filter.drop.syslog]
   to     = [output.stdout.nothing]
   # LEFT OUT: client http://loki:3100/loki/api/v1/push: there is no output for Loki: write one,
   # such as output "kafka", or output "forward" to a fluent-bit that sends to Loki

@@ -7,7 +7,7 @@ agent {
 input "kafka" "events" {
   # Shows: the backup group, which files by offset, and sequence files: neither can be had.
   brokers      = ["kafka:9092"]
-  topics_regex = ["^(?:.*)$"]
+  topics_regex = ["^.*$"]
   group        = "secor_backup"
 }
 

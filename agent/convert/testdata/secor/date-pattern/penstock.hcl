@@ -5,7 +5,7 @@ agent {
 input "kafka" "events" {
   # Shows: dates by a pattern of Java, prefixes and formats of the partitions, a blacklist.
   brokers       = ["kafka:9094"]
-  topics_regex  = ["^(?:app-.*)$"]
+  topics_regex  = ["^app-.*$"]
   exclude_regex = ["^(?:app-debug|app-test.*)$"]
   group         = "secor"
 }

@@ -8,7 +8,7 @@ agent {
 # zone.
 input "kafka" "events" {
   brokers      = ["kafka:9092"]
-  topics_regex = ["^(?:.*)$"]
+  topics_regex = ["^.*$"]
   group        = "prod_secor"
 }
 

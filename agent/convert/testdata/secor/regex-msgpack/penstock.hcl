@@ -26,11 +26,11 @@ output "s3" "lake" {
   compression = "none"
   format "raw" {}
   roll {
+    # Changed: secor.upload.deterministic=true: a cut that is made again is always the same cut;
+    # idle flushes the tail of a quiet topic, which Secor did not
     age = "15m"
     # Changed: secor.file.age.youngest=true: age counts from the first record of a cut; new files
     # do not reset it
-    # Changed: secor.upload.deterministic=true: a cut that is made again is always the same cut;
-    # idle flushes the tail of a quiet topic, which Secor did not
   }
   # Left out: secor.max.file.count=100: the number of files is not limited; spool { memory, disk,
   # open_files } say what they may take

@@ -1,0 +1,488 @@
+package promtail
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/agent/convert/timepattern"
+)
+
+func (c *converter) stages(list *kit.Node, in *draft.Block, name, cond string) {
+	if list == nil {
+		return
+	}
+	for _, s := range list.Kids {
+		for _, x := range s.Kids {
+			c.stage(x, in, name, cond)
+		}
+	}
+}
+
+func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
+	add := func(typ string) *draft.Block {
+		b := c.p.Filter(typ, name, cond)
+		b.From(x.At)
+		c.D.Carried(x.At, x.Name)
+		return b
+	}
+	whole := func(b *draft.Block) {
+		c.parsed = true
+		if src := x.Take("source"); src != nil {
+			b.Set("field", draft.Text(src.Value))
+			b.Set("keep", draft.Text(src.Value))
+			return
+		}
+		if c.line != "" {
+			b.Set("field", draft.Text(c.line))
+			b.Set("keep", draft.Text(c.line))
+			return
+		}
+		c.line = "message"
+		b.Set("keep", draft.Text(c.line))
+		c.D.Changed(
+			b, x.At, x.Name,
+			"the record becomes an object with what is taken out, and the line as message",
+		)
+	}
+	switch x.Key {
+	case "json":
+		b := add("parse")
+		b.Set("format", draft.Text("json"))
+		c.parsed = true
+		if src := x.Take("source"); src != nil {
+			b.Set("field", draft.Text(src.Value))
+			b.Set("keep", draft.Text(src.Value))
+		}
+		if x.Find("source") == nil && c.line != "" {
+			b.Set("field", draft.Text(c.line))
+			b.Set("keep", draft.Text(c.line))
+		}
+		if x.On("drop_malformed") {
+			b.Set("on_failure", draft.Text("discard"))
+		}
+		c.names(b, x.Find("expressions"), name, cond)
+	case "logfmt":
+		b := add("parse")
+		b.Set("format", draft.Text("logfmt"))
+		whole(b)
+		c.names(b, x.Find("mapping"), name, cond)
+	case "regex":
+		pattern := x.Text("expression")
+		if _, err := regexp.Compile(pattern); err != nil {
+			c.Lost(c.p.Notes, x, "RE2 has it not: "+err.Error())
+			return
+		}
+		groups := regexp.MustCompile(pattern).SubexpNames()
+		if src := x.Find("source"); src != nil && c.isLabel(src.Value) {
+			c.ofLabel(x, pattern, groups, x.Text("source"))
+			return
+		}
+		for _, g := range groups {
+			c.extracted[g] = true
+		}
+		b := add("parse")
+		b.Set("format", draft.Text("regex"))
+		b.Set("pattern", draft.Text(pattern))
+		whole(b)
+	case "docker", "cri":
+		if c.joined {
+			c.D.Carried(x.At, x.Name)
+			return
+		}
+		b := add("parse")
+		b.Set("format", draft.Text(x.Key))
+		b.Set("time", draft.Bool(true))
+	case "timestamp":
+		src := x.Text("source")
+		if c.isLabel(src) {
+			c.Lost(c.p.Notes, x, "no time is read from a header: "+src)
+			return
+		}
+		b := add("time")
+		b.Set("field", draft.Text(src))
+		var formats []string
+		for _, f := range append([]string{x.Text("format")}, x.Texts("fallback_formats")...) {
+			format, err := timepattern.ReadGo(f)
+			if err != nil {
+				c.D.Lost(b, x.At, x.Name+" "+f, err.Error())
+				continue
+			}
+			formats = append(formats, format)
+		}
+		if formats != nil {
+			b.Set("formats", draft.Texts(formats...))
+		}
+		c.Set(b, "zone", x, "location")
+		if x.Text("action_on_failure") != "skip" {
+			c.D.Changed(
+				b, x.At, x.Name,
+				"where it cannot be read, the time is that of reading, not of the line before",
+			)
+		}
+	case "labels", "structured_metadata", "static_labels":
+		var pairs []draft.Value
+		for _, k := range x.Kids {
+			src := k.Value
+			if x.Key == "static_labels" {
+				pairs = append(pairs, kit.Key(k.Key), draft.Text(quoted(src)))
+				continue
+			}
+			if src == "" {
+				src = k.Key
+			}
+			if e := c.ref(src); e != "header["+kit.Quote(k.Key)+"]" {
+				pairs = append(pairs, kit.Key(k.Key), draft.Text(e))
+			}
+		}
+		x.Done()
+		for _, k := range x.Kids {
+			c.labels[k.Key] = true
+		}
+		if pairs != nil {
+			add("set").Set("headers", draft.Map(pairs...))
+		} else {
+			c.D.Carried(x.At, x.Name)
+		}
+	case "template":
+		c.template(x, name, cond)
+	case "drop":
+		c.drop(x, name, cond)
+	case "match":
+		c.match(x, in, name, cond)
+	case "multiline":
+		c.multiline(x, in, name, cond)
+	case "replace":
+		pattern, with, ok := aroundGroup(x.Text("expression"), x.Text("replace"))
+		src := x.Text("source")
+		if !ok {
+			c.Lost(c.p.Notes, x, "only the groups of it are replaced: write filter \"replace\" with the whole pattern")
+			return
+		}
+		b := add("replace")
+		if src == "" {
+			src = c.line
+		}
+		if src != "" {
+			b.Set("field", draft.Text(src))
+		}
+		b.Set("pattern", draft.Text(pattern))
+		b.Set("with", draft.Text(with))
+	case "sampling":
+		add("sample").Set("keep", draft.Value(x.Text("rate")))
+	case "output":
+		b := add("set")
+		if c.line == "" {
+			c.line = "message"
+		}
+		b.Set("fields", draft.Map(kit.Key(c.line), draft.Text(c.ref(x.Text("source")))))
+		c.D.Changed(b, x.At, x.Name, "the record stays an object, whose message is the line")
+	case "decolorize":
+		b := add("replace")
+		if c.line != "" {
+			b.Set("field", draft.Text(c.line))
+		}
+		b.Set("pattern", draft.Text(`\x1b\[[0-9;]*[A-Za-z]`))
+		b.Set("with", draft.Text(""))
+	case "tenant":
+		e := quoted(x.Text("value"))
+		if src := x.Text("source", "label"); src != "" {
+			e = c.ref(src)
+		}
+		b := add("set")
+		b.Set("headers", draft.Map("tenant", draft.Text(e)))
+		c.D.Changed(b, x.At, x.Name, "it is a header, which a topic or a route may name")
+	case "limit":
+		c.limit(x, name, cond)
+	case "geoip":
+		b := add("lookup")
+		b.Set("table", kit.Text(x.Text("db")))
+		b.Set("key", draft.Text(c.ref(x.Text("source"))))
+		b.Set("into", draft.Text("geoip"))
+		c.D.Changed(b, x.At, x.Name, "fields are called as the database calls them, such as geoip.country.iso_code")
+		if t := x.Take("db_type"); t != nil {
+			c.Left(b, t, "the database says what it is")
+		}
+	case "metrics":
+		c.Left(c.p.Notes, x, "see filter \"count\": counters and histograms on /metrics")
+	case "labeldrop", "labelallow":
+		c.Left(c.p.Notes, x, "each header is one that a filter or the input sets: take it out there")
+	case "pack":
+		c.Lost(c.p.Notes, x, "records keep their headers, where an output sends them: filter \"set\" makes fields of them")
+	case "eventlogmessage":
+		c.Lost(c.p.Notes, x, "penstock does not run on Windows: write filter \"parse\" for the message")
+	default:
+		c.Lost(c.p.Notes, x, "there is no filter that does this; see penstock help")
+	}
+}
+
+func (c *converter) drop(x *kit.Node, name, cond string) {
+	var tests []string
+	src, sources := c.lineExpr(), x.Texts("source")
+	separator := ";"
+	if s := x.Take("separator"); s != nil {
+		separator = s.Value
+	}
+	if len(sources) > 0 && sources[0] != "" {
+		var parts []string
+		for _, s := range sources {
+			parts = append(parts, "string("+c.ref(s)+" ?? '')")
+		}
+		src = strings.Join(parts, " + "+kit.Quote(separator)+" + ")
+	}
+	if len(sources) > 1 {
+		src = "(" + src + ")"
+	}
+	e, v := x.Text("expression"), x.Text("value")
+	if e != "" {
+		if _, err := regexp.Compile(e); err != nil {
+			c.Lost(c.p.Notes, x, "RE2 has it not: "+err.Error())
+			return
+		}
+		tests = append(tests, src+" matches "+kit.Quote(e))
+	}
+	if v != "" {
+		tests = append(tests, src+" == "+kit.Quote(v))
+	}
+	if e == "" && v == "" {
+		for _, s := range sources {
+			if s != "" {
+				tests = append(tests, c.ref(s)+" != nil")
+			}
+		}
+	}
+	if l := x.Take("longer_than"); l != nil {
+		if n, ok := kit.ParseSize(l.Value); ok {
+			tests = append(tests, fmt.Sprintf("len(%s) > %d", c.lineExpr(), n))
+		}
+	}
+	if o := x.Take("older_than"); o != nil {
+		why := "old records pass: how old one is depends on when it is delivered"
+		if len(tests) > 0 {
+			c.Lost(c.p.Notes, x, why+", and all of it has to hold")
+		} else {
+			c.D.Left(c.p.Notes, o.At, o.Shown(), why)
+		}
+		return
+	}
+	if len(tests) == 0 {
+		c.Lost(c.p.Notes, x, "it says nothing that is known")
+		return
+	}
+	b := c.p.Filter("drop", name, "")
+	b.From(x.At)
+	b.Set("if", draft.Text(kit.And(append([]string{cond}, tests...)...)))
+	c.D.Carried(x.At, x.Name)
+}
+
+// ref is what is called so among what was taken out of a line and the labels.
+func (c *converter) ref(name string) string {
+	if c.isLabel(name) {
+		return "header[" + kit.Quote(name) + "]"
+	}
+	return kit.Field(name)
+}
+
+func (c *converter) isLabel(name string) bool { return c.labels[name] && !c.extracted[name] }
+
+var path = regexp.MustCompile(`^[\w.-]+$`)
+
+// names gives what was parsed the names that a stage gives it.
+func (c *converter) names(b *draft.Block, list *kit.Node, name, cond string) {
+	if list == nil {
+		return
+	}
+	var pairs []draft.Value
+	for _, k := range list.Kids {
+		k.Done()
+		c.extracted[k.Key] = true
+		from := k.Value
+		field := kit.Field(from)
+		if inner := strings.Trim(from, `"`); len(inner) == len(from)-2 && !strings.Contains(inner, `"`) {
+			from = inner
+			field = "field[" + kit.Quote(inner) + "]"
+		}
+		switch {
+		case from == "" || from == k.Key:
+			continue
+		case !path.MatchString(from):
+			c.Left(b, k, "write an expression for filter \"set\"")
+			continue
+		}
+		pairs = append(pairs, kit.Key(k.Key), draft.Text(field))
+	}
+	if pairs != nil {
+		c.p.Filter("set", name, cond).Set("fields", draft.Map(pairs...))
+	}
+}
+
+// ofLabel takes parts out of a label: of the path, the input does that.
+func (c *converter) ofLabel(x *kit.Node, pattern string, groups []string, label string) {
+	if label != "filename" || c.in.Type() != "tail" || c.in.Get("path_pattern") != "" {
+		c.Lost(c.p.Notes, x, "nothing is cut out of a header: "+label+"; write filter \"set\" with an expression")
+		return
+	}
+	c.in.Set("path_pattern", draft.Text(pattern))
+	for _, g := range groups {
+		c.labels[g] = true
+	}
+	c.D.Carried(x.At, x.Name)
+}
+
+func (c *converter) template(x *kit.Node, name, cond string) {
+	src := x.Text("source")
+	e := templated(x.Text("template"), c.ref(src), c.ref)
+	if e == "" {
+		c.Lost(c.p.Notes, x, "it has more than fields, texts and simple functions: write filter \"set\" with an expression")
+		return
+	}
+	b := c.p.Filter("set", name, cond)
+	b.From(x.At)
+	of := "fields"
+	if !c.parsed || c.isLabel(src) {
+		of = "headers"
+		c.labels[src] = true
+	} else {
+		c.extracted[src] = true
+	}
+	b.Set(of, draft.Map(kit.Key(src), draft.Text(e)))
+	c.D.Carried(x.At, x.Name)
+}
+
+func (c *converter) limit(x *kit.Node, name, cond string) {
+	rate, err := strconv.ParseFloat(x.Text("rate"), 64)
+	if err != nil || rate <= 0 || !x.On("drop") {
+		c.Left(c.p.Notes, x, "inputs wait as long as outputs do: see rate_limit of input \"tail\"")
+		return
+	}
+	b := c.p.Filter("throttle", name, cond)
+	b.From(x.At)
+	if l := x.Text("by_label_name"); l != "" {
+		b.Set("key", draft.Text("header["+kit.Quote(l)+"]"))
+	}
+	per := time.Second
+	if rate < 1 {
+		per = time.Duration(float64(time.Second) / rate)
+		rate = 1
+	}
+	b.Set("limit", draft.Int(int64(rate)))
+	b.Set("per", draft.Duration(per))
+	if k := x.Take("burst"); k != nil {
+		c.Left(b, k, "limit is for each interval")
+	}
+	c.D.Carried(x.At, x.Name)
+}
+
+var group = regexp.MustCompile(`\((?:[^()\\?]|\\.)(?:[^()\\]|\\.)*\)`)
+
+// aroundGroup returns a pattern and its replacement for one of which only the group is replaced.
+func aroundGroup(pattern, with string) (string, string, bool) {
+	re, err := regexp.Compile(pattern)
+	if err != nil || strings.Contains(with, "{{") || re.NumSubexp() > 1 {
+		return "", "", false
+	}
+	with = strings.ReplaceAll(with, "$", "$$")
+	if re.NumSubexp() == 0 {
+		return pattern, with, true
+	}
+	at := group.FindStringIndex(pattern)
+	if at == nil || kit.HasAlternatives(pattern) ||
+		at[1] < len(pattern) && strings.IndexByte("*+?{", pattern[at[1]]) >= 0 {
+		return "", "", false
+	}
+	before, in, after := pattern[:at[0]], pattern[at[0]+1:at[1]-1], pattern[at[1]:]
+	whole, n := "(?:"+in+")", 1
+	if before != "" {
+		whole, with, n = "("+before+")"+whole, "${1}"+with, 2
+	}
+	if after != "" {
+		whole, with = whole+"("+after+")", fmt.Sprintf("%s${%d}", with, n)
+	}
+	if _, err := regexp.Compile(whole); err != nil {
+		return "", "", false
+	}
+	return whole, with, true
+}
+
+func (c *converter) match(x *kit.Node, in *draft.Block, name, cond string) {
+	e, ok := selected(x.Text("selector"), c.lineExpr())
+	if !ok {
+		c.Lost(c.p.Notes, x, "this selector is not known: write filters with if")
+		return
+	}
+	here := kit.And(cond, e)
+	if x.Text("action") == "drop" {
+		c.p.Filter("drop", name, here)
+		c.D.Carried(x.At, x.Name)
+		return
+	}
+	c.D.Carried(x.At, x.Name)
+	stages := x.Find("stages")
+	if changesBeforeLast(stages) {
+		here = c.p.Decide([]draft.Place{x.At}, []string{e}, cond)[0]
+	}
+	before := c.line
+	c.stages(stages, in, name, here)
+	if c.line != before {
+		c.line, c.elsewhere = before, c.line
+	}
+}
+
+// lineExpr is the line: what the stages so far have made a field, or the whole value.
+func (c *converter) lineExpr() string {
+	for _, field := range []string{c.line, c.elsewhere} {
+		if field != "" {
+			return "(" + kit.Field(field) + " ?? value)"
+		}
+	}
+	return "value"
+}
+
+// multiline joins lines in the input or, for those of some of its records, in a filter.
+func (c *converter) multiline(x *kit.Node, in *draft.Block, name, cond string) {
+	var m *draft.Block
+	switch {
+	case in.Type() == "kafka":
+		c.Lost(c.p.Notes, x, "what is read from Kafka is not joined: have it joined before it goes there")
+		return
+	case in.Type() == "tail" && (cond == "" || cond == "tag == "+kit.Quote(in.Label())):
+		m = in.In("multiline")
+	default:
+		m = c.p.Filter("multiline", name, cond)
+		m.From(x.At)
+		if c.joined {
+			m.Set("key", draft.Text("header.stream"))
+		}
+		if c.line != "" {
+			m.Set("field", draft.Text(c.line))
+		}
+	}
+	m.Set("start", draft.Text(x.Text("firstline")))
+	c.Duration(m, "timeout", x, time.Second, "max_wait_time")
+	c.Number(m, "max_lines", x, "max_lines")
+	c.D.Carried(x.At, x.Name)
+}
+
+// changesBeforeLast reports whether a stage but the last may change labels or the line, which the
+// filters of those behind it ask for anew.
+func changesBeforeLast(stages *kit.Node) bool {
+	if stages == nil {
+		return false
+	}
+	for i, s := range stages.Kids {
+		for _, x := range s.Kids {
+			switch x.Key {
+			case "drop", "match", "sampling", "limit", "metrics", "timestamp", "tenant":
+			default:
+				if i+1 < len(stages.Kids) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
