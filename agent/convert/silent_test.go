@@ -345,6 +345,51 @@ func TestNothingChangesSilently(t *testing.T) {
 				"librdkafka_options: {linger.ms: \"900000\"}}}\n",
 			[]string{`output "kafka" "o"`, `topic = "t"`}, []string{"LEFT OUT: linger = "},
 		},
+		"rsyslog what nothing leads to or uses, and a ruleset that calls itself": {
+			"rsyslog", ".conf",
+			"include(file=\"/nowhere/*.conf\" mode=\"optional\")\n" +
+				"template(name=\"t\" type=\"list\") { property(name=\"msg\" outname=\"m\") }\n" +
+				"input(type=\"imudp\" port=\"514\" ruleset=\"a\")\n" +
+				"ruleset(name=\"a\") {\naction(type=\"omfile\" file=\"/a\")\ncall a\n}\n" +
+				"ruleset(name=\"b\") {\naction(type=\"omfile\" file=\"/b\" template=\"t\")\n}\n",
+			[]string{`output "file"`},
+			[]string{
+				"left out: include /nowhere/*.conf: no files", "left out: template: nothing that was",
+				"LEFT OUT: ruleset: no input leads to ruleset b", "LEFT OUT: call a",
+			},
+		},
+		"Vector OTLP by gRPC": {
+			"vector", ".yaml",
+			"sources: {in: {type: opentelemetry, http: {address: \"0.0.0.0:4318\"}, " +
+				"grpc: {address: \"0.0.0.0:4317\"}}}\n" +
+				"sinks: {o: {type: console, inputs: [in.logs], encoding: {codec: json}}}\n",
+			nil, []string{"left out: sources.in.grpc: OTLP comes by HTTP alone"},
+		},
+		"Vector what is done where a statement has failed, and where not": {
+			"vector", ".yaml", vector(
+				"p, err = parse_regex(.message, r''(?<a>.)'')\n\nif err != null {\n\n.b = err\n\n} else {\n\n. = merge(., p)\n\n.c = 1\n\n}",
+			),
+			[]string{
+				`on_failure = "mark"`, `if = "header.parse_error == nil" fields = { c = "1" }`,
+				`if = "header.parse_error != nil" fields = { b = "header.parse_error" }`,
+			}, nil,
+		},
+		"Vector values out of others": {
+			"vector", ".yaml", vector(
+				".a = to_int(.n) ?? 0\n\n.b = string!(.x || .y || \"z\")\n\n.c = split(.p, \"/\")[2]\n\n" +
+					".d = if .l == \"E\" { 3 } else { 6 }\n\n.m = replace(.m, r''(a)b'', \"$1\")\n\n" +
+					"v = downcase(.q)\n\n.e = v\n\n.q = 1\n\n.f = v\n\n" +
+					".g = contains(.m, \"X\", case_sensitive: false)\n\n. = {\"a\": .a, \"h\": .b}",
+			),
+			[]string{
+				`a = "int(field.n ?? 0)"`, `c = "get(split(field.p, '/'), 2)"`,
+				`b = "((field.x ?? false) != false ? field.x : (field.y ?? false) != false ? field.y : 'z')"`,
+				`d = "(field.l == 'E' ? 3 : 6)"`, `pattern = "(a)b" with = "$${1}"`,
+				`e = "lower(field.q)"`, `g = "(lower(field.m) contains lower('X'))"`, `h = "field.b"`,
+				`filter "keep_fields" "t" { fields = ["a", "h"] }`,
+			},
+			[]string{"LEFT OUT: t: .f = v: the variable v is not known"},
+		},
 		"Filebeat a character set": {
 			"filebeat", ".yml",
 			"filebeat.inputs: [{type: log, paths: [/a], encoding: iso8859-2}]\n" +

@@ -370,10 +370,12 @@ func (c *converter) file(b *draft.Block, e *element) {
 			}
 		}
 	}
-	c.bool(b.In("rotate"), "append", true, e, "append")
-	b.Find("rotate").Unset("append")
-	if b.Find("rotate").Empty() {
-		b.RemoveBlock("rotate")
+	switch p := e.get("append"); {
+	case p == nil:
+	case p.value == "true":
+		c.carry(p)
+	default:
+		c.d.Changed(b, p.at, shown(p), "files are appended to, and get another name when they are rotated")
 	}
 }
 

@@ -19,7 +19,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 		tags:     map[string][]string{},
 		files:    map[string]*draft.Block{},
 
-		templates: map[string]string{},
+		templates: map[string]string{}, used: map[string]bool{},
 	}
 	var all []statement
 	for _, path := range paths {
@@ -52,6 +52,8 @@ func Convert(paths []string) (*draft.Draft, error) {
 			}
 			c.streamTLS(c.Agent, s.node)
 			c.Rest(c.Agent, s.node, harmless)
+		case s.kind == "missing" || s.kind == "absent":
+			c.include(s)
 		default:
 			main = append(main, s)
 		}
@@ -76,11 +78,46 @@ func Convert(paths []string) (*draft.Draft, error) {
 		c.stopped, c.sends, c.here = nil, false, c.of(tags)
 		c.body(body, kit.Tagged(tags, c.count))
 	}
+	c.nowhere(all)
 	c.p.Finish()
 	c.Sweep(harmless, objects(all)...)
 	c.D.Environment(nil)
 	c.D.Refuse(command, "no command is run here: write file(\"PATH\") for cat, or the text")
 	return c.D, nil
+}
+
+// include tells of files that are not here.
+func (c *converter) include(s statement) {
+	if s.kind == "absent" {
+		c.D.Left(c.Agent, s.at, "include "+s.text, "no files are called so here, as may be")
+		return
+	}
+	c.D.Lost(c.Agent, s.at, "include "+s.text, kit.NoSuchFiles)
+}
+
+// nowhere tells of rulesets that nothing comes to, and of templates that nothing uses.
+func (c *converter) nowhere(all []statement) {
+	for _, s := range all {
+		if s.kind != "object" {
+			continue
+		}
+		name := s.node.Text("name")
+		if c.used[s.node.Key+" "+name] {
+			continue
+		}
+		switch {
+		case s.node.Key == "template":
+			c.Left(c.D.Nearest(s.at), s.node, "nothing that was carried over uses template "+name)
+		case s.node.Key == "ruleset" && len(c.tags[name]) == 0:
+			for _, in := range objects(s.body) {
+				in.Done()
+			}
+			c.Lost(
+				c.D.Nearest(s.at), s.node,
+				"no input leads to ruleset "+name+", and nothing calls it: convert all files at once",
+			)
+		}
+	}
 }
 
 // objects returns those in statements and what stands in them.
@@ -113,6 +150,8 @@ type converter struct {
 	files    map[string]*draft.Block
 
 	templates map[string]string // by name, what they make of a message
+	used      map[string]bool   // templates, and rulesets that are called
+	calls     []string          // rulesets that are being read
 }
 
 // legacy is the file that directives describe.
@@ -337,13 +376,16 @@ func (c *converter) body(body []statement, cond string) {
 			default:
 				c.Lost(c.p.Notes, s.node, "this is not known here")
 			}
-		case "missing":
-			c.D.Lost(c.Agent, s.at, "include "+s.text, kit.NoSuchFiles)
+		case "missing", "absent":
+			c.include(s)
 		case "stop":
 			c.stop(cond)
 		case "call":
-			if r, ok := c.rulesets[s.text]; ok {
+			if r, ok := c.rulesets[s.text]; ok && !slices.Contains(c.calls, s.text) {
+				c.used["ruleset "+s.text] = true
+				c.calls = append(c.calls, s.text)
 				c.body(r.body, cond)
+				c.calls = c.calls[:len(c.calls)-1]
 				continue
 			}
 			c.D.Lost(c.p.Notes, s.at, "call "+s.text, "there is no such ruleset")
@@ -662,6 +704,7 @@ func (c *converter) made(what, template string) string {
 }
 
 func (c *converter) shown(template string) string {
+	c.used["template "+template] = true
 	if text := c.templates[template]; text != "" {
 		return " (" + strings.TrimSpace(text) + ")"
 	}

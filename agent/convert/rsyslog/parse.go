@@ -60,7 +60,10 @@ func read(path string, depth int) ([]statement, error) {
 		if err != nil {
 			return nil, err
 		}
-		if files == nil && !isOptional {
+		switch {
+		case files == nil && isOptional:
+			out = append(out, statement{kind: "absent", at: s.at, text: glob})
+		case files == nil:
 			out = append(out, statement{kind: "missing", at: s.at, text: glob})
 		}
 		for _, f := range files {

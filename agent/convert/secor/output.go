@@ -291,6 +291,11 @@ func (c *converter) dates(b *draft.Block, daily bool) []draft.Part {
 			format, hasFormat = c.take("partitioner.granularity.min.format")
 		}
 		if !g.on {
+			for _, x := range []kit.Property{prefix, format} {
+				if x.Value != "" {
+					c.d.Left(b, x.At, shown(x), "paths have no "+g.name+"s")
+				}
+			}
 			continue
 		}
 		parts = append(parts, draft.Lit("/"))

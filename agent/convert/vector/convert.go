@@ -266,8 +266,13 @@ func (c *converter) passes(x *component, source string) bool {
 		if y.id == source {
 			return true
 		}
-		found, _ := c.ins(y)
-		return slices.ContainsFunc(found, func(z *component) bool { return reach(z, seen) })
+		found, outputs := c.ins(y)
+		for i, z := range found {
+			if outputs[i] != "dropped" && reach(z, seen) {
+				return true
+			}
+		}
+		return false
 	}
 	for _, y := range c.all {
 		if y.kind == "sinks" && reach(y, map[*component]bool{}) {
@@ -346,8 +351,14 @@ func (c *converter) write() {
 		if x.kind != "sinks" {
 			continue
 		}
+		streams := c.streamsInto(x)
+		if _, outputs := c.ins(x); len(streams) == 0 && slices.Contains(outputs, "dropped") {
+			x.node.Done()
+			continue
+		}
 		if out := c.sink(x); out != nil {
-			for cond, tags := range byCondition(c.streamsInto(x)) {
+			c.keptBack(x, out, streams)
+			for cond, tags := range byCondition(streams) {
 				c.p.Send(kit.And(c.tagged(tags), cond), out)
 			}
 			c.Rest(out, x.node, harmless)
@@ -355,6 +366,37 @@ func (c *converter) write() {
 	}
 	c.p.Finish()
 }
+
+// keptBack carries over which fields a sink sends, where no other one gets the events, and nothing
+// asks for them behind the filters.
+func (c *converter) keptBack(x *component, out *draft.Block, streams []stream) {
+	isAlone := !slices.ContainsFunc(
+		c.all, func(y *component) bool { return y != x && y.kind == "sinks" },
+	) && !slices.ContainsFunc(streams, func(s stream) bool { return s.cond != "" })
+	for _, k := range [][2]string{
+		{"encoding.except_fields", "remove_fields"}, {"encoding.only_fields", "keep_fields"},
+	} {
+		fields := x.node.Texts(k[0])
+		if fields == nil {
+			continue
+		}
+		n := x.node.Find(k[0])
+		if !isAlone || out.Writes(anyField) {
+			c.Lost(
+				out, n, "filters are for all outputs, and work before topics, paths and routes are made: "+
+					"have a pipeline of its own, with filter \""+k[1]+"\"",
+			)
+			continue
+		}
+		for i := range fields {
+			fields[i] = plainPath(fields[i])
+		}
+		c.p.Filter(k[1], x.id, "").Set("fields", kit.Texts(fields))
+		c.D.Carried(n.At, n.Name)
+	}
+}
+
+var anyField = regexp.MustCompile(`\bfield[.\[]`)
 
 func (c *converter) tagged(tags []string) string {
 	if c.tags <= 1 {
@@ -469,7 +511,7 @@ func (c *converter) condition(x *component, n *kit.Node, name string) string {
 			return "true"
 		}
 	}
-	e, err := expression(strings.TrimSpace(src))
+	e, err := expression(strings.TrimSpace(src), nil)
 	if err != nil {
 		c.D.Lost(c.p.Notes, found.At, found.Name+" = "+src, err.Error()+"; write the condition")
 		return "true"
@@ -589,10 +631,6 @@ func (c *converter) transform(x *component) {
 		n.Done()
 		return
 	}
-	if !whole && x.typ != "remap" {
-		whole = true
-		c.D.Lost(notes, n.At, n.Name, "it holds for all outputs now: some got the events without it")
-	}
 	switch x.typ {
 	case "remap":
 		filters := len(c.p.Filters())
@@ -604,8 +642,9 @@ func (c *converter) transform(x *component) {
 		g := &program{c: c, p: c.p, name: x.id, node: n, label: x.id, vars: map[string]string{}}
 		src := n.Take("source")
 		if src == nil {
-			c.Lost(notes, n, "the program stands in a file: write filters for it")
-			return
+			if src = c.programFile(n); src == nil {
+				return
+			}
 		}
 		g.run(src.Value, cond)
 		if first := c.p.Filters()[filters:]; len(first) > 0 {
@@ -649,9 +688,7 @@ func (c *converter) transform(x *component) {
 			b.Set("field", draft.Text(strings.TrimPrefix(x.Value, ".")))
 			c.Carry(x)
 		}
-		if x := n.Take("exclude"); x != nil {
-			c.Lost(b, x, "write always, or if")
-		}
+		c.except(b, x, cond)
 		c.Rest(b, n, harmless)
 	case "throttle":
 		b := c.p.Filter("throttle", x.id, cond)
@@ -670,12 +707,49 @@ func (c *converter) transform(x *component) {
 				c.Left(b, x, "write key")
 			}
 		}
+		c.except(b, x, cond)
 		c.Rest(b, n, harmless)
 	case "log_to_metric", "metric_to_log", "aggregate", "tag_cardinality_limit", "incremental_to_absolute":
 		c.Left(notes, n, "penstock takes logs; see filter \"count\" for metrics of them")
+	case "reduce":
+		c.Lost(notes, n, "nothing is put together of several records, but lines by filter \"multiline\"")
 	default:
 		c.Lost(notes, n, "there is no such filter; see penstock help for those there are")
 	}
+}
+
+// except has a filter pass by what it is not to look at.
+func (c *converter) except(b *draft.Block, x *component, cond string) {
+	n := x.node.Find("exclude")
+	if n == nil {
+		return
+	}
+	e := c.condition(x, x.node, "exclude")
+	if e == "true" {
+		return // it is told
+	}
+	b.Set("if", draft.Text(kit.And(cond, "not ("+e+")")))
+	c.D.Carried(n.At, n.Name)
+}
+
+// programFile reads the program of a transform that stands in a file.
+func (c *converter) programFile(n *kit.Node) *kit.Node {
+	file := n.Take("file")
+	if file == nil {
+		c.Lost(c.p.Notes, n, "it has no source")
+		return nil
+	}
+	path := file.Value
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(n.At.File), path)
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		c.Lost(c.p.Notes, file, "the program is not here: convert it where it is, or write filters for it")
+		return nil
+	}
+	c.Carry(file)
+	return &kit.Node{Key: "source", Name: n.Name + ".source", Value: string(src), At: file.At}
 }
 
 var harmless = map[string]string{
@@ -711,6 +785,23 @@ var harmless = map[string]string{
 	"encoding":                              "bodies are read by their content type",
 	"decoding.codec":                        "bytes are lines, or what the content type says",
 	"print_interval_secs":                   "see /metrics",
+	"expire_metrics_secs":                   "see /metrics",
+	"timezone":                              "see zone of filters \"time\" and \"parse\"",
+	"log_schema.timestamp_key":              "the time is the record's, and no field",
+	"encoding.type":                         "see filter \"lookup\", whose table may be this file",
+	"schema.owner":                          "see filter \"lookup\", whose table may be this file",
+	"file.path":                             "see filter \"lookup\", whose table may be this file",
+	"schema.log_namespace":                  "fields are called as they come",
+	"keepalive.time_secs":                   "connections are kept: see idle_timeout",
+	"receive_buffer_bytes":                  "the kernel sizes it",
+	"batch_size":                            "batches are as large as they come",
+	"reroute_unmatched":                     "what matches no route goes where _unmatched goes",
+	"reroute_dropped":                       "see on_failure, and dead_letter of outputs",
+	"metric_tag_values":                     "it is of metrics",
+	"include_stderr":                        "what a command says on its standard error is in the log",
+	"headers_key":                           "headers of records go along",
+	"idle_timeout_secs":                     "see roll.idle",
+	"force_path_style":                      "see path_style",
 	"framing.method":                        "lines",
 	"tls.enabled":                           "a tls block turns it on",
 	"mode":                                  "see the output's reference",

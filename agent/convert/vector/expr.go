@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -32,13 +33,14 @@ func lex(src string) ([]token, error) {
 	return out, nil
 }
 
-// expression translates an expression of VRL into one of penstock.
-func expression(src string) (string, error) {
+// expression translates an expression of VRL into one of penstock, with what its variables stand
+// for.
+func expression(src string, vars map[string]string) (string, error) {
 	tokens, err := lex(src)
 	if err != nil {
 		return "", err
 	}
-	p := &parser{tokens: tokens}
+	p := &parser{tokens: tokens, vars: vars, values: map[string]value{}}
 	out, err := p.binary(0)
 	if err == nil && len(p.tokens) > 0 {
 		err = fmt.Errorf("%q is not known here", p.tokens[0].text)
@@ -46,7 +48,12 @@ func expression(src string) (string, error) {
 	return out, err
 }
 
-type parser struct{ tokens []token }
+type parser struct {
+	tokens []token
+	vars   map[string]string
+	values map[string]value  // expressions of ||, which are no conditions
+	named  map[string]string // arguments of the call that is read
+}
 
 func (p *parser) next() token {
 	if len(p.tokens) == 0 {
@@ -94,9 +101,24 @@ func (p *parser) binary(level int) (string, error) {
 		if right, err = p.binary(level + 1); err != nil {
 			break
 		}
-		if op == "||" && !truth(left) && !truth(right) {
-			left = fmt.Sprintf("((%s ?? false) != false ? %s : %s)", left, left, right)
+		if op == "||" && p.isValue(left) && p.isValue(right) {
+			before := p.values[left]
+			if before.last == "" {
+				before = value{"(", left}
+			}
+			before.first += fmt.Sprintf("(%s ?? false) != false ? %s : ", before.last, before.last)
+			left = before.first + right + ")"
+			p.values[left] = value{before.first, right}
 			continue
+		}
+		if m := converted.FindStringSubmatch(left); op == "??" && m != nil && !strings.Contains(m[2], " ?? ") {
+			if right != "nil" {
+				left = m[1] + "(" + m[2] + " ?? " + atom(right) + ")"
+			}
+			continue
+		}
+		if op == "??" {
+			left, right = atom(left), atom(right)
 		}
 		if o, ok := operators[op]; ok {
 			op = o
@@ -105,6 +127,24 @@ func (p *parser) binary(level int) (string, error) {
 	}
 	return "", err
 }
+
+// value is an expression of ||: what stands before its last alternative, and that.
+type value struct{ first, last string }
+
+func (p *parser) isValue(e string) bool { return p.values[e].last != "" || !truth(e) }
+
+var simple = regexp.MustCompile(`^(?:[\w.]+(?:\[[^\]]*\])*|'(?:[^'\\]|\\.)*'|\w+\([^()]*\)|\([^()]*\))$`)
+
+// atom is an expression that may stand beside any operator.
+func atom(e string) string {
+	if simple.MatchString(e) || strings.Contains(e, " ?? ") && !strings.ContainsAny(e, "+*/%<>=") {
+		return e
+	}
+	return "(" + e + ")"
+}
+
+// converted is a conversion of a field, which fails where there is none.
+var converted = regexp.MustCompile(`^(int|float|string)\((field[^()]*)\)$`)
 
 var (
 	compared = regexp.MustCompile(`==|!=|[<>]| in | matches | contains |sWith |\bnot\b|\band\b|\bor\b|^(?:true|false)$`)
@@ -136,8 +176,15 @@ func (p *parser) unary() (string, error) {
 		case "null":
 			return "nil", nil
 		}
+		if t.text == "if" {
+			return p.choice()
+		}
 		if p.is("(") {
-			return p.call(strings.TrimSuffix(t.text, "!"))
+			out, err := p.call(strings.TrimSuffix(t.text, "!"))
+			return p.element(out, err)
+		}
+		if v := p.vars[t.text]; v != "" && v[0] != 0 {
+			return atom(v), nil
 		}
 		return "", fmt.Errorf("the variable %s is not known", t.text)
 	case "op":
@@ -156,12 +203,78 @@ func (p *parser) unary() (string, error) {
 	return "", fmt.Errorf("%q is not known here", t.text)
 }
 
+// element reads what stands in brackets behind a call.
+func (p *parser) element(of string, err error) (string, error) {
+	for err == nil && p.is("[") {
+		p.next()
+		index := p.next()
+		if index.kind != "number" {
+			return "", fmt.Errorf("%q is no number", index.text)
+		}
+		of = "get(" + of + ", " + index.text + ")"
+		err = p.expect("]")
+	}
+	return of, err
+}
+
+// choice reads an if that stands for a value.
+func (p *parser) choice() (string, error) {
+	cond, err := p.binary(0)
+	if err != nil {
+		return "", err
+	}
+	then, err := p.block()
+	if err != nil {
+		return "", err
+	}
+	otherwise := "nil"
+	if len(p.tokens) > 0 && p.tokens[0].text == "else" {
+		p.next()
+		if len(p.tokens) > 0 && p.tokens[0].text == "if" {
+			p.next()
+			otherwise, err = p.choice()
+		} else {
+			otherwise, err = p.block()
+		}
+	}
+	return "(" + cond + " ? " + then + " : " + otherwise + ")", err
+}
+
+func (p *parser) block() (string, error) {
+	if err := p.expect("{"); err != nil {
+		return "", err
+	}
+	e, err := p.binary(0)
+	if err == nil {
+		err = p.expect("}")
+	}
+	return e, err
+}
+
+// inOrder are arguments that stand for those without a name, in their order.
+const inOrder = " value pattern substring with separator item format "
+
 // list reads expressions up to an end; those with names are told by themselves.
 func (p *parser) list(end string) ([]string, error) {
 	var out []string
 	for !p.is(end) {
 		if len(p.tokens) > 1 && p.tokens[0].kind == "name" && p.tokens[1].text == ":" {
-			return nil, fmt.Errorf("the argument %s is not known", p.tokens[0].text)
+			name := p.next().text
+			p.next()
+			if !strings.Contains(inOrder, " "+name+" ") {
+				e, err := p.binary(0)
+				if err != nil {
+					return nil, err
+				}
+				if p.named == nil {
+					p.named = map[string]string{}
+				}
+				p.named[name] = e
+				if p.is(",") {
+					p.next()
+				}
+				continue
+			}
 		}
 		if len(p.tokens) > 0 && p.tokens[0].kind == "regex" {
 			re := strings.TrimSuffix(strings.TrimPrefix(p.next().text, "r'"), "'")
@@ -184,6 +297,8 @@ func (p *parser) list(end string) ([]string, error) {
 	return out, p.expect(end)
 }
 
+var powers = map[string]string{"1": "10", "2": "100", "3": "1000", "4": "10000", "6": "1000000"}
+
 // functions are those that penstock has by another name, or another form, by their arguments.
 var functions = map[string]string{
 	"string": "%s", "to_string": "string(%s)", "int": "%s", "to_int": "int(%s)", "float": "%s",
@@ -192,14 +307,43 @@ var functions = map[string]string{
 	"exists": "(%s != nil)", "is_null": "(%s == nil)", "is_nullish": "(%[1]s == nil or %[1]s == '')",
 	"contains": "%s contains %s", "starts_with": "%s startsWith %s", "ends_with": "%s endsWith %s",
 	"match": "%s matches %s", "includes": "%[2]s in %[1]s", "round": "round(%s)", "abs": "abs(%s)",
+	"is_object": "(type(%s) == 'map')", "is_array": "(type(%s) == 'array')",
+	"is_string": "(type(%s) == 'string')", "is_boolean": "(type(%s) == 'bool')",
+	"floor": "floor(%s)", "ceil": "ceil(%s)", "replace": "replace(%s, %s, %s)",
 	"split": "split(%s, %s)", "join": "join(%s, %s)", "get_hostname": "agent", "now": "time",
 }
 
 func (p *parser) call(name string) (string, error) {
 	p.next()
+	outer := p.named
+	p.named = nil
+	isPattern := name == "replace" && len(p.tokens) > 0
+	from := p.tokens
 	args, err := p.list(")")
+	named := p.named
+	p.named = outer
 	if err != nil {
 		return "", err
+	}
+	for _, t := range from[:len(from)-len(p.tokens)] {
+		if isPattern && t.kind == "regex" {
+			return "", errors.New("it replaces a pattern in another field, or in a part of an expression")
+		}
+	}
+	switch {
+	case named["case_sensitive"] == "false" && strings.Contains(" contains starts_with ends_with ", " "+name+" "):
+		for i := range args {
+			args[i] = "lower(" + args[i] + ")"
+		}
+		delete(named, "case_sensitive")
+	case named["case_sensitive"] == "true":
+		delete(named, "case_sensitive")
+	case (name == "round" || name == "floor" || name == "ceil") && len(args) == 1 && powers[named["precision"]] != "":
+		n := powers[named["precision"]]
+		return name + "(" + args[0] + " * " + n + ") / " + n, nil
+	}
+	for n := range named {
+		return "", fmt.Errorf("the argument %s of %s is not known", n, name)
 	}
 	form, ok := functions[name]
 	if !ok {
@@ -219,7 +363,7 @@ func (p *parser) call(name string) (string, error) {
 		all[i] = a
 	}
 	out := fmt.Sprintf(form, all...)
-	if want == 2 && !strings.HasSuffix(out, ")") {
+	if want == 2 && !strings.HasSuffix(form, ")") {
 		out = "(" + out + ")"
 	}
 	return out, nil

@@ -56,6 +56,16 @@ func (c *converter) source(x *component) *draft.Block {
 	case "http", "http_server":
 		add("http")
 		b.Set("listen", address("0.0.0.0:80"))
+		for _, k := range []string{"path", "strict_path", "path_key", "method"} {
+			if found := n.Take(k); found != nil {
+				c.Left(b, found, "what is posted is taken, whatever its path is")
+			}
+		}
+		for _, k := range []string{"headers", "query_parameters"} {
+			if found := n.Find(k); found != nil {
+				c.Left(b, found, "they are no fields of what is posted")
+			}
+		}
 		if user := n.Take("auth.username"); user != nil {
 			c.strategy(b, n)
 			c.Set(b.Add("auth").Add("user", user.Value), "password", n, "auth.password")
@@ -90,17 +100,39 @@ func (c *converter) source(x *component) *draft.Block {
 		add("forward")
 		b.Set("listen", address("0.0.0.0:24224"))
 		c.TagPrefix(b, x.id)
+	case "docker_logs":
+		add("tail")
+		b.Set("paths", draft.Texts("/var/lib/docker/containers/*/*-json.log"))
+		b.Set("container", draft.Bool(true))
+		x.object = true
+		for _, k := range []string{
+			"include_containers", "exclude_containers", "include_labels", "include_images",
+		} {
+			if found := n.Find(k); found != nil {
+				c.Lost(b, found, "the files of all containers are read, and nothing but their ids is known of them")
+			}
+		}
+		for _, k := range []string{"docker_host", "auto_partial_merge", "partial_event_marker_field"} {
+			if found := n.Take(k); found != nil {
+				c.Left(b, found, "files are read, and Docker is not asked: parts of lines are put together")
+			}
+		}
 	case "opentelemetry":
 		add("http")
 		b.Set("listen", kit.Text(n.Text("http.address")))
-		n.Find("grpc").Done()
-		c.D.Changed(b, n.At, n.Name, "OTLP over HTTP alone")
+		if g := n.Find("grpc"); g != nil {
+			c.Left(b, g, "OTLP comes by HTTP alone: have it sent so, to http.address")
+		}
 	case "internal_logs", "internal_metrics", "host_metrics", "demo_logs", "prometheus_scrape",
 		"statsd", "apache_metrics", "nginx_metrics", "static_metrics":
 		c.Left(c.Agent, n, "penstock takes logs, not measures; see /metrics for its own")
 		return nil
 	default:
-		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
+		why := "there is no such input; see penstock help for those there are"
+		if instead := otherSources[x.typ]; instead != "" {
+			why = instead
+		}
+		c.Lost(c.Agent, n, why)
 		return nil
 	}
 	if b.Get("tag") == "" && b.Get("tag_prefix") == "" {
@@ -267,8 +299,9 @@ func (c *converter) kafka(b *draft.Block, n *kit.Node) {
 		if s.On("enabled") {
 			kit.SASL(b, s.Text("mechanism"), s.Text("username"), s.Text("password"))
 			c.D.Carried(s.At, s.Name)
+		} else {
+			s.Done()
 		}
-		s.Done()
 	}
 	if t := n.Find("tls"); t != nil && t.On("enabled") {
 		c.tls(b, t)
@@ -311,4 +344,17 @@ func (c *converter) podFields() {
 			"pod_annotations: headers('annotations.')}"),
 		"stream", draft.Text("header.stream"), "file", draft.Text("origin"),
 	))
+}
+
+// otherSources are sources that penstock has not, and what there is instead.
+var otherSources = map[string]string{
+	"vector": "penstock does not speak Vector's protocol: let that Vector send by its sink \"http\", " +
+		"with codec json and framing newline_delimited, to input \"http\"",
+	"logstash":        "penstock does not speak the Beats protocol: let Filebeat write to Kafka, or be replaced",
+	"splunk_hec":      "write input \"http\", which takes Splunk's HTTP Event Collector",
+	"heroku_logs":     "write input \"http\": the drain sends syslog lines by HTTP",
+	"aws_s3":          "penstock reads no objects: have what writes them send by HTTP, or to Kafka",
+	"aws_sqs":         "penstock reads no queues: have it sent by HTTP, or to Kafka",
+	"datadog_agent":   "the agent of Datadog sends to nothing that penstock has: read the files themselves",
+	"file_descriptor": "write input \"stdin\", or a named pipe in paths of input \"tail\"",
 }

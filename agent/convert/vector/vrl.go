@@ -19,6 +19,7 @@ type program struct {
 	node  *kit.Node // the source
 	label string
 	vars  map[string]string // expressions that variables stand for
+	last  *draft.Block      // what parses, of the last statement that may fail
 }
 
 // statements divides a program at line ends and semicolons, outside of brackets.
@@ -158,10 +159,17 @@ func (g *program) statement(s, cond string) {
 
 func (g *program) assign(s, cond string) {
 	if m := variable.FindStringSubmatch(s); m != nil {
-		if e, err := expression(m[2]); err == nil {
+		if call := timeCall.FindString(m[2]); call != "" {
+			g.vars[m[1]] = "\x00" + call
+			return
+		}
+		if e, err := expression(m[2], g.vars); err == nil {
 			g.vars[m[1]] = e
 			return
 		}
+	}
+	if g.inPlace(s, cond) {
+		return
 	}
 	m := assigning.FindStringSubmatch(s)
 	if m == nil {
@@ -172,7 +180,16 @@ func (g *program) assign(s, cond string) {
 		rest == "" {
 		return
 	}
-	e, err := expression(m[2])
+	if call, ok := strings.CutPrefix(g.vars[strings.TrimSpace(m[2])], "\x00parse_timestamp"); ok &&
+		m[1] == ".timestamp" {
+		g.statement(".timestamp = parse_timestamp!"+strings.TrimPrefix(call, "!"), cond)
+		return
+	}
+	if m[1] == "." && strings.HasPrefix(m[2], "{") {
+		g.object(s, m[2], cond)
+		return
+	}
+	e, err := expression(m[2], g.vars)
 	switch {
 	case err != nil:
 		g.lost(s, err.Error()+"; write filters for it")
@@ -201,6 +218,109 @@ func (g *program) assign(s, cond string) {
 	b := g.p.Filter("set", g.name, cond)
 	b.Set("fields", draft.Map(kit.Key(plainPath(m[1])), draft.Text(e)))
 	g.carried(s)
+	g.forget(plainPath(m[1]))
+}
+
+// forget has variables no longer known that stand for a field which is another one now.
+func (g *program) forget(name string) {
+	for v, e := range g.vars {
+		if e != "" && e[0] != 0 && slices.ContainsFunc(kit.Asked([]string{e}), func(asked string) bool {
+			return asked == name || strings.HasPrefix(asked, name+".") || strings.HasPrefix(name, asked+".")
+		}) {
+			delete(g.vars, v)
+		}
+	}
+}
+
+var (
+	timeCall  = regexp.MustCompile(`^parse_timestamp!?\(.*\)$`)
+	replacing = regexp.MustCompile(
+		`^(\.[\w.@"]+)\s*=\s*replace!?\(\s*(?:(?:string|to_string)!?\(\s*)?(\.[\w.@"]+)\s*\)?(?:\s*\?\?\s*"")?\s*,\s*(?:pattern:\s*)?(r'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,\s*(?:with:\s*)?"((?:[^"\\]|\\.)*)"\s*\)$`,
+	)
+	cutting = regexp.MustCompile(
+		`^(\.[\w.@"]+)\s*=\s*truncate!?\(\s*(?:(?:string|to_string)!?\(\s*)?(\.[\w.@"]+)\s*\)?\s*,\s*(?:limit:\s*)?(\d+)\s*(,\s*(?:ellipsis:\s*)?true|,\s*suffix:\s*"([^"]*)"|,\s*ellipsis:\s*false)?\s*\)$`,
+	)
+	capture = regexp.MustCompile(`\$(\d|\w+)`)
+)
+
+// inPlace adds what works on the text of a field where it stands.
+func (g *program) inPlace(s, cond string) bool {
+	if m := replacing.FindStringSubmatch(s); m != nil && m[1] == m[2] {
+		pattern := strings.TrimSuffix(strings.TrimPrefix(m[3], "r'"), "'")
+		with := capture.ReplaceAllString(m[4], "$${$1}")
+		if m[3][0] == '"' {
+			pattern = regexp.QuoteMeta(text(m[3]))
+			with = strings.ReplaceAll(text(`"`+m[4]+`"`), "$", "$$")
+		}
+		if _, err := regexp.Compile(pattern); err != nil {
+			g.lost(s, "RE2 has it not: "+err.Error())
+			return true
+		}
+		b := g.p.Filter("replace", g.name, cond)
+		b.Set("field", draft.Text(plainPath(m[1])))
+		b.Set("pattern", draft.Text(pattern))
+		b.Set("with", draft.Text(with))
+		g.carried(s)
+		g.forget(plainPath(m[1]))
+		return true
+	}
+	if m := cutting.FindStringSubmatch(s); m != nil && m[1] == m[2] {
+		b := g.p.Filter("truncate", g.name, cond)
+		b.Set("fields", draft.Texts(plainPath(m[1])))
+		b.Set("size", draft.Text(m[3]+"B"))
+		if suffix := m[5]; suffix != "" {
+			b.Set("suffix", draft.Text(suffix))
+		} else if strings.HasSuffix(m[4], "true") {
+			b.Set("suffix", draft.Text("..."))
+		}
+		g.c.D.Changed(b, g.node.At, g.label+": "+s, "it counts bytes, not characters")
+		g.forget(plainPath(m[1]))
+		return true
+	}
+	return false
+}
+
+// object makes a record of an object that a program writes down.
+func (g *program) object(s, src, cond string) {
+	tokens, err := lex(src)
+	if err != nil {
+		g.lost(s, err.Error())
+		return
+	}
+	p := &parser{tokens: tokens[1:], vars: g.vars, values: map[string]value{}}
+	var pairs []draft.Value
+	var names []string
+	for err == nil && !p.is("}") {
+		key := p.next()
+		name := key.text
+		if key.kind == "text" {
+			name = text(name)
+		}
+		if err = p.expect(":"); err != nil {
+			break
+		}
+		var e string
+		if e, err = p.binary(0); err != nil {
+			break
+		}
+		names = append(names, name)
+		if e != kit.Field(name) {
+			pairs = append(pairs, kit.Key(name), draft.Text(e))
+		}
+		if p.is(",") {
+			p.next()
+		}
+	}
+	if err != nil || names == nil || len(p.tokens) != 1 {
+		g.lost(s, "a record is put together by filters: see keep_fields and set")
+		return
+	}
+	if pairs != nil {
+		g.p.Filter("set", g.name, cond).Set("fields", draft.Map(pairs...))
+	}
+	g.p.Filter("keep_fields", g.name, cond).Set("fields", draft.Texts(names...))
+	g.carried(s)
+	clear(g.vars)
 }
 
 var onlyPath = regexp.MustCompile(`^field(?:\.\w+)+$`)
@@ -226,6 +346,10 @@ func (g *program) parse(s, cond string) {
 	m := parsing.FindStringSubmatch(s)
 	target, op, fn, from, more := m[1], m[2], m[3], plainPath(m[4]), m[5]
 	format, ok := formats[fn]
+	if fn == "parse_timestamp" && !strings.HasPrefix(target, ".") {
+		g.vars[target] = "\x00" + fmt.Sprintf("parse_timestamp!(.%s, %s)", from, more)
+		return
+	}
 	if !ok {
 		g.lost(s, "penstock has no format like "+fn)
 		return
@@ -241,6 +365,7 @@ func (g *program) parse(s, cond string) {
 		format = "apache_" + texts[1]
 	}
 	b := g.p.Filter("parse", g.name, cond)
+	g.last = b
 	b.Set("format", draft.Text(format))
 	b.Set("field", draft.Text(from))
 	switch format {
@@ -332,14 +457,11 @@ func (g *program) branch(s, cond string) {
 			i += 1 + next
 		}
 		if test != "" {
-			e, err := expression(test)
+			e, err := expression(test, g.vars)
 			if err != nil {
 				g.arms(arms, cond)
-				if strings.HasPrefix(test, "err ") || strings.Contains(test, "err != null") {
-					g.c.D.Changed(
-						g.p.Notes, g.node.At, g.label+": if "+test,
-						"what cannot be parsed passes as it is: see on_failure",
-					)
+				if m := failing.FindStringSubmatch(test); m != nil {
+					g.failure(test, m[1] == "==", body, after, cond)
 					return
 				}
 				g.lost("if "+test, err.Error()+"; write the condition")
@@ -356,6 +478,49 @@ func (g *program) branch(s, cond string) {
 		rest = strings.TrimSpace(after)
 		rest = strings.TrimPrefix(rest, "if ")
 	}
+}
+
+// failing asks whether the statement before has failed.
+var failing = regexp.MustCompile(`^(?:err|error|\w*_err|err_\w+)\s*(==|!=)\s*null$`)
+
+// failure adds what is done where a statement has failed, and where it has not: what parses leaves
+// a mark.
+func (g *program) failure(test string, worksFirst bool, body, after, cond string) {
+	otherwise := ""
+	if rest, ok := strings.CutPrefix(after, "else"); ok {
+		rest = strings.TrimSpace(rest)
+		if !strings.HasPrefix(rest, "{") || !strings.HasSuffix(rest, "}") {
+			g.lost("if "+test, "write filters with if = \"header.parse_error != nil\"")
+			return
+		}
+		otherwise = rest[1 : len(rest)-1]
+	}
+	works, fails := otherwise, body
+	if worksFirst {
+		works, fails = body, otherwise
+	}
+	before := g.last
+	for _, s := range statements(works) {
+		here := cond
+		if g.last != before {
+			here = kit.And(cond, "header.parse_error == nil")
+		}
+		g.statement(s, here)
+	}
+	if strings.TrimSpace(fails) == "" {
+		return
+	}
+	if g.last == nil {
+		for _, s := range statements(fails) {
+			g.lost("if "+test+" { "+s+" }", "nothing is known of what fails here")
+		}
+		return
+	}
+	g.last.Set("on_failure", draft.Text("mark"))
+	g.vars["err"], g.vars["error"] = "header.parse_error", "header.parse_error"
+	g.run(fails, kit.And(cond, "header.parse_error != nil"))
+	delete(g.vars, "err")
+	delete(g.vars, "error")
 }
 
 // arm is what an if does where a condition holds, "" for the rest.

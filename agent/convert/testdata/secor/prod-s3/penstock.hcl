@@ -130,6 +130,8 @@ output "s3" "lake" {
   # prefix on that day
   # Left out: aws.proxy.isEnabled=true: a proxy is given in the environment:
   # HTTPS_PROXY=http://proxy.example.com:3128
+  # Left out: partitioner.granularity.minute.prefix=min=: paths have no minutes
+  # Left out: partitioner.granularity.minute.format=mm: paths have no minutes
   path     = "${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"
   timezone = "UTC"
   time {

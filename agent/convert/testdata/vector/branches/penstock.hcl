@@ -54,7 +54,6 @@ pipeline "main" {
   # it
   # Changed: transforms.parsed: where a function with ! fails, Vector lets the event pass as it
   # came in; here the filters behind go on with it
-  # LEFT OUT: transforms.script: it holds for all outputs now: some got the events without it
   # LEFT OUT: transforms.script: there is no such filter; see penstock help for those there are
   route {
     if = "field.level == 'error'"

@@ -21,7 +21,7 @@ filter "parse" "message" {
 filter "parse" "shape" {
   format = "json"
   field  = "message"
-  # Left out: transforms.shape.reroute_dropped = true: penstock has nothing of this name here
+  # Left out: transforms.shape.reroute_dropped = true: see on_failure, and dead_letter of outputs
 }
 
 filter "set" "shape" {
@@ -50,12 +50,6 @@ filter "set" "shape_4" {
 
 output "stdout" "out" {
   format = "ndjson"
-}
-
-output "kafka" "failed" {
-  brokers = ["kafka:9092"]
-  topic   = "failed"
-  # Left out: sinks.failed.encoding.codec = json: records go out as they are
 }
 
 output "gcs" "lake" {

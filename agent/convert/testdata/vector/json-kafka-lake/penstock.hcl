@@ -64,7 +64,7 @@ filter "parse" "p" {
   format = "json"
   field  = "message"
   keep   = "message"
-  # Left out: transforms.p.reroute_dropped = true: penstock has nothing of this name here
+  # Left out: transforms.p.reroute_dropped = true: see on_failure, and dead_letter of outputs
 }
 
 filter "add_fields" "p" {
@@ -98,11 +98,12 @@ output "kafka" "err" {
   topic           = "err-${field.env}"
   key             = "${field.user.id}"
   compression     = "zstd"
+  # LEFT OUT: sinks.err.encoding.except_fields: filters are for all outputs, and work before
+  # topics, paths and routes are made: have a pipeline of its own, with filter "remove_fields"
   # Left out: sinks.err.acknowledgements.enabled = true: what is read counts when it is on disk,
   # always
-  # Left out: sinks.err.headers_key = headers: penstock has nothing of this name here
+  # Left out: sinks.err.headers_key = headers: headers of records go along
   # Left out: sinks.err.encoding.codec = json: records go out as they are
-  # Left out: sinks.err.encoding.except_fields = tmp: penstock has nothing of this name here
   # Left out: sinks.err.encoding.timestamp_format = rfc3339: times in fields stay as they are
 }
 

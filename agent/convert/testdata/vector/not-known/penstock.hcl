@@ -1,7 +1,7 @@
 # Shows: sources, transforms, sinks and VRL that penstock has not, inputs that are nowhere.
 agent {
   data_dir = "/var/lib/penstock"
-  # LEFT OUT: sources.s3: there is no such input; see penstock help for those there are
+  # LEFT OUT: sources.s3: penstock reads no objects: have what writes them send by HTTP, or to Kafka
   # LEFT OUT: transforms.sum.inputs: there is no nowhere
   # LEFT OUT: sinks.loki: there is no such output; see penstock help for those there are
   # LEFT OUT: sinks.dd: there is no such output; see penstock help for those there are
@@ -57,5 +57,6 @@ pipeline "main" {
   # Left out: odd: log("hello", level: "info"): see /tap of the admin server
   # Changed: transforms.odd: where a function with ! fails, Vector lets the event pass as it came
   # in; here the filters behind go on with it
-  # LEFT OUT: transforms.sum: there is no such filter; see penstock help for those there are
+  # LEFT OUT: transforms.sum: nothing is put together of several records, but lines by filter
+  # "multiline"
 }

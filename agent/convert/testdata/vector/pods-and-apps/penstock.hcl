@@ -12,9 +12,12 @@ agent {
   }
   # Left out: log_schema.message_key = msg: penstock has nothing of this name here
   # Left out: enrichment_tables.t.type = file: penstock has nothing of this name here
-  # LEFT OUT: enrichment_tables.t.file.path = /t.csv: penstock has nothing of this name here
-  # Left out: enrichment_tables.t.file.encoding.type = csv: penstock has nothing of this name here
-  # LEFT OUT: sources.vec: there is no such input; see penstock help for those there are
+  # Left out: enrichment_tables.t.file.path = /t.csv: see filter "lookup", whose table may be this
+  # file
+  # Left out: enrichment_tables.t.file.encoding.type = csv: see filter "lookup", whose table may be
+  # this file
+  # LEFT OUT: sources.vec: penstock does not speak Vector's protocol: let that Vector send by its
+  # sink "http", with codec json and framing newline_delimited, to input "http"
   # Left out: sources.met: penstock takes logs, not measures; see /metrics for its own
   # LEFT OUT: sinks.loki: there is no such output; see penstock help for those there are
   # Left out: sinks.prom: penstock takes logs; see /metrics for its own
@@ -97,7 +100,7 @@ filter "parse" "parse" {
   format = "json"
   field  = "message"
   keep   = "message"
-  # Left out: transforms.parse.reroute_dropped = true: penstock has nothing of this name here
+  # Left out: transforms.parse.reroute_dropped = true: see on_failure, and dead_letter of outputs
 }
 
 filter "add_fields" "parse" {
@@ -200,7 +203,7 @@ filter "set" "parse_5" {
 filter "set" "parse_6" {
   if = "tag in ['app', 'k8s']"
   fields = {
-    dur = "float(field.dur) ?? 0.0"
+    dur = "float(field.dur ?? 0.0)"
   }
 }
 
@@ -210,8 +213,9 @@ output "kafka" "errors" {
   topic       = "errors-${field.service}"
   key         = "${field.id}"
   compression = "zstd"
+  # LEFT OUT: sinks.errors.encoding.except_fields: filters are for all outputs, and work before
+  # topics, paths and routes are made: have a pipeline of its own, with filter "remove_fields"
   # Left out: sinks.errors.encoding.codec = json: records go out as they are
-  # Left out: sinks.errors.encoding.except_fields = secret: penstock has nothing of this name here
   # Left out: sinks.errors.batch.max_events = 100: see window
   # Left out: sinks.errors.acknowledgements.enabled = true: what is read counts when it is on disk,
   # always
@@ -299,13 +303,13 @@ pipeline "main" {
   # LEFT OUT: sources.kin: a pipeline reads Kafka or a buffer: write a pipeline of its own for it
   # LEFT OUT: parse: .ts = parse_timestamp!(.time, format: "%Y-%m-%dT%H:%M:%S%.3fZ"): penstock has
   # no format like parse_timestamp
-  # LEFT OUT: parse: .short = truncate(.msg, 10, ellipsis: true): the argument ellipsis is not
-  # known; write filters for it
+  # LEFT OUT: parse: .short = truncate(.msg, 10, ellipsis: true): the argument ellipsis of truncate
+  # is not known; write filters for it
   # LEFT OUT: parse: .ip_masked, err = ip_subnet(.ip, "/24"): penstock has no function like
   # ip_subnet; write filters for it
   # LEFT OUT: parse: .hash = sha2(.user): penstock has no function like sha2; write filters for it
-  # LEFT OUT: parse: .card = redact(.card, filters: [r'\d{12}']): the argument filters is not
-  # known; write filters for it
+  # LEFT OUT: parse: .card = redact(.card, filters: [r'\d{12}']): the argument filters of redact is
+  # not known; write filters for it
   # LEFT OUT: parse: for_each(array!(.tags)) -> |i, v| { .last = v }: write filters for it
   # Changed: transforms.parse.drop_on_error: what fails passes as it is: see on_failure
   # LEFT OUT: transforms.dd: some outputs get the events without it, and would lack what it takes
@@ -314,12 +318,12 @@ pipeline "main" {
   # away: it is left out: have a pipeline of its own for its outputs
   # LEFT OUT: transforms.smp: some outputs get the events without it, and would lack what it takes
   # away: it is left out: have a pipeline of its own for its outputs
-  # LEFT OUT: transforms.red: it holds for all outputs now: some got the events without it
-  # LEFT OUT: transforms.red: there is no such filter; see penstock help for those there are
+  # LEFT OUT: transforms.red: nothing is put together of several records, but lines by filter
+  # "multiline"
   # LEFT OUT: transforms.enrich: all outputs get the events as it makes them: some got them without
   # it
   # LEFT OUT: enrich: row, err = get_enrichment_table_record("t", {"id": .id}): write filters for it
-  # Changed: enrich: if err == null: what cannot be parsed passes as it is: see on_failure
+  # LEFT OUT: enrich: .extra = row: the variable row is not known; write filters for it
   # LEFT OUT: sinks.lake.inputs parse.dropped: what a transform has dropped goes nowhere by itself:
   # see on_failure = "dead_letter" of filter parse, and dead_letter of outputs
   route {
