@@ -1,11 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
 
@@ -16,21 +17,23 @@ type figures struct {
 	histograms map[string]*dto.Histogram
 }
 
+// figures asks all agents at once: one after the other, each would wait for its turn among the
+// goroutines of all.
 func (f *fleet) figures() (figures, error) {
 	sum := figures{values: map[string]float64{}, histograms: map[string]*dto.Histogram{}}
-	for _, a := range f.agents {
-		if err := sum.add(a.reg); err != nil {
-			return sum, err
-		}
+	families, errs := make([][]*dto.MetricFamily, len(f.agents)), make([]error, len(f.agents))
+	var wg sync.WaitGroup
+	for i, a := range f.agents {
+		wg.Go(func() { families[i], errs[i] = a.reg.Gather() })
 	}
-	return sum, nil
+	wg.Wait()
+	for i := range families {
+		sum.add(families[i])
+	}
+	return sum, errors.Join(errs...)
 }
 
-func (f *figures) add(r prometheus.Gatherer) error {
-	families, err := r.Gather()
-	if err != nil {
-		return err
-	}
+func (f *figures) add(families []*dto.MetricFamily) {
 	for _, family := range families {
 		for _, m := range family.Metric {
 			var b strings.Builder
@@ -51,7 +54,6 @@ func (f *figures) add(r prometheus.Gatherer) error {
 			}
 		}
 	}
-	return nil
 }
 
 // since returns what has come to counters and histograms since earlier figures.
