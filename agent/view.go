@@ -52,6 +52,8 @@ type view struct {
 	gapSince time.Time
 	gapBytes int
 	eof      bool
+
+	noting []tally.Entry // memory of counted
 }
 
 // Unwrap gives record.As the abilities of the log that a view leaves as they are.
@@ -158,6 +160,7 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 		if !matched {
 			v.note(b, tally.Taken, b.Len(), b.Size())
 			v.note(b, tally.Unmatched, b.Len(), b.Size())
+			v.tellNoted()
 		}
 		if v.skip(b); v.gapBytes >= skipBytes {
 			return v.takeGap(), nil
@@ -216,16 +219,25 @@ func (v *view) counted(b *record.Batch, out filter.Result) {
 	} else if gone < 0 {
 		v.note(b, tally.Added, -gone, max(-bytes, 0))
 	}
+	v.tellNoted()
 }
 
+// note has a count told with the others of the batch.
 func (v *view) note(b *record.Batch, s tally.Stage, n, bytes int) {
 	if n == 0 {
 		return
 	}
-	v.Note(tally.Entry{
+	v.noting = append(v.noting, tally.Entry{
 		Stage: s, Origin: b.Origin, First: b.First, End: b.End,
 		Count: tally.Count{Records: int64(n), Bytes: int64(bytes)},
 	})
+}
+
+func (v *view) tellNoted() {
+	if len(v.noting) > 0 {
+		v.Note(v.noting...)
+		v.noting = v.noting[:0]
+	}
 }
 
 // Note implements tally.Keeper.

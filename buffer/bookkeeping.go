@@ -8,39 +8,56 @@ import (
 	"github.com/penstock/penstock/buffer/record/tally"
 )
 
-// bookkeeper makes the changes to the books that go with a commit. It belongs to the writer.
+// bookkeeper makes the changes to the books that go with a commit. It belongs to the writer. Where
+// the same files are written to all the time, it takes nothing from the heap.
 type bookkeeper struct {
 	b     *Buffer
 	ids   map[string]uint32 // names; 0 stands for all others
 	next  uint32
 	swept int64 // the minute of the last sweep
 
-	// Rows of this minute's commits, as they will be with the one that is being built: those that
-	// were stored need not be read again. Of that commit, rows and other changes that are not in a
-	// group yet.
-	rows     map[rowKey]*bookRow
-	changed  []*bookRow
-	isStored bool // the commit before
+	// What was looked at of late, which need not be looked for again.
+	rows    map[rowKey]*bookRow
+	origins map[string]*bookOrigin
+	slot    slot            // the last one that is stored, or fresh; none after a failure
+	named   map[uint32]bool // names that are
+
+	// What was added to rows since they were brought up to date, which happens seldom: what is
+	// looked at with each commit is hardly ever in a processor's cache. The first of it are those
+	// of books, which are stored; the others are of the commit that is being built.
+	journal []addition
+	inRows  int // of journal, what the rows of the commit's first group say
+
+	// Of the commit that is being built, rows of which the next group says something, and other
+	// changes that are not in a group yet.
+	grouped  []*bookRow
+	gone     map[rowKey]bool // rows that it forgets
 	chg      []change
-	made     []change // all of the commit that are in a group, with their rows
-	// Of the groups that are built, what rows do not say: see addition. All rows are due once a
-	// minute, and go into the first group of a commit: those whose newest counts are in no group,
-	// when a commit before has changed them, or this one after that group.
-	added            []addition
+	made     []change // all of the commit that are in a group, with rows that are written
+	isStored bool     // the commit before
+	// All rows are due once a minute, and go into the first group of a commit: those whose newest
+	// counts are in no group, when a commit before has changed them, or this one after that group.
 	rowsDue, isFirst bool
 	hasRows          bool // the commit
 	unwritten        map[string]bool
-	changedSince     []string
 	unswept          unswept         // by this commit, should it not be stored
 	fresh            map[string]bool // keys of names and slots in chg, or in a group before
-	slot             slot            // the last one that is stored, or fresh; none after a failure
-	lines            []bookLine      // memory of noted
-	named            map[uint32]bool // names that are
-	limit            map[string]int64
+	states           []*stateOp
 	// the position before which what was appended is counted: as stored, with the groups that were
 	// built, and with the whole commit
 	through, reach, whole int64
 	ended                 bool
+
+	// memory of changes, noted and appendAdditions
+	out     []change
+	encoded []byte
+	taken   []takenEntries
+}
+
+// bookOrigin is where what came from an origin is counted: the newest slot of it, and its row.
+type bookOrigin struct {
+	slot slot
+	row  *bookRow
 }
 
 // unswept is what a sweep has changed that no group holds.
@@ -50,11 +67,10 @@ type unswept struct {
 	ids   map[string]uint32
 }
 
-// bookLine is an entry of a cursor, with its time.
-type bookLine struct {
-	slot   slot
-	output string
-	tally.Entry
+// takenEntries are those of a cursor that a group stores.
+type takenEntries struct {
+	of      *unstoredEntries
+	entries []tally.Entry
 }
 
 type rowKey struct {
@@ -63,17 +79,28 @@ type rowKey struct {
 	origin uint32
 }
 
+// bookRow is a row, and what is to be added to it.
 type bookRow struct {
-	tally.Row
+	id        rowKey
+	isGrouped bool      // the next group says something of it:
+	group     tally.Row // this
+	groupMem  [4]tally.Cell
+
+	tally.Row // but for what the journal adds; Buffer.mu guards it
 	key       string
-	isChanged bool
+	isStale   bool // the state has an older one
+	// since there was a group with all rows, another one has said something of it
+	isUnwritten bool
 }
+
+// mergeFrom is how long the journal may become.
+const mergeFrom = 1024
 
 func newBookkeeper(b *Buffer) *bookkeeper {
 	k := &bookkeeper{
 		b: b, ids: map[string]uint32{}, next: 1, through: b.end, rows: map[rowKey]*bookRow{},
-		fresh: map[string]bool{}, named: map[uint32]bool{}, limit: map[string]int64{},
-		unwritten: map[string]bool{},
+		origins: map[string]*bookOrigin{}, gone: map[rowKey]bool{}, fresh: map[string]bool{},
+		named: map[uint32]bool{}, unwritten: map[string]bool{},
 	}
 	k.ids = numbersOf(namesOf(b.state))
 	for _, id := range k.ids {
@@ -119,36 +146,32 @@ func parseRowKey(key string) (k rowKey, ok bool) {
 
 // begin starts on a commit.
 func (k *bookkeeper) begin(c groupCommit) {
-	if len(k.fresh) > 0 { // it was not stored
-		clear(k.named)
-	}
-	if !k.isStored {
-		k.readAgain()
-		k.unsweep()
-	}
-	clear(k.fresh)
-	clear(k.limit)
-	clear(k.changed)
-	k.chg, k.made, k.changed = nil, nil, k.changed[:0]
-	k.ended, k.isStored = false, false
-	k.added, k.changedSince = k.added[:0], k.changedSince[:0]
-	k.isFirst, k.hasRows = true, false
 	if k.b.opt.noBooks {
 		return
 	}
-	for _, s := range c.states {
-		for i := range s.changes {
-			if c := &s.changes[i]; c.kind == changeCursor {
-				k.limit[c.name] = max(k.limit[c.name], c.pos)
-			}
+	if !k.isStored {
+		clear(k.named)
+		k.journal = k.journal[:k.storedJournal()]
+		k.forgetRows()
+		clear(k.gone)
+		k.unsweep()
+		clear(k.fresh)
+		k.b.mu.Lock()
+		for _, n := range k.b.books.noted {
+			n.failed()
 		}
+		k.b.mu.Unlock()
 	}
-	b := k.b
-	b.mu.Lock()
-	for _, n := range b.books.noted {
-		n.failed()
+	for _, r := range k.grouped { // of a group that could not be built
+		r.group, r.isGrouped = r.group[:0], false
 	}
-	b.mu.Unlock()
+	k.grouped, k.chg, k.made = k.grouped[:0], k.chg[:0], k.made[:0]
+	if len(k.journal) >= mergeFrom {
+		k.merge()
+	}
+	k.ended, k.isStored = false, false
+	k.isFirst, k.hasRows = true, false
+	k.states = c.states
 	k.sweep(k.b.opt.clock().Unix() / 60)
 	for _, s := range c.states {
 		k.confirm(s.read, s.by)
@@ -166,14 +189,61 @@ func (k *bookkeeper) begin(c groupCommit) {
 	}
 }
 
-// readAgain forgets what is remembered of what is stored.
-func (k *bookkeeper) readAgain() {
+// storedJournal returns how much of the journal is stored.
+func (k *bookkeeper) storedJournal() int {
+	k.b.mu.Lock()
+	defer k.b.mu.Unlock()
+	return len(k.b.books.journal)
+}
+
+// merge adds to rows what of the journal is stored.
+func (k *bookkeeper) merge() {
+	k.b.mu.Lock()
+	defer k.b.mu.Unlock()
+	k.mergeTo(len(k.b.books.journal))
+}
+
+// mergeTo adds the first n of the journal to rows. Caller holds mu.
+func (k *bookkeeper) mergeTo(n int) {
+	for i := range k.journal[:n] {
+		a := &k.journal[i]
+		r := a.row
+		a.addTo(&r.Row)
+		k.b.books.changed(r)
+		if !r.isUnwritten {
+			r.isUnwritten = true
+			k.unwritten[r.key] = true
+		}
+	}
+	left := copy(k.journal, k.journal[n:])
+	clear(k.journal[left:])
+	if k.journal = k.journal[:left]; left == 0 && cap(k.journal) > 4*mergeFrom {
+		k.journal = nil
+	}
+	k.b.books.journal = k.journal[:0]
+}
+
+// store brings the rows of the state up to date. Caller holds mu.
+func (k *bookkeeper) store() {
+	k.mergeTo(len(k.b.books.journal))
+	k.b.books.store(k.b.state)
+}
+
+// forgetRows forgets what is remembered of rows, which are looked for in the state then.
+func (k *bookkeeper) forgetRows() {
+	k.b.mu.Lock()
+	k.store()
+	k.b.mu.Unlock()
 	clear(k.rows)
+	clear(k.origins)
 	k.slot = slot{}
 }
 
 // group counts what goes into the next group.
 func (k *bookkeeper) group(ops []*appendOp) {
+	if k.b.opt.noBooks {
+		return
+	}
 	k.appended(ops, true)
 	k.noted()
 }
@@ -183,18 +253,28 @@ func (k *bookkeeper) last() { k.ended = true }
 
 // published takes note that the commit is stored. Caller holds mu.
 func (k *bookkeeper) published() {
+	if k.b.opt.noBooks {
+		return
+	}
 	for i := range k.made {
 		k.b.state.apply(&k.made[i])
 	}
-	k.made, k.isStored, k.unswept = nil, true, unswept{}
+	k.isStored, k.unswept = true, unswept{}
+	if len(k.gone) > 0 {
+		clear(k.gone)
+	}
+	if len(k.fresh) > 0 {
+		clear(k.fresh)
+	}
 	if k.hasRows {
+		k.mergeTo(k.inRows)
+		for _, r := range k.rows {
+			r.isUnwritten = false
+		}
 		clear(k.unwritten)
 		k.rowsDue = false
 	}
-	for _, key := range k.changedSince {
-		k.unwritten[key] = true
-	}
-	clear(k.fresh)
+	k.b.books.journal = k.journal
 	k.through = max(k.through, k.reach)
 	for _, n := range k.b.books.noted {
 		n.written()
@@ -216,10 +296,10 @@ func (k *bookkeeper) confirm(read []tally.Entry, by string) {
 	k.b.mu.Unlock()
 	for _, e := range read {
 		for _, s := range []tally.Stage{tally.Read, tally.Buffered} {
-			k.add(now, e.Origin, "", s, e.Count)
+			k.add(now, e.Origin, 0, s, e.Count)
 		}
 		for _, s := range []tally.Stage{tally.Taken, tally.Confirmed} {
-			k.add(now, e.Origin, by, s, e.Count)
+			k.add(now, e.Origin, k.name(by, true), s, e.Count)
 		}
 	}
 }
@@ -227,103 +307,152 @@ func (k *bookkeeper) confirm(read []tally.Entry, by string) {
 // appended counts what ops have brought, whether they are written or were passed in memory. What is
 // written can be counted again.
 func (k *bookkeeper) appended(ops []*appendOp, areWritten bool) {
-	if k.b.opt.noBooks || len(ops) == 0 {
+	if len(ops) == 0 {
 		return
 	}
-	k.b.mu.Lock()
-	at := make([]slot, len(ops))
-	for i, op := range ops {
-		if op.batch != nil {
-			at[i], _ = k.b.books.slots.at(op.batch.First)
-		}
-	}
-	k.b.mu.Unlock()
-	for i, op := range ops {
+	slots := k.slots()
+	for _, op := range ops {
 		if op.batch == nil {
 			continue
 		}
 		k.reach = max(k.reach, op.batch.End)
-		if at[i] == (slot{}) { // older than the books
+		at, ok := slots.at(op.batch.First)
+		if !ok { // older than the books
 			continue
 		}
-		before := len(k.added)
-		k.add(at[i], op.batch.Origin, "", tally.Read, op.read)
+		r := k.rowOf(at, op.batch.Origin)
 		n := tally.Count{
 			Records: op.batch.End - op.batch.First, Bytes: int64(op.batch.Size()),
 		}
-		key, ok := k.add(at[i], op.batch.Origin, "", tally.Buffered, n)
-		if !ok || !areWritten {
+		if !areWritten {
+			k.say(r, 0, tally.Read, op.read)
+			k.say(r, 0, tally.Buffered, n)
 			continue
 		}
-		k.added = k.added[:before]
-		more := op.read.Plus(tally.Count{Records: -n.Records, Bytes: -n.Bytes})
-		if more != (tally.Count{}) {
-			k.added = append(k.added, addition{key, 0, tally.Read, more})
-		}
+		k.journal = append(k.journal, addition{
+			row: r, stages: 1<<tally.Read | 1<<tally.Buffered, Count: n,
+		})
+		k.say(r, 0, tally.Read, tally.Count{
+			Records: op.read.Records - n.Records, Bytes: op.read.Bytes - n.Bytes,
+		})
 	}
+}
+
+// slots returns those that there are. Others may append to them.
+func (k *bookkeeper) slots() slots {
+	k.b.mu.Lock()
+	defer k.b.mu.Unlock()
+	return k.b.books.slots
 }
 
 // noted counts what outputs have done with records that are counted as appended, as far as their
 // cursors are, or will be with this commit.
 func (k *bookkeeper) noted() {
-	if k.b.opt.noBooks {
-		return
-	}
-	lines := k.lines[:0]
+	taken := k.taken[:0]
 	b := k.b
 	b.mu.Lock()
 	if k.ended {
 		k.reach = max(k.reach, k.whole)
 	}
-	for name, n := range b.books.noted {
-		limit := min(max(k.limit[name], b.state.cursors[name].pos), k.reach)
-		for _, e := range n.take(limit) {
-			if s, ok := b.books.slots.at(e.First); ok {
-				lines = append(lines, bookLine{s, name, e})
+	slots := b.books.slots
+	for _, n := range b.books.noted {
+		if len(n.entries) == 0 && n.done >= k.reach {
+			continue
+		}
+		limit := b.state.cursors[n.cursor].pos
+		for _, s := range k.states {
+			for i := range s.changes {
+				if c := &s.changes[i]; c.kind == changeCursor && c.name == n.cursor {
+					limit = max(limit, c.pos)
+				}
 			}
+		}
+		if list := n.take(min(limit, k.reach)); len(list) > 0 {
+			taken = append(taken, takenEntries{n, list})
 		}
 	}
 	b.mu.Unlock()
-	for _, l := range lines {
-		k.add(l.slot, l.Origin, l.output, l.Stage, l.Count)
+	for _, t := range taken {
+		output := uint32(0)
+		for i := range t.entries {
+			e := &t.entries[i]
+			s, ok := slots.at(e.First)
+			if !ok {
+				continue
+			}
+			if output == 0 {
+				output = k.name(t.of.cursor, true)
+			}
+			k.add(s, e.Origin, output, e.Stage, e.Count)
+		}
 	}
-	clear(lines)
-	k.lines = lines
+	clear(taken)
+	k.taken = taken
 }
 
-// add returns the row that it has added to.
-func (k *bookkeeper) add(
-	s slot, origin, output string, stage tally.Stage, n tally.Count,
-) (key rowKey, ok bool) {
+// add has the next group say that n came to a stage.
+func (k *bookkeeper) add(s slot, origin string, output uint32, stage tally.Stage, n tally.Count) {
 	if n == (tally.Count{}) {
-		return key, false
+		return
 	}
-	if s != k.slot {
-		if key := s.key('i'); k.isNew(key) {
-			k.set(key, binary.AppendUvarint(nil, uint64(s.first)))
-		}
-		k.slot = s
+	if o := k.origins[origin]; o != nil && o.slot == s {
+		k.say(o.row, output, stage, n)
+		return
 	}
-	id := uint32(0)
-	if output != "" {
-		id = k.name(output, true)
-	}
-	key = rowKey{s.minute, s.hour, k.name(origin, false)}
-	r := k.find(key)
-	if r == nil && stage > tally.Buffered {
-		// It was read when there were too many origins, or so long ago that it is forgotten.
-		key.origin = 0
-		if r = k.find(key); r == nil {
-			return key, false
+	if stage > tally.Buffered {
+		k.storeSlot(s)
+		key := rowKey{s.minute, s.hour, k.name(origin, false)}
+		if k.find(key) == nil {
+			// It was read when there were too many origins, or so long ago that it is forgotten.
+			key.origin = 0
+			if r := k.find(key); r != nil {
+				k.say(r, output, stage, n)
+			}
+			return
 		}
 	}
-	if r == nil {
-		r = k.row(key)
+	k.say(k.rowOf(s, origin), output, stage, n)
+}
+
+// say has the next group say that n is to be added to a row.
+func (k *bookkeeper) say(r *bookRow, output uint32, stage tally.Stage, n tally.Count) {
+	if n == (tally.Count{}) {
+		return
 	}
-	r.Add(id, stage, n)
-	k.added = append(k.added, addition{key, id, stage, n})
-	k.change(r)
-	return key, true
+	if !r.isGrouped {
+		r.isGrouped = true
+		k.grouped = append(k.grouped, r)
+	}
+	r.group.Add(output, stage, n)
+}
+
+// rowOf returns the row of an origin, which is made if there is none.
+func (k *bookkeeper) rowOf(s slot, origin string) *bookRow {
+	o := k.origins[origin]
+	if o != nil && o.slot == s {
+		return o.row
+	}
+	k.storeSlot(s)
+	id := k.name(origin, false)
+	r := k.row(rowKey{s.minute, s.hour, id})
+	switch {
+	case o != nil:
+		o.slot, o.row = s, r
+	case id != 0:
+		k.origins[origin] = &bookOrigin{s, r}
+	}
+	return r
+}
+
+// storeSlot has a slot stored with the next group.
+func (k *bookkeeper) storeSlot(s slot) {
+	if s == k.slot {
+		return
+	}
+	if key := s.key('i'); k.isNew(key) {
+		k.set(key, binary.AppendUvarint(nil, uint64(s.first)))
+	}
+	k.slot = s
 }
 
 func (k *bookkeeper) stored(key string) ([]byte, bool) {
@@ -369,10 +498,13 @@ func (k *bookkeeper) name(name string, output bool) uint32 {
 	return id
 }
 
-// valueBytes is what most rows take.
-const valueBytes = 32
-
 func nameKey(id uint32) string { return string(binary.AppendUvarint([]byte{'n'}, uint64(id))) }
+
+func newBookRow(id rowKey, key string) *bookRow {
+	r := &bookRow{id: id, key: key}
+	r.group = r.groupMem[:0]
+	return r
+}
 
 // find returns a row; nil if there is none.
 func (k *bookkeeper) find(key rowKey) *bookRow {
@@ -381,10 +513,10 @@ func (k *bookkeeper) find(key rowKey) *bookRow {
 	}
 	name := key.String()
 	p, ok := k.stored(name)
-	if !ok {
+	if !ok || k.gone[key] {
 		return nil
 	}
-	r := &bookRow{key: name}
+	r := newBookRow(key, name)
 	r.Row, _ = tally.ParseRow(p)
 	k.rows[key] = r
 	return r
@@ -394,56 +526,74 @@ func (k *bookkeeper) find(key rowKey) *bookRow {
 func (k *bookkeeper) row(key rowKey) *bookRow {
 	r := k.find(key)
 	if r == nil {
-		r = &bookRow{key: key.String()}
+		r = newBookRow(key, key.String())
 		k.rows[key] = r
 	}
 	return r
 }
 
-// change has a row stored with the next group.
-func (k *bookkeeper) change(r *bookRow) {
-	if !r.isChanged {
-		r.isChanged = true
-		k.changed = append(k.changed, r)
-	}
-}
-
-// changes returns those of the books that go into the next group, and its flags.
+// changes returns those of the books that go into the next group, and its flags. They are good
+// until it is called again.
 func (k *bookkeeper) changes() (out []change, flags uint32) {
 	if k.b.opt.noBooks {
 		return nil, 0
 	}
-	out = k.chg
-	k.made = append(k.made, out...)
-	k.chg = nil
-	var rows []change
-	for _, r := range k.changed {
-		if r.isChanged {
-			r.isChanged = false
-			rows = append(rows, change{
-				kind: changePosition, name: booksName, key: r.key,
-				value: r.Append(make([]byte, 0, valueBytes)),
-			})
-		}
+	withRows := k.isFirst && k.rowsDue
+	k.isFirst = false
+	clear(k.out)
+	out = append(k.out[:0], k.chg...)
+	k.made = append(k.made, k.chg...)
+	clear(k.chg)
+	k.chg = k.chg[:0]
+	from := len(k.journal)
+	for _, r := range k.grouped {
+		k.journal = r.appendGroup(k.journal)
+		r.group, r.isGrouped = r.group[:0], false
 	}
-	clear(k.changed)
-	k.changed = k.changed[:0]
-	k.made = append(k.made, rows...)
-	if k.isFirst && k.rowsDue {
-		k.hasRows = true
-		out = append(k.others(out, rows), rows...)
+	k.grouped = k.grouped[:0]
+	if withRows {
+		k.hasRows, k.inRows = true, len(k.journal)
+		out = k.allRows(out)
 	} else {
 		flags = flagUncounted
-		for i := range rows {
-			k.changedSince = append(k.changedSince, rows[i].key)
-		}
-		if p := encodeAdditions(k.added); p != nil {
-			out = append(out, change{kind: changeCounts, value: p})
+		k.encoded = appendAdditions(k.encoded[:0], k.journal[from:])
+		if len(k.encoded) > 0 {
+			out = append(out, change{kind: changeCounts, value: k.encoded})
 		}
 	}
-	k.isFirst = false
-	k.added = k.added[:0]
+	k.out = out
 	return out, flags
+}
+
+// allRows appends all rows whose newest counts are in no group, with those of this one.
+func (k *bookkeeper) allRows(out []change) []change {
+	k.b.mu.Lock()
+	stored := len(k.b.books.journal)
+	k.inRows -= stored
+	k.store()
+	k.b.mu.Unlock()
+	rows, newer := []change(nil), map[*bookRow]tally.Row{}
+	for i := range k.journal {
+		a := &k.journal[i]
+		row, ok := newer[a.row]
+		if !ok {
+			row = slices.Clone(a.row.Row)
+		}
+		a.addTo(&row)
+		newer[a.row] = row
+	}
+	for r, row := range newer {
+		rows = append(rows, r.change(row))
+	}
+	k.made = append(k.made, rows...)
+	return append(k.others(out, rows), rows...)
+}
+
+// change is the one that stores row as r.
+func (r *bookRow) change(row tally.Row) change {
+	return change{
+		kind: changePosition, name: booksName, key: r.key, value: row.Append(nil),
+	}
 }
 
 // others appends the rows that are due and neither changed nor forgotten.
@@ -470,7 +620,7 @@ func (k *bookkeeper) sweep(now int64) {
 		return
 	}
 	k.swept, k.rowsDue = now, true
-	k.readAgain()
+	k.forgetRows()
 	var keys []rowKey
 	for key := range k.b.state.inputs[booksName] {
 		if r, ok := parseRowKey(key); ok {
@@ -503,22 +653,24 @@ func (k *bookkeeper) sweep(now int64) {
 
 // mergeHours makes rows of hours out of all rows of their minutes.
 func (k *bookkeeper) mergeHours(hours map[int64]bool, keys []rowKey) {
+	merged := map[*bookRow]bool{}
 	for _, key := range keys {
 		if hour := key.minute - key.minute%60; !key.hour && hours[hour] {
 			to := k.row(rowKey{hour, true, key.origin})
-			to.Merge(k.row(key).Row)
-			k.change(to)
+			to.Row.Merge(k.row(key).Row) // nobody else has it: it was not published
+			merged[to] = true
 			k.drop(key)
 		}
+	}
+	for r := range merged {
+		k.chg = append(k.chg, r.change(r.Row))
 	}
 }
 
 // drop forgets a row.
 func (k *bookkeeper) drop(key rowKey) {
-	if r := k.rows[key]; r != nil {
-		r.isChanged = false
-		delete(k.rows, key)
-	}
+	delete(k.rows, key)
+	k.gone[key] = true
 	k.forget(key.String())
 }
 

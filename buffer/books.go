@@ -58,6 +58,9 @@ type slots []slot
 
 // at returns the slot of the record at pos; not ok means that it is older than the books.
 func (l slots) at(pos int64) (s slot, ok bool) {
+	if n := len(l); n > 0 && l[n-1].first <= pos {
+		return l[n-1], true
+	}
 	i := sort.Search(len(l), func(i int) bool { return l[i].first > pos })
 	if i == 0 {
 		return s, false
@@ -74,14 +77,37 @@ func (l slots) end(s slot, last int64) int64 {
 	return l[i].first
 }
 
-// books are what writer.count needs to know of appends and cursors. Buffer.mu guards them.
+// books are what the bookkeeper needs to know of appends and cursors, and what it has stored.
+// Buffer.mu guards them.
 type books struct {
-	slots slots
-	noted map[string]*unstoredEntries // by cursor, open or not
+	slots   slots
+	noted   []*unstoredEntries // of cursors, open or not
+	journal []addition         // what is stored and not added to rows yet
+	stale   []*bookRow         // of which the state has older ones
+}
+
+// changed takes note that the state has an older row than r.
+func (k *books) changed(r *bookRow) {
+	if !r.isStale {
+		r.isStale = true
+		k.stale = append(k.stale, r)
+	}
+}
+
+// store brings the rows of the state up to date. The writer alone calls it.
+func (k *books) store(st *state) {
+	for _, r := range k.stale {
+		r.isStale = false
+		c := r.change(r.Row)
+		st.apply(&c)
+	}
+	clear(k.stale)
+	k.stale = k.stale[:0]
 }
 
 // unstoredEntries is what a cursor's reader has told, and is not stored.
 type unstoredEntries struct {
+	cursor  string
 	entries []tally.Entry
 	writing []tally.Entry // in the commit that is being written
 	done    int64         // entries before it are stored or being written
@@ -89,10 +115,10 @@ type unstoredEntries struct {
 }
 
 func (k *books) load(st *state) {
-	k.noted = map[string]*unstoredEntries{}
+	k.noted = nil
 	k.slots = slotsOf(st)
 	for name, c := range st.cursors {
-		k.noted[name] = &unstoredEntries{done: c.pos, stored: c.pos}
+		k.of(name, c.pos)
 	}
 }
 
@@ -145,12 +171,26 @@ func (k *books) placed(first int64, now time.Time) {
 
 // of returns what is noted for the cursor called name, which stands at pos.
 func (k *books) of(name string, pos int64) *unstoredEntries {
-	n := k.noted[name]
-	if n == nil {
-		n = &unstoredEntries{done: pos, stored: pos}
-		k.noted[name] = n
+	if n := k.known(name); n != nil {
+		return n
 	}
+	n := &unstoredEntries{cursor: name, done: pos, stored: pos}
+	k.noted = append(k.noted, n)
 	return n
+}
+
+// known returns what is noted for a cursor; nil if there is nothing.
+func (k *books) known(name string) *unstoredEntries {
+	i := slices.IndexFunc(k.noted, func(n *unstoredEntries) bool { return n.cursor == name })
+	if i < 0 {
+		return nil
+	}
+	return k.noted[i]
+}
+
+// removed forgets what is noted for a cursor that there is no more.
+func (k *books) removed(name string) {
+	k.noted = slices.DeleteFunc(k.noted, func(n *unstoredEntries) bool { return n.cursor == name })
 }
 
 func (n *unstoredEntries) add(e tally.Entry) {
@@ -173,7 +213,7 @@ func (n *unstoredEntries) add(e tally.Entry) {
 // rewind forgets what is to come again.
 func (n *unstoredEntries) rewind(pos int64) {
 	n.entries = slices.DeleteFunc(n.entries, func(e tally.Entry) bool {
-		return e.End > pos && !splits(e, pos)
+		return e.End > pos && !splits(&e, pos)
 	})
 	for i, e := range n.entries {
 		n.entries[i], _ = split(e, pos)
@@ -182,13 +222,13 @@ func (n *unstoredEntries) rewind(pos int64) {
 
 // splits reports whether an entry is of all records between its bounds, and pos is among them: a
 // position may be committed that is no batch's end.
-func splits(e tally.Entry, pos int64) bool {
+func splits(e *tally.Entry, pos int64) bool {
 	return e.First < pos && pos < e.End && e.Records == e.End-e.First
 }
 
 // split cuts an entry at pos, if it can be cut there: the other part is empty otherwise.
 func split(e tally.Entry, pos int64) (before, after tally.Entry) {
-	if !splits(e, pos) {
+	if !splits(&e, pos) {
 		if e.End <= pos {
 			return e, after
 		}
@@ -207,12 +247,16 @@ func (n *unstoredEntries) take(pos int64) []tally.Entry {
 	n.done = max(n.done, pos)
 	before := len(n.writing)
 	rest := n.entries[:0]
-	for _, e := range n.entries {
-		now, later := split(e, pos)
-		if now.Records != 0 || now.Bytes != 0 {
+	for i := range n.entries {
+		e := &n.entries[i]
+		switch {
+		case e.End <= pos:
+			n.writing = append(n.writing, *e)
+		case !splits(e, pos):
+			rest = append(rest, *e)
+		default:
+			now, later := split(*e, pos)
 			n.writing = append(n.writing, now)
-		}
-		if later.Records != 0 || later.Bytes != 0 {
 			rest = append(rest, later)
 		}
 	}

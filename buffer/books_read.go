@@ -15,7 +15,20 @@ import (
 func (b *Buffer) Books() tally.Books {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := readBooks(b.state, b.books.slots, b.disk)
+	newer := map[string]tally.Row{}
+	for _, r := range b.books.stale {
+		newer[r.key] = slices.Clone(r.Row)
+	}
+	for i := range b.books.journal {
+		a := &b.books.journal[i]
+		row, ok := newer[a.row.key]
+		if !ok {
+			row = slices.Clone(a.row.Row)
+		}
+		a.addTo(&row)
+		newer[a.row.key] = row
+	}
+	out := readBooks(b.state, newer, b.books.slots, b.disk)
 	for i := range out.Outputs {
 		o := &out.Outputs[i]
 		if b.chain.dense(o.Pos) {
@@ -29,7 +42,7 @@ func (b *Buffer) Books() tally.Books {
 func (in *Inspection) Books(damaged func(segment string, err error)) tally.Books {
 	_, end := in.Range()
 	l := slotsOf(in.state)
-	out := readBooks(in.state, l, end)
+	out := readBooks(in.state, nil, l, end)
 	type of struct {
 		slot   slot
 		origin string
@@ -63,21 +76,20 @@ func (in *Inspection) Books(damaged func(segment string, err error)) tally.Books
 	return out
 }
 
-func readBooks(st *state, l slots, end int64) (out tally.Books) {
+// readBooks returns what a state says, where there are no newer rows.
+func readBooks(
+	st *state, newer map[string]tally.Row, l slots, end int64,
+) (out tally.Books) {
 	names := namesOf(st)
 	numbers := numbersOf(names)
 	byKey := map[string]slot{}
 	for _, s := range l {
 		byKey[s.key('i')] = s
 	}
-	for key, value := range st.inputs[booksName] {
+	add := func(key string, row tally.Row) {
 		k, ok := parseRowKey(key)
 		if !ok {
-			continue
-		}
-		row, err := tally.ParseRow(value)
-		if err != nil {
-			continue
+			return
 		}
 		r := tally.BookRow{
 			From: time.Unix(k.minute*60, 0), Span: time.Minute, Origin: names[k.origin], Row: row,
@@ -89,6 +101,17 @@ func readBooks(st *state, l slots, end int64) (out tally.Books) {
 			r.First, r.End = s.first, l.end(s, end)
 		}
 		out.Rows = append(out.Rows, r)
+	}
+	for key, value := range st.inputs[booksName] {
+		if _, ok := newer[key]; ok || key[0] != 'r' && key[0] != 'R' {
+			continue
+		}
+		if row, err := tally.ParseRow(value); err == nil {
+			add(key, row)
+		}
+	}
+	for key, row := range newer {
+		add(key, row)
 	}
 	for name, c := range st.cursors {
 		o := tally.BookOutput{Name: name, Number: numbers[name], Pos: c.pos, Left: -1, Note: c.note}

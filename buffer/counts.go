@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math/bits"
 	"path/filepath"
 	"slices"
 
@@ -20,92 +21,87 @@ import (
 //
 //	minute<<1|hour | output | stages, a bit each | rows | of each: origin, records, bytes
 
-// addition is a count that is to be added to a row.
+// addition is what is to be added to a row, for stages that have the same.
 type addition struct {
-	row    rowKey
+	row    *bookRow
 	output uint32
-	stage  tally.Stage
+	stages uint16
 	tally.Count
 }
 
-type additionRun struct {
-	minute int64
-	hour   bool
-	output uint32
-	stages uint64
+func (a *addition) addTo(row *tally.Row) {
+	for stages := a.stages; stages != 0; stages &= stages - 1 {
+		row.Add(a.output, tally.Stage(bits.TrailingZeros16(stages)), a.Count)
+	}
 }
 
-func (r additionRun) compare(o additionRun) int {
+// inRun reports whether two additions are of one run.
+func (a *addition) inRun(o *addition) bool { return a.compare(o) == 0 }
+
+func (a *addition) compare(o *addition) int {
+	x, y := &a.row.id, &o.row.id
 	switch {
-	case r.minute != o.minute:
-		return cmp.Compare(r.minute, o.minute)
-	case r.hour != o.hour && r.hour:
+	case x.minute != y.minute:
+		return cmp.Compare(x.minute, y.minute)
+	case x.hour != y.hour && x.hour:
 		return 1
-	case r.hour != o.hour:
+	case x.hour != y.hour:
 		return -1
 	}
-	return cmp.Or(cmp.Compare(r.output, o.output), cmp.Compare(r.stages, o.stages))
+	return cmp.Or(cmp.Compare(a.output, o.output), cmp.Compare(a.stages, o.stages))
 }
 
-// encodeAdditions returns their sums, or nothing if these are zero. It changes the order of list.
-func encodeAdditions(list []addition) (out []byte) {
-	runOf := func(a *addition) additionRun {
-		return additionRun{minute: a.row.minute, hour: a.row.hour, output: a.output}
-	}
-	slices.SortFunc(list, func(x, y addition) int {
-		if c := cmp.Compare(x.row.origin, y.row.origin); c != 0 {
-			return c
+// appendGroup appends what the next group says of a row.
+func (r *bookRow) appendGroup(list []addition) []addition {
+	from := len(list)
+	for i := range r.group {
+		c := &r.group[i]
+		if c.Count == (tally.Count{}) {
+			continue
 		}
-		return runOf(&x).compare(runOf(&y))
-	})
-	type sum struct {
-		additionRun
-		origin uint32
-		tally.Count
-	}
-	sums := make([]sum, 0, len(list))
-	for i := 0; i < len(list); {
-		at := &list[i]
-		var counts [tally.Stages]tally.Count
-		for ; i < len(list) && list[i].row == at.row && list[i].output == at.output; i++ {
-			counts[list[i].stage] = counts[list[i].stage].Plus(list[i].Count)
-		}
-		for s := range counts {
-			n := counts[s]
-			if n == (tally.Count{}) {
-				continue
+		j := from
+		for ; j < len(list); j++ {
+			if list[j].output == c.Output && list[j].Count == c.Count {
+				break
 			}
-			run := runOf(at)
-			for other := s; other < tally.Stages; other++ {
-				if counts[other] == n {
-					run.stages |= 1 << other
-					counts[other] = tally.Count{}
-				}
-			}
-			sums = append(sums, sum{run, at.row.origin, n})
 		}
+		if j == len(list) {
+			list = append(list, addition{row: r, output: c.Output, Count: c.Count})
+		}
+		list[j].stages |= 1 << c.Stage
 	}
-	slices.SortFunc(sums, func(x, y sum) int { return x.compare(y.additionRun) })
-	for len(sums) > 0 {
-		run, rows := sums[0].additionRun, 1
-		for rows < len(sums) && sums[rows].additionRun == run {
+	return list
+}
+
+// appendAdditions appends additions as a change has them; nothing if there are none.
+func appendAdditions(dst []byte, list []addition) []byte {
+	if slices.ContainsFunc(list, func(a addition) bool { return !a.inRun(&list[0]) }) {
+		list = slices.Clone(list)
+		slices.SortFunc(list, func(x, y addition) int { return x.compare(&y) })
+	}
+	for len(list) > 0 {
+		first, rows := &list[0], 1
+		for rows < len(list) && first.inRun(&list[rows]) {
 			rows++
 		}
-		minute := uint64(run.minute) << 1
-		if run.hour {
+		minute := uint64(first.row.id.minute) << 1
+		if first.row.id.hour {
 			minute |= 1
 		}
-		for _, n := range []uint64{minute, uint64(run.output), run.stages, uint64(rows)} {
-			out = binary.AppendUvarint(out, n)
+		for _, n := range [...]uint64{
+			minute, uint64(first.output), uint64(first.stages), uint64(rows),
+		} {
+			dst = binary.AppendUvarint(dst, n)
 		}
-		for _, s := range sums[:rows] {
-			out = binary.AppendUvarint(out, uint64(s.origin))
-			out = binary.AppendUvarint(out, uint64(s.Records))
-			out = binary.AppendUvarint(out, uint64(s.Bytes))
+		for i := range list[:rows] {
+			a := &list[i]
+			dst = binary.AppendUvarint(dst, uint64(a.row.id.origin))
+			dst = binary.AppendUvarint(dst, uint64(a.Records))
+			dst = binary.AppendUvarint(dst, uint64(a.Bytes))
 		}
-		sums = sums[rows:]
+		list = list[rows:]
 	}
-	return out
+	return dst
 }
 
 // addCounts adds what encodeAdditions has written.

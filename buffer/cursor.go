@@ -25,6 +25,7 @@ type Cursor struct {
 	// guarded by Buffer.mu
 	advanced   int64     // what Advance was told
 	advancedAt time.Time // when it was told that first, of what is not stored yet
+	noted      *unstoredEntries
 }
 
 var (

@@ -18,7 +18,11 @@ func (c *Cursor) Note(entries ...tally.Entry) {
 	}
 	left := false
 	b.mu.Lock()
-	n := b.books.of(c.name, b.state.cursors[c.name].pos)
+	n := c.noted
+	if n == nil {
+		n = b.books.of(c.name, b.state.cursors[c.name].pos)
+		c.noted = n
+	}
 	for _, e := range entries {
 		n.add(e)
 		left = left || e.Stage == tally.Replayed
@@ -38,7 +42,7 @@ func (c *Cursor) Note(entries ...tally.Entry) {
 func (c *Cursor) rewindBooks(pos int64) {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	if n := c.b.books.noted[c.name]; n != nil {
+	if n := c.b.books.known(c.name); n != nil {
 		n.rewind(pos)
 	}
 }

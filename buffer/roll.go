@@ -85,6 +85,7 @@ func (w *writer) roll() error {
 func (w *writer) firstGroup() ([]byte, error) {
 	b := w.b
 	b.mu.Lock()
+	w.books.store()
 	g := groupBuilder{chg: b.state.full()}
 	pos := b.disk
 	b.mu.Unlock()

@@ -342,7 +342,7 @@ func (w *writer) publish(k groupCommit, groups [][]byte) {
 				b.observePassed(c.name, was, c.pos, now)
 			}
 			if c.kind == changeUncursor {
-				delete(b.books.noted, c.name)
+				b.books.removed(c.name)
 			}
 			b.state.apply(&c)
 		}

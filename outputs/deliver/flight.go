@@ -213,7 +213,7 @@ func (f *Flight) pop() {
 	f.Delivered += l.records
 	f.Send.m.records.Add(float64(l.records))
 	f.Send.m.bytes.Add(float64(l.bytes))
-	if f.OnTally != nil {
+	if f.OnTally != nil && len(l.notes) > 0 {
 		f.OnTally(l.notes...)
 	}
 	f.progress(l.end)

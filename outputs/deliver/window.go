@@ -10,6 +10,7 @@ import (
 type window struct {
 	entries []*entry
 	bytes   int64
+	notes   []tally.Entry // memory of pop
 }
 
 // deliveredFront is what has left the front of a window: all of it is delivered.
@@ -17,7 +18,7 @@ type deliveredFront struct {
 	batches        int
 	end            int64 // position after it
 	records, bytes int64
-	notes          []tally.Entry
+	notes          []tally.Entry // good until the next pop
 }
 
 func (w *window) len() int { return len(w.entries) }
@@ -29,6 +30,7 @@ func (w *window) push(e *entry) {
 
 // pop removes the entries at the front that are done.
 func (w *window) pop() (l deliveredFront) {
+	l.notes = w.notes[:0]
 	for _, e := range w.entries {
 		if e.state != done {
 			break
@@ -44,6 +46,7 @@ func (w *window) pop() (l deliveredFront) {
 		w.entries = nil
 	}
 	w.bytes -= l.bytes
+	w.notes = l.notes
 	return l
 }
 

@@ -58,7 +58,7 @@ type Keeper interface {
 	// Note takes note of what an output has done with records. It is stored with the first commit
 	// of a position that is not before an entry's End, and forgotten when the log is read again
 	// from before there. Replayed records have left the log: they are stored with the next write,
-	// whatever that is.
+	// whatever that is. The slice is the caller's.
 	Note(entries ...Entry)
 	// Confirm notes as confirmed what stands in the log from the committed position up to pos, for
 	// an output that is about to commit pos because the destination has it all. It reads the log.
