@@ -66,8 +66,17 @@ func TestEachToolHasItsGuide(t *testing.T) {
 	tools := convert.Tools()
 	for _, tool := range tools {
 		page := "moving/" + tool.Name + ".md"
-		if _, err := os.Stat(filepath.Join(guidesDir, page)); err != nil {
+		text, err := os.ReadFile(filepath.Join(guidesDir, page))
+		if err != nil {
 			t.Error(err)
+		}
+		for _, answer := range []string{
+			"What is called what", "Convert", "Run both side by side", "Take over the positions",
+			"What will differ", "What penstock lacks", "The day of the change", "Go back",
+		} {
+			if !strings.Contains(string(text), "\n## "+answer+"\n") {
+				t.Errorf("%s lacks %q", page, answer)
+			}
 		}
 		if !strings.Contains(string(index), "("+page+")") {
 			t.Errorf("moving.md does not lead to %s", page)
