@@ -244,6 +244,7 @@ func handbookMistakes(t *testing.T, text string) (wrong []string) {
 	code := sources(t)
 	lines := regexp.MustCompile("(?m)^- Log: `([^`]+)`$").FindAllStringSubmatch(text, -1)
 	for _, m := range lines {
+		m[1] = strings.Join(strings.Fields(m[1]), " ")
 		if !strings.Contains(code, strconv.Quote(m[1])[:len(m[1])+1]) {
 			wrong = append(wrong, "no log line begins with: "+m[1])
 		}
