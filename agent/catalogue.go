@@ -102,7 +102,7 @@ func Components() Catalogue {
 			filter.DefaultDedupe, filter.NewDedupe,
 		).costs("0.5 µs, and 120 bytes of memory for each key"),
 		FilterType(
-			"drop", "Discards the records for which its condition holds.", filter.DefaultDrop,
+			"drop", "Discards the records for which its if holds; without one, all.", filter.DefaultDrop,
 			filter.NewDrop,
 		).costs("nothing by itself; 0.35 µs for an if that looks at one field, nothing for one about the tag"),
 		FilterType(

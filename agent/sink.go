@@ -32,7 +32,7 @@ func newInputCounters(reg prometheus.Registerer) *inputCounters {
 		bytes: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "penstock_input_bytes_total",
-				Help: "Bytes of those records, before compression.",
+				Help: "Bytes an input has read and the pipeline has accepted, before compression.",
 			},
 		),
 		eventAge: prometheus.NewHistogram(

@@ -30,9 +30,9 @@ func (r Retry) Backoff() fault.Backoff { return fault.Backoff{Min: r.Min, Max: r
 
 // Window bounds what is in flight, per log.
 type Window struct {
-	Bytes   int64 `hcl:"bytes,optional" unit:"bytes" doc:"Uncompressed bytes in flight."`
-	Batches int   `hcl:"batches,optional" doc:"Batches in flight."`
-	Lanes   int   `hcl:"lanes,optional" doc:"Writes at the same time; records of one origin always share a lane. Outputs that pipeline on their own do not use it."`
+	Bytes   int64 `hcl:"bytes,optional" unit:"bytes" doc:"Uncompressed bytes in flight; no more are read until some are acknowledged."`
+	Batches int   `hcl:"batches,optional" doc:"Batches in flight; the same holds."`
+	Lanes   int   `hcl:"lanes,optional" doc:"Writes at the same time. Records of one origin share a lane, so that they keep their order. Not used by output kafka."`
 }
 
 // DeadLetterConfig says where refused records go. With neither set it is a directory below the

@@ -43,15 +43,15 @@ type RollConfig struct {
 
 // BudgetConfig bounds the working files.
 type BudgetConfig struct {
-	Memory    int64 `hcl:"memory,optional" unit:"bytes" doc:"Memory for records that are not in a working file yet."`
+	Memory    int64 `hcl:"memory,optional" unit:"bytes" doc:"Memory for records that are not in a working file yet; what is over it is written there."`
 	Disk      int64 `hcl:"disk,optional" unit:"bytes" doc:"Disk for working files; at the limit the largest log makes a cut. A cut that has to be made again may go beyond, one at a time."`
-	OpenFiles int   `hcl:"open_files,optional" doc:"Working files that are open at once."`
+	OpenFiles int   `hcl:"open_files,optional" doc:"Working files that are open at once; others are closed, and opened again."`
 }
 
 // UploadConfig says how objects are uploaded.
 type UploadConfig struct {
 	Parallel        int           `hcl:"parallel,optional" doc:"Objects that are uploaded at once."`
-	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long a cut on shutdown may take."`
+	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long a cut on shutdown may take; what is not stored by then is read again."`
 }
 
 // Default returns the presets.

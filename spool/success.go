@@ -13,7 +13,7 @@ import (
 type SuccessConfig struct {
 	Name      string        `hcl:"name,optional" doc:"Name of the empty object that marks a complete partition."`
 	Grace     time.Duration `hcl:"grace,optional" doc:"How far all watermarks have to be past the end of a time partition."`
-	IdleAfter time.Duration `hcl:"idle_after,optional" doc:"A log that has had no record with an event time for so long counts as having reached the present less this time if it is read to its end, or else the time of the record itself less this time. 0 makes completeness wait for records; the watermark is what two records in a row have reached."`
+	IdleAfter time.Duration `hcl:"idle_after,optional" doc:"For logs in which nothing with an event time has come for so long. One that is read to its end counts as having reached the present, another its records' own time, less this time each. 0: completeness waits for records. A watermark is what two records in a row have reached."`
 	Check     time.Duration `hcl:"check,optional" doc:"How often it is looked whether a time partition is complete."`
 	Location  string        `hcl:"location,optional" doc:"URL of the store's prefix, such as \"s3://bucket/prefix\", for hooks."`
 	Hooks     []hook.Config `hcl:"hook,block" doc:"Run for each complete partition, after the marker was written; repeated until they succeed."`

@@ -106,6 +106,8 @@ func functionsPage() reference.Page {
 			{Code: "brokers  = formatlist(\"%s:9092\", split(\",\", env(\"BROKERS\", \"localhost\")))\n" +
 				"password = file(\"/etc/penstock/password\")\n" +
 				"topic    = \"${local.team}-${tag}\"\n"},
+			{Text: `A size is text such as "128MiB", "100MB" or "1.5GiB": MiB count in 1024, MB in 1000. A
+duration is text such as "30s", "1h30m" or "7d".`},
 			{Text: `Wherever a value stands, an expression of HCL may stand. It is evaluated once, when the
 configuration is read: numbers and texts, true, false, null, lists [1, 2], maps { a = 1 },
 a == b ? x : y, && || !, + - * / %, for as in [for x in list : upper(x)], and ${...} in text. What looks

@@ -189,7 +189,7 @@ var Table = []Metric{
 	{"penstock_http_requests_total", "counter",
 		"Requests answered, by protocol and status."},
 	{"penstock_input_bytes_total", "counter",
-		"Bytes of those records, before compression."},
+		"Bytes an input has read and the pipeline has accepted, before compression."},
 	{"penstock_input_event_age_seconds", "histogram",
 		"Time from an event, as its record's time says, until an input has read it and the pipeline has accepted it; of the newest record of each batch."},
 	{"penstock_input_held_events", "gauge",

@@ -30,7 +30,9 @@ func referenceFiles() map[string]string {
 	}
 	var b strings.Builder
 	reference.WriteIndex(&b, "Reference",
-		"What penstock help says, page by page. It is made of the same source: "+
+		"What penstock help says, page by page. Sizes are written \"128MiB\" (of 1024) or \"100MB\" "+
+			"(of 1000), durations \"1h30m\" or \"7d\". An attribute that is optional is off, empty "+
+			"or what its text says. It is made of the source: "+
 			"`go test ./cmd/penstock -run TestReference -update`.", pages)
 	files["README.md"] = b.String()
 	return files

@@ -7,7 +7,7 @@ import (
 
 // Config of the input.
 type Config struct {
-	Command     []string          `hcl:"command" path:"run" doc:"Program and arguments; no shell takes part unless it is the program."`
+	Command     []string          `hcl:"command" path:"run" doc:"Program and arguments, without a shell. Each line that it prints is a record."`
 	Dir         string            `hcl:"dir,optional" path:"read" doc:"Working directory; the agent's unless set."`
 	Env         map[string]string `hcl:"env,optional" doc:"Variables added to the agent's environment."`
 	Interval    time.Duration     `hcl:"interval,optional" doc:"Run the command so often; 0s keeps it running, started again when it ends."`

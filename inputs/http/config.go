@@ -12,19 +12,19 @@ import (
 // Config of the input.
 type Config struct {
 	Listen          string          `hcl:"listen,optional" doc:"Address to listen on: host:port, or unix:///path for a unix socket."`
-	Tag             string          `hcl:"tag,optional" doc:"Tag of records whose request says nothing better."`
+	Tag             string          `hcl:"tag,optional" doc:"Tag of records whose request says nothing better; POST /app/web says app.web."`
 	TagPrefix       string          `hcl:"tag_prefix,optional" doc:"Put before every tag, with a dot between."`
-	Elasticsearch   bool            `hcl:"elasticsearch,optional" doc:"Take Elasticsearch bulk requests."`
-	Splunk          bool            `hcl:"splunk,optional" doc:"Take Splunk HTTP Event Collector requests."`
-	OTLP            bool            `hcl:"otlp,optional" doc:"Take OTLP/HTTP logs."`
-	MaxBodySize     int64           `hcl:"max_body_size,optional" unit:"bytes" doc:"Largest body on the wire."`
-	MaxInflatedSize int64           `hcl:"max_inflated_size,optional" unit:"bytes" doc:"Largest body after inflating."`
-	MaxDepth        int             `hcl:"max_depth,optional" doc:"Deepest nesting of a JSON or msgpack record."`
+	Elasticsearch   bool            `hcl:"elasticsearch,optional" doc:"Take Elasticsearch requests: /_bulk, /INDEX/_bulk, /INDEX/_doc. The index is the tag."`
+	Splunk          bool            `hcl:"splunk,optional" doc:"Take Splunk HTTP Event Collector requests: /services/collector, and /event and /raw below it."`
+	OTLP            bool            `hcl:"otlp,optional" doc:"Take OTLP/HTTP logs: /v1/logs."`
+	MaxBodySize     int64           `hcl:"max_body_size,optional" unit:"bytes" doc:"Largest body on the wire; a larger one is answered 413."`
+	MaxInflatedSize int64           `hcl:"max_inflated_size,optional" unit:"bytes" doc:"Largest body after inflating; a larger one is answered 413."`
+	MaxDepth        int             `hcl:"max_depth,optional" doc:"Deepest nesting of a JSON or msgpack record; a deeper one is answered 400."`
 	MaxConnections  int             `hcl:"max_connections,optional" doc:"Connections served at a time; more are closed at once."`
-	Memory          int64           `hcl:"memory,optional" unit:"bytes" doc:"Memory that the bodies of all requests together may use."`
+	Memory          int64           `hcl:"memory,optional" unit:"bytes" doc:"Memory that the bodies of all requests together may use; one that finds none within wait is answered 429."`
 	Wait            time.Duration   `hcl:"wait,optional" doc:"How long a request waits for room in the buffer before it is answered 429."`
-	HeaderTimeout   time.Duration   `hcl:"header_timeout,optional" doc:"Time for a request's headers."`
-	ReadTimeout     time.Duration   `hcl:"read_timeout,optional" doc:"Time for a whole request."`
+	HeaderTimeout   time.Duration   `hcl:"header_timeout,optional" doc:"Time for a request's headers; then the connection is closed."`
+	ReadTimeout     time.Duration   `hcl:"read_timeout,optional" doc:"Time for a whole request; then it is answered 408."`
 	IdleTimeout     time.Duration   `hcl:"idle_timeout,optional" doc:"Close a connection without a request for so long."`
 	CORSOrigins     []string        `hcl:"cors_origins,optional" doc:"Web origins whose pages may send; \"*\" for all. What pages of other origins send is refused."`
 	TLS             *tlsconf.Server `hcl:"tls,block" doc:"Serve TLS."`

@@ -17,7 +17,7 @@ type Config struct {
 	Framing        string          `hcl:"framing,optional" oneof:"auto|newline|octets" doc:"How messages are told apart in streams: by a newline or a NUL behind each, or by a length before it; auto looks at each."`
 	Timezone       string          `hcl:"timezone,optional" doc:"Zone of times that name none, as in Europe/Berlin; the machine's unless set."`
 	MaxMessageSize int64           `hcl:"max_message_size,optional" unit:"bytes" doc:"Longer messages become several records; longer datagrams are truncated by the kernel."`
-	MaxConnections int             `hcl:"max_connections,optional" doc:"Stream connections served at a time, per address."`
+	MaxConnections int             `hcl:"max_connections,optional" doc:"Stream connections served at a time, per address; more are closed at once."`
 	IdleTimeout    time.Duration   `hcl:"idle_timeout,optional" doc:"Close a stream connection on which nothing came for so long; 0s never does."`
 	ReceiveBuffer  int64           `hcl:"receive_buffer,optional" unit:"bytes" doc:"Kernel buffer of datagram sockets: what bursts need."`
 	TLS            *tlsconf.Server `hcl:"tls,block" doc:"Certificates for tls:// addresses."`

@@ -16,8 +16,8 @@ import (
 type Config struct {
 	Brokers        []string        `hcl:"brokers" doc:"Addresses host:port to find the cluster with; the port is 9092 if left out."`
 	ClientID       string          `hcl:"client_id,optional" doc:"Name shown to the brokers, for their logs and quotas; by default penstock and the agent's name."`
-	DialTimeout    time.Duration   `hcl:"dial_timeout,optional" doc:"How long opening a connection may take."`
-	RequestTimeout time.Duration   `hcl:"request_timeout,optional" doc:"How long a broker may take to answer a request."`
+	DialTimeout    time.Duration   `hcl:"dial_timeout,optional" doc:"How long opening a connection may take; then it is tried again."`
+	RequestTimeout time.Duration   `hcl:"request_timeout,optional" doc:"How long a broker may take to answer a request; then it is made again, over another connection."`
 	MetadataMaxAge time.Duration   `hcl:"metadata_max_age,optional" doc:"How often topics, partitions and leaders are looked up anew without an occasion."`
 	TLS            *tlsconf.Client `hcl:"tls,block" doc:"Connect with TLS."`
 	SASL           *SASL           `hcl:"sasl,block" doc:"How to authenticate."`

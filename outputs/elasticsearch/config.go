@@ -22,7 +22,7 @@ type Config struct {
 	TagField       string            `hcl:"tag_field,optional" doc:"Field added with the tag; none when empty."`
 	Pipeline       string            `hcl:"pipeline,optional" doc:"Ingest pipeline."`
 	Compression    string            `hcl:"compression,optional" oneof:"none|gzip" doc:"Compression of the requests."`
-	Timeout        time.Duration     `hcl:"timeout,optional" doc:"Time for one request."`
+	Timeout        time.Duration     `hcl:"timeout,optional" doc:"Time for one request; then it is made again."`
 	User           string            `hcl:"user,optional" doc:"User for basic authentication."`
 	Password       string            `hcl:"password,optional" secret:"true" doc:"Password of the user."`
 	APIKey         string            `hcl:"api_key,optional" secret:"true" doc:"API key, encoded as the cluster hands it out."`

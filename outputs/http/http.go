@@ -29,8 +29,8 @@ type Config struct {
 	ContentType string            `hcl:"content_type,optional" doc:"Content-Type instead of the one of the format."`
 	Headers     map[string]string `hcl:"headers,optional" secret:"true" doc:"Further headers of the requests."`
 	Compression string            `hcl:"compression,optional" oneof:"none|gzip|zstd" doc:"Compression of the bodies."`
-	Timeout     time.Duration     `hcl:"timeout,optional" doc:"Time for one request."`
-	RefusedOn   []string          `hcl:"refused_on,optional" doc:"Statuses that refuse the contents for good; all others are tried again."`
+	Timeout     time.Duration     `hcl:"timeout,optional" doc:"Time for one request; then it is made again."`
+	RefusedOn   []string          `hcl:"refused_on,optional" doc:"Statuses that refuse the contents for good: they go to the dead letter. After all others it is tried again."`
 	Token       string            `hcl:"token,optional" secret:"true" doc:"Bearer token."`
 	User        string            `hcl:"user,optional" doc:"User for basic authentication."`
 	Password    string            `hcl:"password,optional" secret:"true" doc:"Password of the user."`

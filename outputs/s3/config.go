@@ -32,9 +32,9 @@ type StoreConfig struct {
 	PartSize          int64         `hcl:"part_size,optional" unit:"bytes" doc:"Larger objects are uploaded in parts of this size, 5 MiB to 5 GiB."`
 	PartConcurrency   int           `hcl:"part_concurrency,optional" doc:"Parts of one object uploaded at once."`
 	Checksum          string        `hcl:"checksum,optional" oneof:"crc32c|md5|none" doc:"Checksum sent for the server to verify: crc32c, md5 (Content-MD5) for old servers and for buckets with object lock on such, or none."`
-	ConditionalWrites string        `hcl:"conditional_writes,optional" oneof:"auto|header|head" doc:"How a key is claimed: header trusts the server to honour If-None-Match, auto tries that out once where endpoint is set, head looks before it writes, which is not atomic."`
-	Timeout           time.Duration `hcl:"timeout,optional" doc:"A request over which nothing moves for so long has failed."`
-	MaxAttempts       int           `hcl:"max_attempts,optional" doc:"Attempts at one request before its error is returned; what is above retries by itself."`
+	ConditionalWrites string        `hcl:"conditional_writes,optional" oneof:"auto|header|head" doc:"What keeps an object from being overwritten. header: the server does (If-None-Match); head: a look before the write, which two writers may get past; auto: header, or where endpoint is set what a trial shows to work."`
+	Timeout           time.Duration `hcl:"timeout,optional" doc:"A request over which nothing moves for so long has failed, and is made again."`
+	MaxAttempts       int           `hcl:"max_attempts,optional" doc:"Attempts at one request; after them the whole object is tried again, with longer waits."`
 }
 
 // AssumeRole names a role.
