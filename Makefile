@@ -10,6 +10,8 @@ FUZZTIME ?= 10s
 # 4 MB. Of agent it is that package alone, and none below it but those named.
 COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/prometheus \
 	github.com/spf13 github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kmsg \
+	github.com/twmb/franz-go/pkg/kgo/internal/sticky \
+	$(addprefix github.com/parquet-go/parquet-go/,variant encoding/thrift) \
 	$(addprefix github.com/expr-lang/expr/,checker compiler optimizer parser) \
 	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
 	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph agent/cases) \
@@ -25,7 +27,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
 	github.com/google/go-cmp github.com/twpayne github.com/dgraph-io/ristretto github.com/google/flatbuffers \
 	$(addprefix github.com/penstock/penstock/outputs/,http httpsend elasticsearch local forward) \
-	github.com/fsnotify github.com/coreos golang.org/x/net golang.org/x/crypto vendor/golang.org log/slog \
+	github.com/fsnotify github.com/coreos golang.org/x/net golang.org/x/crypto vendor/golang.org log/slog net/http \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text \
 	crypto/tls crypto/x509 crypto/hpke encoding/asn1 encoding/xml mime github.com/go-logr regexp/syntax \
 	math/big internal/profile runtime/pprof

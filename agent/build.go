@@ -264,11 +264,11 @@ type mapTaker interface{ TakesMaps() bool }
 func (b *builder) takesMaps(spec *config.Pipeline, p *plan) (takes bool) {
 	for _, o := range p.outputs {
 		cfg := b.cfg.Find(o.id).Config
-		if c, ok := cfg.(batchCompressor); ok && c.BatchCompression() != "" {
+		if c, ok := cfg.(mapTaker); ok && c.TakesMaps() {
+			takes = takes || len(o.chain) == 0
+		} else if c, ok := cfg.(batchCompressor); ok && c.BatchCompression() != "" {
 			return false
 		}
-		c, ok := cfg.(mapTaker)
-		takes = takes || ok && c.TakesMaps() && len(o.chain) == 0
 	}
 	return takes && !spec.Source
 }

@@ -29,6 +29,9 @@ func TestBufferKeepsMapsForOutputsThatPassThemOn(t *testing.T) {
 		{"", "", "to = [output.forward.f, output.kafka.k]", false},
 		// where Kafka's records are looked at one by one, it makes no difference to it
 		{"", `key = "x"`, "to = [output.forward.f, output.kafka.k]", true},
+		{"", `format = "msgpack"`, "to = [output.kafka.k]", true},
+		{"", `format = "msgpack"`, "to = [output.forward.f, output.kafka.k]", true},
+		{"", `format = "msgpack"`, "filter = [filter.grep.noise]\n to = [output.kafka.k]", false},
 		{"", "", "filter = [filter.grep.noise]\n to = [output.forward.f]", false},
 		{`peer = "fluentd"`, "", "to = [output.forward.f]", true},
 		{`peer = "penstock"`, "", "to = [output.forward.f]", false},

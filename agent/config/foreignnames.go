@@ -281,8 +281,9 @@ var common = []ForeignName{
 	},
 	{
 		At:    "output.kafka",
-		Names: "format encoding output_format value output_data_type",
-		Why:   "Remove it: values go as they are. A filter changes them.",
+		Names: "encoding output_format value output_data_type",
+		Write: `format = "msgpack"`,
+		Why:   "That is for msgpack; otherwise remove it: values go as they are, and a filter changes them.",
 	},
 	{
 		At:    "output.kafka",

@@ -73,15 +73,21 @@ func (b *Batch) make() (*Batch, error) {
 	return builder.Build(), nil
 }
 
+// AsKept returns a batch of the same records and bytes whose readers see the values in the form in
+// which b keeps them.
+func (b *Batch) AsKept() *Batch {
+	if b.form == AsSeen {
+		return b
+	}
+	kept := b.Retag(b.Tag)
+	kept.form = AsSeen
+	return kept
+}
+
 // Part returns a batch of the records of b that want says, by their positions, in the form of b: b
 // itself if that is all of them, nil if it is none.
 func (b *Batch) Part(want func(pos int64) bool) (*Batch, error) {
-	kept := b
-	if b.form != AsSeen {
-		kept = b.Retag(b.Tag)
-		kept.form = AsSeen
-	}
-	recs, err := kept.Records()
+	recs, err := b.AsKept().Records()
 	if err != nil {
 		return nil, err
 	}

@@ -12,9 +12,9 @@
 //
 // # What is kept of a map
 //
-// A map that an input forward has taken in a pipeline without filters, and that no output has taken
-// apart, goes on byte for byte: record.Msgpack. Its time goes as EventTime whatever it came as, and
-// metadata stays behind, but for another penstock, which gets it as a header.
+// A map that an input forward has taken in a pipeline without filters goes on byte for byte
+// (record.Msgpack). Its time goes as EventTime whatever it came as, and metadata stays behind, but
+// for another penstock, which gets it as a header.
 //
 // What has been JSON in between, for a filter, in the overflow, in a dead letter or in Kafka, and
 // what goes to a penstock that does not say in its HELO that it takes maps, is not the same map

@@ -19,6 +19,7 @@ type Config struct {
 	kafkaclient.Config
 	Topic                  template.Template `hcl:"topic" doc:"Topic to produce to, a template (penstock help templates) such as app-${tag[1]}; characters that no topic may have become \"_\"."`
 	Key                    template.Template `hcl:"key,optional" doc:"Record key, a template; by default each record keeps its own. A record that lacks a part gets no key."`
+	Format                 string            `hcl:"format,optional" oneof:"raw|msgpack" doc:"What the value of a message is: the value of the record as it is (raw), or a map in msgpack, as fluentd and fluent-bit write it: what input forward has taken goes as it came, a JSON object is made one, and anything else becomes {\"message\": value}."`
 	Delivery               string            `hcl:"delivery,optional" oneof:"at_least_once|exactly_once" doc:"at_least_once: a crash may repeat records. exactly_once: they go out in transactions that hold the position in the buffer, too, so that readers with isolation.level=read_committed see each record once."`
 	CommitInterval         time.Duration     `hcl:"commit_interval,optional" doc:"How often a transaction is committed, with exactly_once: readers see records that much later."`
 	CommitIntervalMax      time.Duration     `hcl:"commit_interval_max,optional" doc:"The longest time between two commits. While brokers are slow to commit, there are fewer, so that they take about a tenth of the time; what comes after a pause waits no longer than commit_interval. The same value as that: no fewer."`
@@ -44,10 +45,17 @@ const (
 	ExactlyOnce = "exactly_once"
 )
 
+// Values of Config.Format.
+const (
+	formatRaw     = "raw"
+	formatMsgpack = "msgpack"
+)
+
 // Default returns the defaults.
 func Default() Config {
 	return Config{
 		Config:             kafkaclient.DefaultConfig(),
+		Format:             formatRaw,
 		Delivery:           AtLeastOnce,
 		CommitInterval:     200 * time.Millisecond,
 		CommitIntervalMax:  5 * time.Second,
@@ -87,6 +95,18 @@ func (c *Config) Validate() error {
 	}
 	if _, err := dialect.Bind(c.Key, ""); err != nil {
 		bad("key: %w", err)
+	}
+	switch c.Format {
+	case formatRaw:
+	case formatMsgpack:
+		if !dialect.OfBatch(c.Topic) {
+			bad("topic: format = \"msgpack\" takes one that is the same for all records of a source: write it with ${tag} or without parts")
+		}
+		if !dialect.OfBatch(c.Key) {
+			bad("key: format = \"msgpack\" takes none that is made of a record: leave it out, or make it of ${tag} or ${origin}")
+		}
+	default:
+		bad("format: %q is unknown; use raw or msgpack", c.Format)
 	}
 	switch c.Delivery {
 	case AtLeastOnce:
@@ -239,6 +259,9 @@ func (c *Config) BatchCompression() string {
 	}
 	return c.Compression
 }
+
+// TakesMaps reports whether maps in msgpack are passed on as they came.
+func (c *Config) TakesMaps() bool { return c.Format == formatMsgpack }
 
 // perRecord returns why single records must be looked at, or "".
 func (c *Config) perRecord() string {

@@ -16,7 +16,7 @@
 // Where things are:
 //
 //   - a batch: writer.go (Start), direct.go and records.go (the two paths), delivery.go (when all
-//     of it is delivered), events.go (the producer's answers)
+//     of it is delivered), events.go (the producer's answers), maps.go (format = "msgpack")
 //   - topics and partitions: route.go, mapping.go (their number has changed), absent.go and
 //     parked.go (topics that are not there), retention.go (records that would expire at once)
 //   - exactly once: session.go; is it up again?: probe.go; what fails, told once: failurelog.go;

@@ -227,6 +227,9 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 			done(err)
 		},
 	}
+	if w.cfg.Format == formatMsgpack {
+		d.b = asMaps(b)
+	}
 	if b.Len() == 0 {
 		d.onDone(nil)
 		return

@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/forward"
 	forwardout "github.com/penstock/penstock/outputs/forward"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // TestMapsPassRelaysUnchanged sends entries as fluentd does through two relays, which keep them on
@@ -95,5 +98,65 @@ func TestMapsPassRelaysUnchanged(t *testing.T) {
 	}
 	if i != len(want) {
 		t.Errorf("%d of %d", i, len(want))
+	}
+}
+
+const mapsToKafka = `
+agent {
+  data_dir = "DIR"
+  name     = "relay"
+  admin { listen = "ADMIN" }
+}
+input "forward" "in" { listen = "FROM" }
+output "kafka" "events" {
+  brokers = ["BROKER"]
+  topic   = "app-logs"
+  format  = "msgpack"
+}
+pipeline "relay" {
+  from = [input.forward.in]
+  to   = [output.kafka.events]
+}
+`
+
+// TestMapsReachKafkaUnchanged sends maps through a relay whose topic holds msgpack.
+func TestMapsReachKafkaUnchanged(t *testing.T) {
+	parallel(t)
+	rng := runtest.Rand(t)
+	broker, from := embeddedKafka(t), servers.FreeAddr(t)
+	relay := newAgent(t, "relay", replaceAll(
+		mapsToKafka, "DIR", t.TempDir(), "FROM", from, "BROKER", broker.Addr(),
+	))
+	relay.start()
+	client := forwardWriter(t, from, nil)
+	var want [][]byte
+	for _, n := range []int{1, 500} { // by the record, and as the batch lies
+		var b record.Builder
+		b.Reset("app", "", 0)
+		b.SetForm(record.Msgpack)
+		for range n {
+			m := msgpacktest.Map(rng, 5)
+			b.Append(time.Now().UnixNano(), nil, m, nil)
+			want = append(want, m)
+		}
+		batch := b.Build()
+		runtest.Within(
+			t, 20*time.Second, func() bool { return client.Write(t.Context(), batch) == nil },
+			func() string { return "not acknowledged" },
+		)
+	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()), kgo.ConsumeTopics("app-logs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var got [][]byte
+	for len(got) < len(want) && ctx.Err() == nil {
+		reader.PollFetches(ctx).EachRecord(func(r *kgo.Record) { got = append(got, r.Value) })
+	}
+	if !slices.EqualFunc(got, want, bytes.Equal) {
+		t.Fatalf("%d values arrived that are not the %d that were sent", len(got), len(want))
 	}
 }
