@@ -45,7 +45,7 @@ On a terminal of at least 80 columns each record stands before and after each fi
 		if err := view.validate(); err != nil {
 			return err
 		}
-		s.Time = time.Now()
+		s.Time = time.Now().Truncate(time.Millisecond) // as short as it is shown
 		var err error
 		if at != "" {
 			if s.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {

@@ -30,6 +30,7 @@ type columnPrinter struct {
 	width int
 
 	headed bool // the columns of this trial have their heads
+	names  int  // the longest name of a filter of this trial
 }
 
 // part is one thing that a record consists of: its time, a header, a field.
@@ -40,7 +41,10 @@ func (p *columnPrinter) print(n int, t agent.Trial) {
 		fmt.Fprintln(p.w)
 	}
 	fmt.Fprintf(p.w, "record %d  %s\n", n, show(t.In))
-	p.headed = false
+	p.headed, p.names = false, 0
+	for _, s := range t.Steps {
+		p.names = max(p.names, len(s.Filter))
+	}
 	before := []agent.Trialed{t.In}
 	for _, s := range t.Steps {
 		p.step(s, before)
@@ -80,12 +84,13 @@ func (p *columnPrinter) step(s agent.Step, before []agent.Trialed) {
 }
 
 func (p *columnPrinter) title(filter string, texts ...string) {
+	filter = fmt.Sprintf("%-*s", p.names, filter)
 	for _, t := range texts {
 		if t != "" {
 			filter += "  " + t
 		}
 	}
-	fmt.Fprintln(p.w, filter)
+	fmt.Fprintln(p.w, strings.TrimRight(filter, " "))
 }
 
 // table prints the parts of a record before and after a filter, a row each.
