@@ -23,7 +23,8 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,outputs/s3 outputs/gcs spool/storehttp) \
 	$(addprefix github.com/penstock/penstock/,spool/protocol inputs/kubernetes inputs/listen) \
 	github.com/penstock/penstock/outputs/deadletter github.com/dustin net/textproto net/url \
-	github.com/elastic github.com/twmb/franz-go/pkg/sr \
+	github.com/elastic github.com/twmb/franz-go/pkg/sr github.com/twmb/franz-go/pkg/kversion \
+	github.com/twmb/franz-go/pkg/kgo/internal/sticky $(addprefix crypto/internal/fips140/,mlkem rsa) \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
 	github.com/google/go-cmp github.com/twpayne github.com/dgraph-io/ristretto github.com/google/flatbuffers \
 	$(addprefix github.com/penstock/penstock/outputs/,http httpsend elasticsearch local forward) \
