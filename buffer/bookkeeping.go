@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"cmp"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ type bookkeeper struct {
 	// What was looked at of late, which need not be looked for again.
 	rows    map[rowKey]*bookRow
 	origins map[string]*bookOrigin
+	recent  []recentRow     // of what was appended last, ascending
 	slot    slot            // the last one that is stored, or fresh; none after a failure
 	named   map[uint32]bool // names that are
 
@@ -60,6 +62,13 @@ type bookOrigin struct {
 	row  *bookRow
 }
 
+// recentRow is where a batch is counted.
+type recentRow struct {
+	first  int64
+	origin string
+	row    *bookRow
+}
+
 // unswept is what a sweep has changed that no group holds.
 type unswept struct {
 	slots slots // all, as they were; nil: there was no sweep
@@ -95,6 +104,9 @@ type bookRow struct {
 
 // mergeFrom is how long the journal may become.
 const mergeFrom = 1024
+
+// mostRecent is of how many batches the rows are remembered; half of them are when there are more.
+const mostRecent = 512
 
 func newBookkeeper(b *Buffer) *bookkeeper {
 	k := &bookkeeper{
@@ -236,7 +248,8 @@ func (k *bookkeeper) forgetRows() {
 	k.b.mu.Unlock()
 	clear(k.rows)
 	clear(k.origins)
-	k.slot = slot{}
+	clear(k.recent)
+	k.recent, k.slot = k.recent[:0], slot{}
 }
 
 // group counts what goes into the next group.
@@ -321,6 +334,7 @@ func (k *bookkeeper) appended(ops []*appendOp, areWritten bool) {
 			continue
 		}
 		r := k.rowOf(at, op.batch.Origin)
+		k.remember(op.batch.First, op.batch.Origin, r)
 		n := tally.Count{
 			Records: op.batch.End - op.batch.First, Bytes: int64(op.batch.Size()),
 		}
@@ -373,9 +387,14 @@ func (k *bookkeeper) noted() {
 	}
 	b.mu.Unlock()
 	for _, t := range taken {
-		output := uint32(0)
+		output, next := uint32(0), 0
 		for i := range t.entries {
 			e := &t.entries[i]
+			var r *bookRow
+			if r, next = k.recall(e.First, e.Origin, next); r != nil && output != 0 {
+				k.say(r, output, e.Stage, e.Count)
+				continue
+			}
 			s, ok := slots.at(e.First)
 			if !ok {
 				continue
@@ -388,6 +407,39 @@ func (k *bookkeeper) noted() {
 	}
 	clear(taken)
 	k.taken = taken
+}
+
+// remember has recall know the row of a batch.
+func (k *bookkeeper) remember(first int64, origin string, r *bookRow) {
+	n := len(k.recent)
+	switch {
+	case n > 0 && k.recent[n-1].first >= first: // it is built once more
+		clear(k.recent)
+		k.recent = k.recent[:0]
+	case n >= mostRecent:
+		left := copy(k.recent, k.recent[n/2:])
+		clear(k.recent[left:])
+		k.recent = k.recent[:left]
+	}
+	k.recent = append(k.recent, recentRow{first, origin, r})
+}
+
+// recall returns the row of the batch at first, if it is remembered, and where the next batch is
+// likely to be. It looks at i at first.
+func (k *bookkeeper) recall(first int64, origin string, i int) (r *bookRow, next int) {
+	if i >= len(k.recent) || k.recent[i].first != first {
+		ok := false
+		i, ok = slices.BinarySearchFunc(k.recent, first, func(r recentRow, first int64) int {
+			return cmp.Compare(r.first, first)
+		})
+		if !ok {
+			return nil, i
+		}
+	}
+	if c := &k.recent[i]; c.origin == origin {
+		return c.row, i + 1
+	}
+	return nil, i
 }
 
 // add has the next group say that n came to a stage.
