@@ -30,6 +30,7 @@ type toldRecord struct {
 	Time    string // where the record tells it
 	Value   any
 	Headers map[string]string // all that it has
+	Topic   string
 	Ours    json.RawMessage
 	Because string
 	// NotTime is the time that the tool gives, and penstock does not, as Because says.
@@ -144,6 +145,9 @@ func (want toldRecord) compare(value any, got agent.Trialed) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("its header %s is %q", name, is))
 		}
 	}
+	if topic := came(got, "topic"); want.Topic != "" && topic != want.Topic {
+		wrong = append(wrong, "its topic is "+topic)
+	}
 	if want.NotTime != "" && want.NotTime == got.Record.When().UTC().Format(time.RFC3339Nano) {
 		wrong = append(wrong, "its time is that of the tool after all")
 	}
@@ -155,6 +159,18 @@ func (want toldRecord) compare(value any, got agent.Trialed) (wrong []string) {
 		wrong = append(wrong, "its time is "+is.UTC().Format(time.RFC3339Nano))
 	}
 	return wrong
+}
+
+// came returns what the destinations of a record tell of it.
+func came(got agent.Trialed, what string) string {
+	for _, d := range got.Deliver {
+		for _, pair := range d.Destination {
+			if pair[0] == what {
+				return pair[1]
+			}
+		}
+	}
+	return ""
 }
 
 func strict(data []byte, v any) error {

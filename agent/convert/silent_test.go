@@ -327,7 +327,7 @@ func TestNothingChangesSilently(t *testing.T) {
 				"  pipeline_stages: [{regex: {source: filename, expression: \"/(?P<a>.)\"}}, {labels: {a: }}, " +
 				"{regex: {expression: \"^(?P<t>.*)\"}}, {timestamp: {source: t, format: \"15:04:05,000\"}}, " +
 				"{drop: {older_than: 1h, expression: x}}]\n",
-			[]string{`path_pattern = "/(?P<a>.)"`, `formats = ["%H:%M:%S,%L"]`},
+			[]string{`path_pattern = "/(?P<a>.)"`, `formats = ["%H:%M:%S,%f"]`},
 			[]string{"LEFT OUT: scrape_configs.pipeline_stages.drop: old records pass"},
 		},
 		"Secor includes of nothing, and what a deterministic upload does not look at": {
@@ -431,7 +431,7 @@ func TestNothingChangesSilently(t *testing.T) {
 			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +
 				"  static_configs: [{labels: {__path__: /a.log}}]\n" +
 				"  pipeline_stages: [{json: {expressions: {ts: ts}}}, {timestamp: {source: ts, format: ANSIC}}]\n",
-			[]string{`formats = ["%a %b %e %H:%M:%S %Y"]`}, nil,
+			[]string{`formats = ["%a %b %e %H:%M:%S %Y", "%a %b %e %H:%M:%S.%f %Y"]`}, nil,
 		},
 		"Logstash names and values in lists, types that grok has not, nested fields": {
 			"logstash", ".conf",

@@ -297,6 +297,7 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 	if container {
 		in := c.p.Inputs[len(c.p.Inputs)-1]
 		in.Set("container", draft.Bool(true))
+		in.Unset("empty_lines") // a container's empty line is told
 		c.D.Changed(in, n.At, n.Name, "the time that the runtime has written is the record's, not a field")
 		if stream != nil && stream.Value != "all" {
 			c.p.Filter("where", name, cond).
@@ -311,6 +312,7 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 		if into != "" {
 			b.Set("into", draft.Text(into))
 		}
+		c.D.Changed(b, n.At, n.Name, "a line that is no JSON object passes as it is, not as message")
 	case !c.plain:
 		b := c.p.Filter("parse", name, cond)
 		b.Set("format", draft.Text("regex"))

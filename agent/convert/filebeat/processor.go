@@ -157,12 +157,12 @@ func (c *converter) processor(x *kit.Node, cond string) {
 		b.Set("field", draft.Text(x.Text("field")))
 		var formats []string
 		for _, layout := range x.List("layouts") {
-			format, err := timepattern.ReadGo(layout.Value)
+			read, err := timepattern.ReadGo(layout.Value)
 			if err != nil {
 				c.Left(b, layout, err.Error())
 				continue
 			}
-			formats = append(formats, format)
+			formats = append(formats, read...)
 			c.Carry(layout)
 		}
 		if formats != nil {

@@ -107,12 +107,12 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 		b.Set("field", draft.Text(src))
 		var formats []string
 		for _, f := range append([]string{x.Text("format")}, x.Texts("fallback_formats")...) {
-			format, err := timepattern.ReadGo(f)
+			read, err := timepattern.ReadGo(f)
 			if err != nil {
 				c.D.Lost(b, x.At, x.Name+" "+f, err.Error())
 				continue
 			}
-			formats = append(formats, format)
+			formats = append(formats, read...)
 		}
 		if formats != nil {
 			b.Set("formats", draft.Texts(formats...))

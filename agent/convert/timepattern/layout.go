@@ -1,19 +1,26 @@
 package timepattern
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
 
-// ReadGo is Read for a layout of Go, or the name of one.
-func ReadGo(layout string) (string, error) {
+// ReadGo returns the formats of filter "time" that read what a layout of Go reads, or the name of
+// one: Go takes a fraction behind seconds that the layout leaves out.
+func ReadGo(layout string) ([]string, error) {
 	if format := formats[layout]; format != "" {
-		return format, nil
+		return []string{format}, nil
 	}
 	if named := layouts[layout]; named != "" {
 		layout = named
 	}
-	return Read(conversions.Replace(layout))
+	pattern := conversions.Replace(optional.ReplaceAllString(layout, ""))
+	format, err := Read(pattern)
+	if err != nil || !strings.Contains(pattern, "%S") || strings.Contains(pattern, "%f") {
+		return []string{format}, err
+	}
+	return []string{format, strings.Replace(format, "%S", "%S.%f", 1)}, nil
 }
 
 // formats are names that penstock has another name for.
@@ -30,9 +37,14 @@ var layouts = map[string]string{
 	"StampMilli": time.StampMilli, "StampMicro": time.StampMicro, "StampNano": time.StampNano,
 }
 
+// optional are fractions that a text need not have.
+var optional = regexp.MustCompile(`([.,])9+`)
+
+// conversions are what layouts are made of, the longer first where one begins as another.
 var conversions = strings.NewReplacer(
-	"2006", "%Y", "January", "%B", "Jan", "%b", "Monday", "%A", "Mon", "%a", "01", "%m", "02", "%d",
-	"_2", "%e", "15", "%H", "03", "%I", "04", "%M", "05", "%S", ".000000000", ".%f",
-	".000000", ".%f", ".000", ".%L", ",000000", ",%f", ",000", ",%L", ",999", ",%L", ".999999999", ".%f", ".999999", ".%f", ".999", ".%L",
-	"PM", "%p", "-0700", "%z", "Z07:00", "%z", "-07:00", "%z", "MST", "%Z",
+	"January", "%B", "Jan", "%b", "Monday", "%A", "Mon", "%a", "MST", "%Z", "2006", "%Y", "002", "%j",
+	"01", "%m", "02", "%d", "03", "%I", "04", "%M", "05", "%S", "06", "%y", "15", "%H", "_2", "%e",
+	"1", "%m", "2", "%d", "3", "%I", "4", "%M", "5", "%S", "PM", "%p", "pm", "%p",
+	".000000000", ".%f", ".000000", ".%f", ".000", ".%f", ",000000", ",%f", ",000", ",%f",
+	"Z07:00", "%z", "Z0700", "%z", "Z07", "%z", "-07:00", "%z", "-0700", "%z", "-07", "%z", "%", "%%",
 )

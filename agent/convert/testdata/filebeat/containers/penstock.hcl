@@ -9,10 +9,9 @@ agent {
 
 # Shows: container logs with metadata, TCP, UDP and syslog inputs, HTTP, queue settings.
 input "tail" "container_1" {
-  paths       = ["/var/log/containers/*.log"]
-  empty_lines = "skip"
-  tag         = "container_1"
-  container   = true
+  paths     = ["/var/log/containers/*.log"]
+  tag       = "container_1"
+  container = true
   # Changed: filebeat.inputs: the time that the runtime has written is the record's, not a field
   # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"

@@ -22,6 +22,7 @@ input "tail" "app" {
 
 filter "parse" "app" {
   format = "json"
+  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 output "elasticsearch" "elasticsearch" {

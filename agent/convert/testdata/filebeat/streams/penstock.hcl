@@ -5,10 +5,9 @@ agent {
 # Shows: one stream of containers, units of the journal, files that are old or quiet, a format of
 # lines, inputs that listen with TLS and a password.
 input "tail" "container_1" {
-  paths       = ["/var/log/containers/*.log"]
-  empty_lines = "skip"
-  tag         = "container_1"
-  container   = true
+  paths     = ["/var/log/containers/*.log"]
+  tag       = "container_1"
+  container = true
   # Changed: filebeat.inputs: the time that the runtime has written is the record's, not a field
   # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"

@@ -15,11 +15,12 @@ input "tail" "log_1" {
 
 filter "parse" "log_1" {
   format = "json"
+  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 filter "time" "timestamp" {
   field   = "ts"
-  formats = ["%Y-%m-%d %H:%M:%S"]
+  formats = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"]
   zone    = "Europe/Berlin"
 }
 

@@ -13,6 +13,7 @@ input "tail" "log_1" {
 
 filter "parse" "log_1" {
   format = "json"
+  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 filter "add_fields" "add_fields" {

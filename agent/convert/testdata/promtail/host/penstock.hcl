@@ -191,7 +191,7 @@ filter "set" "apps_6" {
 filter "time" "apps" {
   if      = "tag == 'apps'"
   field   = "ts"
-  formats = ["%Y-%m-%dT%H:%M:%S.%L%z"]
+  formats = ["%Y-%m-%dT%H:%M:%S.%f%z"]
   # Changed: scrape_configs.pipeline_stages.timestamp: where it cannot be read, the time is that of
   # reading, not of the line before
 }

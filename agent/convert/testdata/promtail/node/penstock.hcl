@@ -143,7 +143,7 @@ filter "set" "kubernetes-pods_6" {
 filter "time" "kubernetes-pods" {
   if      = "header.branch_1 == '1'"
   field   = "time"
-  formats = ["iso8601", "%Y-%m-%d %H:%M:%S.%L"]
+  formats = ["iso8601", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"]
   # Changed: scrape_configs.pipeline_stages.match.stages.timestamp: where it cannot be read, the
   # time is that of reading, not of the line before
 }
@@ -186,7 +186,7 @@ filter "set" "kubernetes-pods_8" {
 filter "time" "kubernetes-pods_2" {
   if      = "header.branch_2 == '1'"
   field   = "time_local"
-  formats = ["%d/%b/%Y:%H:%M:%S %z"]
+  formats = ["%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%H:%M:%S.%f %z"]
   # Changed: scrape_configs.pipeline_stages.match.stages.timestamp: where it cannot be read, the
   # time is that of reading, not of the line before
 }
@@ -248,7 +248,7 @@ filter "set" "kubernetes-pods_10" {
 filter "time" "kubernetes-pods_3" {
   if      = "header.branch_3 == '1'"
   field   = "ts"
-  formats = ["%Y-%m-%d %H:%M:%S,%L"]
+  formats = ["%Y-%m-%d %H:%M:%S,%f"]
   zone    = "Europe/Berlin"
   # Changed: scrape_configs.pipeline_stages.match.stages.timestamp: where it cannot be read, the
   # time is that of reading, not of the line before

@@ -18,7 +18,7 @@ filter "parse" "nginx" {
 
 filter "time" "nginx" {
   field   = "ts"
-  formats = ["%Y-%m-%d %H:%M:%S"]
+  formats = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"]
   zone    = "Europe/Berlin"
   # Changed: scrape_configs.pipeline_stages.timestamp: where it cannot be read, the time is that of
   # reading, not of the line before
