@@ -663,6 +663,9 @@ func (c *converter) transform(x *component) {
 				"where a function with ! fails, Vector lets the event pass as it came in; here the filters behind go on with it",
 			)
 		}
+		if g.nulls {
+			c.D.Changed(notes, n.At, n.Name, "where Vector makes a field null, what is there stays")
+		}
 	case "dedupe":
 		b := c.p.Filter("dedupe", x.id, cond)
 		b.From(n.At)

@@ -111,9 +111,9 @@ func (p *parser) binary(level int) (string, error) {
 			p.values[left] = value{before.first, right}
 			continue
 		}
-		if m := converted.FindStringSubmatch(left); op == "??" && m != nil && !strings.Contains(m[2], " ?? ") {
+		if e, ok := orElse(left, right); op == "??" && ok {
 			if right != "nil" {
-				left = m[1] + "(" + m[2] + " ?? " + atom(right) + ")"
+				left = e
 			}
 			continue
 		}
@@ -142,9 +142,6 @@ func atom(e string) string {
 	}
 	return "(" + e + ")"
 }
-
-// converted is a conversion of a field, which fails where there is none.
-var converted = regexp.MustCompile(`^(int|float|string)\((field[^()]*)\)$`)
 
 var (
 	compared = regexp.MustCompile(`==|!=|[<>]| in | matches | contains |sWith |\bnot\b|\band\b|\bor\b|^(?:true|false)$`)
@@ -297,17 +294,21 @@ func (p *parser) list(end string) ([]string, error) {
 	return out, p.expect(end)
 }
 
+// infix are forms that an argument with an operator does not stand in as it is.
+var infix = regexp.MustCompile(`^%\S* |[ ]%\S*$`)
+
 var powers = map[string]string{"1": "10", "2": "100", "3": "1000", "4": "10000", "6": "1000000"}
 
 // functions are those that penstock has by another name, or another form, by their arguments.
 var functions = map[string]string{
-	"string": "%s", "to_string": "string(%s)", "int": "%s", "to_int": "int(%s)", "float": "%s",
-	"to_float": "float(%s)", "bool": "%s", "to_bool": "%s == 'true'", "downcase": "lower(%s)",
+	"string": "%s", "to_string": "string(%[1]s ?? '')", "int": "%s", "to_int": "int(%[1]s ?? 0)", "float": "%s",
+	"to_float": "float(%[1]s ?? 0)", "bool": "%s", "to_bool": "(lower(string(%[1]s ?? '')) matches " + truths + ")", "downcase": "lower(%s)",
 	"upcase": "upper(%s)", "strip_whitespace": "trim(%s)", "length": "len(%s)", "strlen": "len(%s)",
-	"exists": "(%s != nil)", "is_null": "(%s == nil)", "is_nullish": "(%[1]s == nil or %[1]s == '')",
+	"exists": "(%s != nil)", "is_null": "(%s == nil)", "is_nullish": "(trim(string(%[1]s ?? '')) == '' or %[1]s == '-')",
 	"contains": "%s contains %s", "starts_with": "%s startsWith %s", "ends_with": "%s endsWith %s",
 	"match": "%s matches %s", "includes": "%[2]s in %[1]s", "round": "round(%s)", "abs": "abs(%s)",
 	"is_object": "(type(%s) == 'map')", "is_array": "(type(%s) == 'array')",
+	"push": "concat(%s, [%s])", "append": "concat(%s, %s)", "unique": "uniq(%s)",
 	"is_string": "(type(%s) == 'string')", "is_boolean": "(type(%s) == 'bool')",
 	"floor": "floor(%s)", "ceil": "ceil(%s)", "replace": "replace(%s, %s, %s)",
 	"split": "split(%s, %s)", "join": "join(%s, %s)", "get_hostname": "agent", "now": "time",
@@ -358,8 +359,17 @@ func (p *parser) call(name string) (string, error) {
 	if len(args) != want {
 		return "", fmt.Errorf("%s with %d arguments", name, len(args))
 	}
+	if name == "exists" {
+		return exists(args[0]), nil
+	}
+	if strings.HasPrefix(name, "to_") {
+		args[0] = atom(args[0])
+	}
 	all := make([]any, len(args))
 	for i, a := range args {
+		if strings.Contains(a, " ?? ") && !simple.MatchString(a) && infix.MatchString(form) {
+			a = "(" + a + ")"
+		}
 		all[i] = a
 	}
 	out := fmt.Sprintf(form, all...)
@@ -384,7 +394,9 @@ func path(p string) string {
 
 // text is what a quoted text holds.
 func text(quoted string) string {
-	quoted = strings.TrimPrefix(quoted, "s")
+	if raw, ok := strings.CutPrefix(quoted, "s'"); ok {
+		return strings.ReplaceAll(strings.TrimSuffix(raw, "'"), `\'`, "'")
+	}
 	return strings.NewReplacer(`\"`, `"`, `\'`, `'`, `\n`, "\n", `\t`, "\t", `\\`, `\`).
 		Replace(quoted[1 : len(quoted)-1])
 }

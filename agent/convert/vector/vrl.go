@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -19,6 +20,7 @@ type program struct {
 	node  *kit.Node // the source
 	label string
 	vars  map[string]string // expressions that variables stand for
+	nulls bool              // a field may become null
 	last  *draft.Block      // what parses, of the last statement that may fail
 }
 
@@ -97,6 +99,8 @@ var (
 	merging   = regexp.MustCompile(`^\.\s*=\s*merge!?\(\s*\.\s*,\s*(.*?)\)$`)
 	assigning = regexp.MustCompile(`^(\.[\w.@"]*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
 	variable  = regexp.MustCompile(`^([a-z]\w*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
+	caught    = regexp.MustCompile(`^\.[\w.@"]*\s*,\s*\w+\s*=`) // with its error
+	emptied   = regexp.MustCompile(`\?\?\s*\{\s*\}$`)
 	deleting  = regexp.MustCompile(`^(?:_\s*=\s*)?del\(\s*(\.[\w.@"]+)\s*\)$`)
 	moving    = regexp.MustCompile(`^(\.[\w.@"]+)\s*=\s*del\(\s*(\.[\w.@"]+)\s*\)$`)
 	timing    = regexp.MustCompile(
@@ -146,6 +150,7 @@ func (g *program) statement(s, cond string) {
 		m := moving.FindStringSubmatch(s)
 		g.p.Filter("rename_fields", g.name, cond).
 			Set("fields", draft.Map(kit.Key(plainPath(m[2])), draft.Text(plainPath(m[1]))))
+		g.nulls = true
 		g.carried(s)
 	case env.MatchString(s):
 		m := env.FindStringSubmatch(s)
@@ -190,14 +195,19 @@ func (g *program) assign(s, cond string) {
 		return
 	}
 	e, err := expression(m[2], g.vars)
+	g.nulls = g.nulls || onlyPath.MatchString(e) || e == "nil"
+	if caught.MatchString(s) {
+		var ok bool
+		e, ok = orElse(e, "")
+		g.nulls = g.nulls || !ok
+	}
 	switch {
 	case err != nil:
 		g.lost(s, err.Error()+"; write filters for it")
 		return
 	case m[1] == ".":
 		if parent, ok := strings.CutPrefix(e, "field."); ok {
-			b := g.p.Filter("flatten", g.name, cond)
-			b.Set("field", draft.Text(parent))
+			b := g.raise(parent, cond)
 			g.c.D.Changed(b, g.node.At, g.label+": "+s, "the other fields stay; see keep_fields")
 			return
 		}
@@ -282,14 +292,27 @@ func (g *program) inPlace(s, cond string) bool {
 
 // object makes a record of an object that a program writes down.
 func (g *program) object(s, src, cond string) {
-	tokens, err := lex(src)
+	pairs, names, err := g.fields(src)
 	if err != nil {
 		g.lost(s, err.Error())
 		return
 	}
+	if pairs != nil {
+		g.p.Filter("set", g.name, cond).Set("fields", draft.Map(pairs...))
+	}
+	g.p.Filter("keep_fields", g.name, cond).Set("fields", draft.Texts(names...))
+	g.carried(s)
+	clear(g.vars)
+}
+
+// fields are those of an object that a program writes down: what they are set to, unless they have
+// it already.
+func (g *program) fields(src string) (pairs []draft.Value, names []string, err error) {
+	tokens, err := lex(src)
+	if err != nil {
+		return nil, nil, err
+	}
 	p := &parser{tokens: tokens[1:], vars: g.vars, values: map[string]value{}}
-	var pairs []draft.Value
-	var names []string
 	for err == nil && !p.is("}") {
 		key := p.next()
 		name := key.text
@@ -312,15 +335,9 @@ func (g *program) object(s, src, cond string) {
 		}
 	}
 	if err != nil || names == nil || len(p.tokens) != 1 {
-		g.lost(s, "a record is put together by filters: see keep_fields and set")
-		return
+		err = errors.New("a record is put together by filters: see keep_fields and set")
 	}
-	if pairs != nil {
-		g.p.Filter("set", g.name, cond).Set("fields", draft.Map(pairs...))
-	}
-	g.p.Filter("keep_fields", g.name, cond).Set("fields", draft.Texts(names...))
-	g.carried(s)
-	clear(g.vars)
+	return pairs, names, err
 }
 
 var onlyPath = regexp.MustCompile(`^field(?:\.\w+)+$`)
@@ -334,7 +351,7 @@ func (g *program) isTime(b *draft.Block, s string) {
 }
 
 var formats = map[string]string{
-	"parse_json": "json", "parse_logfmt": "logfmt", "parse_key_value": "key_value", "parse_regex": "regex",
+	"parse_json": "json", "parse_logfmt": "logfmt", "parse_key_value": "logfmt", "parse_regex": "regex",
 	"parse_grok": "grok", "parse_groks": "grok", "parse_syslog": "syslog", "parse_linux_authorization": "syslog",
 	"parse_klog": "klog", "parse_glog": "klog", "parse_query_string": "query", "parse_nginx_log": "nginx",
 	"parse_apache_log": "apache_combined", "parse_common_log": "apache_common", "parse_cri": "cri",
@@ -364,11 +381,30 @@ func (g *program) parse(s, cond string) {
 	case fn == "parse_apache_log" && texts != nil:
 		format = "apache_" + texts[1]
 	}
+	read := from
+	over := target == "." && op == "|=" && overwrites(format, from, more)
+	if over && !always[format] {
+		read = aside
+		g.p.Filter("set", g.name, cond).
+			Set("fields", draft.Map(aside, draft.Text(kit.Field(from))))
+	}
 	b := g.p.Filter("parse", g.name, cond)
 	g.last = b
 	b.Set("format", draft.Text(format))
-	b.Set("field", draft.Text(from))
+	b.Set("field", draft.Text(read))
 	switch format {
+	case "logfmt":
+		if fn == "parse_key_value" && more != "" {
+			if !separators.MatchString(more) {
+				g.lost(s, "write its separators")
+				return
+			}
+			b.Set("format", draft.Text("key_value"))
+			for _, m := range separator.FindAllStringSubmatch(more, -1) {
+				attr := map[string]string{"field": "pair_separator", "key_value": "value_separator"}[m[1]]
+				b.Set(attr, draft.Text(text(m[2])))
+			}
+		}
 	case "regex":
 		re := regexArg.FindStringSubmatch(more)
 		if re == nil {
@@ -396,8 +432,17 @@ func (g *program) parse(s, cond string) {
 		if plainPath(target) != from {
 			b.Set("keep", draft.Text(from))
 		}
-	case op == "|=":
+	case over && read == aside:
+		g.p.Filter("remove_fields", g.name, cond).Set("fields", draft.Texts(aside))
+	case op == "|=" && !over:
 		b.Set("keep", draft.Text(from))
+	}
+	if op == "=" && (emptied.MatchString(s) || caught.MatchString(s)) {
+		g.c.D.Changed(
+			b, g.node.At, g.label+": "+s,
+			"where it fails, what is there stays: it is not an empty object or null",
+		)
+		return
 	}
 	switch format {
 	case "json", "regex", "grok", "logfmt", "key_value", "query":
@@ -423,11 +468,29 @@ func (g *program) merge(s, what, cond string) {
 		return
 	}
 	if strings.HasPrefix(what, ".") && !strings.ContainsAny(what, "( ") {
-		g.p.Filter("flatten", g.name, cond).Set("field", draft.Text(plainPath(what)))
+		g.raise(plainPath(what), cond)
 		g.carried(s)
 		return
 	}
+	if strings.HasPrefix(what, "{") {
+		if pairs, _, err := g.fields(what); err == nil {
+			g.p.Filter("set", g.name, cond).Set("fields", draft.Map(pairs...))
+			g.carried(s)
+			return
+		}
+	}
 	g.lost(s, "write filters for it")
+}
+
+// raise brings the fields of an object to the top, over those of their names.
+func (g *program) raise(object, cond string) *draft.Block {
+	b := g.p.Filter("set", g.name, cond)
+	b.Set("fields", draft.Map(aside, draft.Text("toJSON("+kit.Field(object)+")")))
+	parse := g.p.Filter("parse", g.name, cond)
+	parse.Set("format", draft.Text("json"))
+	parse.Set("field", draft.Text(aside))
+	g.p.Filter("remove_fields", g.name, cond).Set("fields", draft.Texts(aside))
+	return b
 }
 
 // branch adds what an if does: conditions of filters.

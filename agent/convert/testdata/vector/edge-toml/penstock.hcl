@@ -181,7 +181,7 @@ filter "parse" "nginx_parsed" {
 filter "set" "nginx_parsed" {
   if = "tag == 'nginx'"
   fields = {
-    status_class = "string(floor(field.status / 100)) + 'xx'"
+    status_class = "string(floor(field.status / 100) ?? '') + 'xx'"
   }
 }
 
@@ -205,7 +205,7 @@ filter "set" "units" {
 filter "set" "units_2" {
   if = "tag == 'journal'"
   fields = {
-    pid = "int(field._PID)"
+    pid = "int(field._PID ?? 0)"
   }
 }
 
@@ -321,12 +321,13 @@ pipeline "main" {
   # for it
   # Changed: transforms.nginx_parsed: where a function with ! fails, Vector lets the event pass as
   # it came in; here the filters behind go on with it
+  # Changed: transforms.units: where Vector makes a field null, what is there stays
   route {
     if = "tag in ['app', 'journal', 'disk']"
     to = [output.kafka.kafka_app]
   }
   route {
-    if = "tag == 'app' and (field.level in ['ERROR', 'FATAL']) and not ((field.parse_error != nil))"
+    if = "tag == 'app' and (field.level in ['ERROR', 'FATAL']) and not ((field.parse_error != nil or 'parse_error' in field))"
     to = [output.http.errors_http]
   }
   route {

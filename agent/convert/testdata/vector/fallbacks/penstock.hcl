@@ -74,6 +74,7 @@ pipeline "main" {
   ]
   to = [output.stdout.out, output.gcs.lake]
   # Changed: transforms.shape.drop_on_error: what fails passes as it is: see on_failure
+  # Changed: transforms.shape: where Vector makes a field null, what is there stays
   # LEFT OUT: sinks.failed.inputs shape.dropped: what a transform has dropped goes nowhere by
   # itself: see on_failure = "dead_letter" of filter parse, and dead_letter of outputs
 }

@@ -16,57 +16,66 @@ filter "parse" "message" {
   # Vector's events are objects with the line as message.
 }
 
+filter "set" "parse" {
+  fields = {
+    vector_text = "field.message"
+  }
+}
+
 filter "parse" "parse" {
   format = "json"
-  field  = "message"
-  keep   = "message"
+  field  = "vector_text"
+}
+
+filter "remove_fields" "parse" {
+  fields = ["vector_text"]
 }
 
 filter "drop" "parse" {
   if = "field.level == 'debug'"
 }
 
-filter "set" "parse" {
+filter "set" "parse_2" {
   fields = {
-    status = "int(field.status)"
+    status = "int(field.status ?? 0)"
   }
 }
 
-filter "set" "parse_2" {
+filter "set" "parse_3" {
   if = "field.status >= 500"
   fields = {
     severity = "'error'"
   }
 }
 
-filter "set" "parse_3" {
+filter "set" "parse_4" {
   if = "not (field.status >= 500) and field.status >= 400"
   fields = {
     severity = "'warning'"
   }
 }
 
-filter "set" "parse_4" {
+filter "set" "parse_5" {
   if = "not (field.status >= 500) and not (field.status >= 400)"
   fields = {
     severity = "'info'"
   }
 }
 
-filter "set" "parse_5" {
+filter "set" "parse_6" {
   fields = {
     host = "lower(field.host)"
   }
 }
 
-filter "set" "parse_6" {
+filter "set" "parse_7" {
   fields = {
     ms = "field.seconds * 1000"
   }
 }
 
-filter "set" "parse_7" {
-  if = "not ((field.user != nil))"
+filter "set" "parse_8" {
+  if = "not ((field.user != nil or 'user' in field))"
   fields = {
     user = "'nobody'"
   }
@@ -91,19 +100,22 @@ pipeline "main" {
   from = [input.tail.app]
   filter = [
     filter.parse.message,
-    filter.parse.parse,
-    filter.drop.parse,
     filter.set.parse,
+    filter.parse.parse,
+    filter.remove_fields.parse,
+    filter.drop.parse,
     filter.set.parse_2,
     filter.set.parse_3,
     filter.set.parse_4,
     filter.set.parse_5,
     filter.set.parse_6,
     filter.set.parse_7,
+    filter.set.parse_8,
     filter.time.parse,
     filter.where.keep,
   ]
   to = [output.stdout.out]
   # Changed: transforms.parse: where a function with ! fails, Vector lets the event pass as it came
   # in; here the filters behind go on with it
+  # Changed: transforms.parse: where Vector makes a field null, what is there stays
 }

@@ -80,7 +80,7 @@ filter "set" "shape" {
 filter "set" "shape_2" {
   if = "tag[0] in ['web', 'fluent']"
   fields = {
-    level = "lower(string(field.level ?? 'info'))"
+    level = "lower((not (type(field.level) in ['array', 'map']) ? string(field.level ?? '') : 'info'))"
   }
 }
 
@@ -116,14 +116,14 @@ filter "set" "shape_4" {
 filter "set" "shape_5" {
   if = "tag[0] in ['web', 'fluent']"
   fields = {
-    status = "int(field.status ?? 0)"
+    status = "((type(field.status) == 'float' or string(field.status ?? 0) matches '^[-+]?[0-9]+$') ? int(field.status ?? 0) : 0)"
   }
 }
 
 filter "set" "shape_6" {
   if = "tag[0] in ['web', 'fluent']"
   fields = {
-    duration_ms = "round(float(field.duration ?? (0.0 * 1000.0)) * 100) / 100"
+    duration_ms = "round((string(field.duration ?? 0) matches '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' ? float(field.duration ?? 0) : 0.0 * 1000.0) * 100) / 100"
   }
 }
 
@@ -142,7 +142,7 @@ filter "add_fields" "shape" {
 }
 
 filter "remove_fields" "shape" {
-  if     = "tag[0] in ['web', 'fluent'] and (field.password != nil)"
+  if     = "tag[0] in ['web', 'fluent'] and (field.password != nil or 'password' in field)"
   fields = ["password"]
 }
 
@@ -183,7 +183,7 @@ filter "time" "shape" {
 filter "set" "shape_9" {
   if = "tag[0] in ['web', 'fluent']"
   fields = {
-    tags = "split(field.tags ?? '', ',')"
+    tags = "split((field.tags ?? ''), ',')"
   }
 }
 
@@ -202,28 +202,41 @@ filter "parse" "firewall_events" {
   keep    = "message"
 }
 
-filter "parse" "firewall_events_2" {
-  if     = "tag == 'firewall'"
-  format = "key_value"
-  field  = "text"
-  keep   = "text"
+filter "set" "firewall_events" {
+  if = "tag == 'firewall'"
+  fields = {
+    vector_text = "field.text"
+  }
 }
 
-filter "set" "firewall_events" {
+filter "parse" "firewall_events_2" {
+  if              = "tag == 'firewall'"
+  format          = "key_value"
+  field           = "vector_text"
+  value_separator = "="
+  pair_separator  = " "
+}
+
+filter "remove_fields" "firewall_events" {
+  if     = "tag == 'firewall'"
+  fields = ["vector_text"]
+}
+
+filter "set" "firewall_events_2" {
   if = "tag == 'firewall'"
   fields = {
     action = "upper(field.action)"
   }
 }
 
-filter "set" "firewall_events_2" {
+filter "set" "firewall_events_3" {
   if = "tag == 'firewall'"
   fields = {
-    bytes_total = "int(field.sent) + int(field.rcvd)"
+    bytes_total = "int(field.sent ?? 0) + int(field.rcvd ?? 0)"
   }
 }
 
-filter "remove_fields" "firewall_events" {
+filter "remove_fields" "firewall_events_2" {
   if     = "tag == 'firewall'"
   fields = ["text"]
 }
@@ -347,15 +360,18 @@ pipeline "main" {
     filter.set.shape_9,
     filter.set.shape_10,
     filter.parse.firewall_events,
-    filter.parse.firewall_events_2,
     filter.set.firewall_events,
-    filter.set.firewall_events_2,
+    filter.parse.firewall_events_2,
     filter.remove_fields.firewall_events,
+    filter.set.firewall_events_2,
+    filter.set.firewall_events_3,
+    filter.remove_fields.firewall_events_2,
     filter.where.not_noise,
   ]
   # LEFT OUT: shape: .fingerprint = sha2(.service + .message, variant: "SHA-256"): the argument
   # variant of sha2 is not known; write filters for it
   # Changed: transforms.shape.drop_on_error: what fails passes as it is: see on_failure
+  # Changed: transforms.shape: where Vector makes a field null, what is there stays
   # Changed: transforms.firewall_events: where a function with ! fails, Vector lets the event pass
   # as it came in; here the filters behind go on with it
   # LEFT OUT: transforms.tenth: some outputs get the events without it, and would lack what it
@@ -370,19 +386,19 @@ pipeline "main" {
     to = [output.elasticsearch.errors_es]
   }
   route {
-    if = "tag[0] in ['web', 'fluent'] and (field.service startsWith 'pay') and (field.order_id != nil)"
+    if = "tag[0] in ['web', 'fluent'] and (field.service startsWith 'pay') and (field.order_id != nil or 'order_id' in field)"
     to = [output.kafka.payments_kafka]
   }
   route {
-    if = "tag[0] in ['web', 'fluent'] and not (field.level == 'error' or field.status >= 500) and not ((field.service startsWith 'pay') and (field.order_id != nil)) and not (field.duration_ms > 1500.0 and not ((field.ok == false))) and field.region == 'eu'"
+    if = "tag[0] in ['web', 'fluent'] and not (field.level == 'error' or field.status >= 500) and not ((field.service startsWith 'pay') and (field.order_id != nil or 'order_id' in field)) and not (field.duration_ms > 1500.0 and not ((field.ok == false))) and field.region == 'eu'"
     to = [output.s3.lake]
   }
   route {
-    if = "tag[0] in ['web', 'fluent'] and not (field.level == 'error' or field.status >= 500) and not ((field.service startsWith 'pay') and (field.order_id != nil)) and not (field.duration_ms > 1500.0 and not ((field.ok == false))) and not (field.region == 'eu') and field.region == 'us'"
+    if = "tag[0] in ['web', 'fluent'] and not (field.level == 'error' or field.status >= 500) and not ((field.service startsWith 'pay') and (field.order_id != nil or 'order_id' in field)) and not (field.duration_ms > 1500.0 and not ((field.ok == false))) and not (field.region == 'eu') and field.region == 'us'"
     to = [output.s3.lake]
   }
   route {
-    if = "tag[0] in ['web', 'fluent'] and not (field.level == 'error' or field.status >= 500) and not ((field.service startsWith 'pay') and (field.order_id != nil)) and not (field.duration_ms > 1500.0 and not ((field.ok == false))) and not (field.region == 'eu') and not (field.region == 'us')"
+    if = "tag[0] in ['web', 'fluent'] and not (field.level == 'error' or field.status >= 500) and not ((field.service startsWith 'pay') and (field.order_id != nil or 'order_id' in field)) and not (field.duration_ms > 1500.0 and not ((field.ok == false))) and not (field.region == 'eu') and not (field.region == 'us')"
     to = [output.s3.lake]
   }
   route {

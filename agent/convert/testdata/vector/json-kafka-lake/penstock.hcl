@@ -59,12 +59,23 @@ filter "set" "kubernetes" {
   }
 }
 
+filter "set" "p" {
+  if = "tag == 'app'"
+  fields = {
+    vector_text = "field.message"
+  }
+  # Left out: transforms.p.reroute_dropped = true: see on_failure, and dead_letter of outputs
+}
+
 filter "parse" "p" {
   if     = "tag == 'app'"
   format = "json"
-  field  = "message"
-  keep   = "message"
-  # Left out: transforms.p.reroute_dropped = true: see on_failure, and dead_letter of outputs
+  field  = "vector_text"
+}
+
+filter "remove_fields" "p" {
+  if     = "tag == 'app'"
+  fields = ["vector_text"]
 }
 
 filter "add_fields" "p" {
@@ -74,12 +85,12 @@ filter "add_fields" "p" {
   }
 }
 
-filter "remove_fields" "p" {
+filter "remove_fields" "p_2" {
   if     = "tag == 'app'"
   fields = ["tmp"]
 }
 
-filter "set" "p" {
+filter "set" "p_2" {
   if = "tag == 'app'"
   fields = {
     level = "lower(field.level)"
@@ -139,10 +150,12 @@ pipeline "main" {
     filter.parse.json,
     filter.parse.message,
     filter.set.kubernetes,
-    filter.parse.p,
-    filter.add_fields.p,
-    filter.remove_fields.p,
     filter.set.p,
+    filter.parse.p,
+    filter.remove_fields.p,
+    filter.add_fields.p,
+    filter.remove_fields.p_2,
+    filter.set.p_2,
   ]
   # LEFT OUT: sources.in: a pipeline reads Kafka or a buffer: write a pipeline of its own for it
   # LEFT OUT: p: .ts = parse_timestamp!(.time, format: "%+"): penstock has no format like

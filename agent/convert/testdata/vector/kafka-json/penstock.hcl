@@ -38,7 +38,7 @@ filter "rename_fields" "shape" {
 
 filter "set" "shape" {
   fields = {
-    status = "int(field.status)"
+    status = "int(field.status ?? 0)"
   }
 }
 
@@ -92,4 +92,5 @@ pipeline "main" {
   to = [output.kafka.kafka]
   # Changed: transforms.shape: where a function with ! fails, Vector lets the event pass as it came
   # in; here the filters behind go on with it
+  # Changed: transforms.shape: where Vector makes a field null, what is there stays
 }

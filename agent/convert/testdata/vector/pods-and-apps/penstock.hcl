@@ -95,12 +95,23 @@ filter "set" "kubernetes" {
   }
 }
 
+filter "set" "parse" {
+  if = "tag in ['app', 'k8s']"
+  fields = {
+    vector_text = "field.message"
+  }
+  # Left out: transforms.parse.reroute_dropped = true: see on_failure, and dead_letter of outputs
+}
+
 filter "parse" "parse" {
   if     = "tag in ['app', 'k8s']"
   format = "json"
-  field  = "message"
-  keep   = "message"
-  # Left out: transforms.parse.reroute_dropped = true: see on_failure, and dead_letter of outputs
+  field  = "vector_text"
+}
+
+filter "remove_fields" "parse" {
+  if     = "tag in ['app', 'k8s']"
+  fields = ["vector_text"]
 }
 
 filter "add_fields" "parse" {
@@ -118,7 +129,7 @@ filter "rename_fields" "parse" {
 }
 
 filter "set" "branch_1" {
-  if = "tag in ['app', 'k8s'] and (field.level != nil) and header.branch_1 == nil"
+  if = "tag in ['app', 'k8s'] and (field.level != nil or 'level' in field) and header.branch_1 == nil"
   # Which branch is taken is decided before what is in it changes the record.
   headers = {
     branch_1 = "'1'"
@@ -132,14 +143,14 @@ filter "set" "branch_1_2" {
   }
 }
 
-filter "set" "parse" {
+filter "set" "parse_2" {
   if = "header.branch_1 == '1'"
   fields = {
     level = "upper(field.level)"
   }
 }
 
-filter "set" "parse_2" {
+filter "set" "parse_3" {
   if = "header.branch_1 == '2'"
   fields = {
     level = "'INFO'"
@@ -157,14 +168,14 @@ filter "time" "parse" {
   # = { timestamp = "time" } } makes one
 }
 
-filter "set" "parse_3" {
+filter "set" "parse_4" {
   if = "tag in ['app', 'k8s']"
   fields = {
     tags = "split(field.tags, ',')"
   }
 }
 
-filter "remove_fields" "parse" {
+filter "remove_fields" "parse_2" {
   if     = "tag in ['app', 'k8s']"
   fields = ["kubernetes.pod_labels"]
 }
@@ -178,32 +189,33 @@ filter "parse" "parse_2" {
   keep    = "msg"
 }
 
-filter "set" "parse_4" {
+filter "set" "parse_5" {
   if = "tag in ['app', 'k8s']"
   fields = {
-    n = "int(field.parts.b)"
+    n = "int(field.parts.b ?? 0)"
   }
 }
 
 filter "parse" "parse_3" {
-  if     = "tag in ['app', 'k8s']"
-  format = "key_value"
-  field  = "args"
-  into   = "kv"
-  keep   = "args"
+  if             = "tag in ['app', 'k8s']"
+  format         = "key_value"
+  field          = "args"
+  pair_separator = "&"
+  into           = "kv"
+  keep           = "args"
 }
 
-filter "set" "parse_5" {
+filter "set" "parse_6" {
   if = "tag in ['app', 'k8s']"
   fields = {
     x = "(field.msg matches 'err')"
   }
 }
 
-filter "set" "parse_6" {
+filter "set" "parse_7" {
   if = "tag in ['app', 'k8s']"
   fields = {
-    dur = "float(field.dur ?? 0.0)"
+    dur = "(string(field.dur ?? 0) matches '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' ? float(field.dur ?? 0) : 0.0)"
   }
 }
 
@@ -283,22 +295,24 @@ pipeline "main" {
     filter.rename_fields.syslog,
     filter.parse.message,
     filter.set.kubernetes,
+    filter.set.parse,
     filter.parse.parse,
+    filter.remove_fields.parse,
     filter.add_fields.parse,
     filter.rename_fields.parse,
     filter.set.branch_1,
     filter.set.branch_1_2,
-    filter.set.parse,
     filter.set.parse_2,
+    filter.set.parse_3,
     filter.drop.parse,
     filter.time.parse,
-    filter.set.parse_3,
-    filter.remove_fields.parse,
-    filter.parse.parse_2,
     filter.set.parse_4,
-    filter.parse.parse_3,
+    filter.remove_fields.parse_2,
+    filter.parse.parse_2,
     filter.set.parse_5,
+    filter.parse.parse_3,
     filter.set.parse_6,
+    filter.set.parse_7,
   ]
   # LEFT OUT: sources.kin: a pipeline reads Kafka or a buffer: write a pipeline of its own for it
   # LEFT OUT: parse: .ts = parse_timestamp!(.time, format: "%Y-%m-%dT%H:%M:%S%.3fZ"): penstock has
@@ -312,6 +326,7 @@ pipeline "main" {
   # not known; write filters for it
   # LEFT OUT: parse: for_each(array!(.tags)) -> |i, v| { .last = v }: write filters for it
   # Changed: transforms.parse.drop_on_error: what fails passes as it is: see on_failure
+  # Changed: transforms.parse: where Vector makes a field null, what is there stays
   # LEFT OUT: transforms.dd: some outputs get the events without it, and would lack what it takes
   # away: it is left out: have a pipeline of its own for its outputs
   # LEFT OUT: transforms.thr: some outputs get the events without it, and would lack what it takes

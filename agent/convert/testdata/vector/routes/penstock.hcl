@@ -16,10 +16,19 @@ filter "parse" "message" {
   # Vector's events are objects with the line as message.
 }
 
+filter "set" "parse" {
+  fields = {
+    vector_text = "field.message"
+  }
+}
+
 filter "parse" "parse" {
   format = "logfmt"
-  field  = "message"
-  keep   = "message"
+  field  = "vector_text"
+}
+
+filter "remove_fields" "parse" {
+  fields = ["vector_text"]
 }
 
 output "http" "errors" {
@@ -39,8 +48,13 @@ output "stdout" "rest" {
 }
 
 pipeline "main" {
-  from   = [input.tcp.in]
-  filter = [filter.parse.message, filter.parse.parse]
+  from = [input.tcp.in]
+  filter = [
+    filter.parse.message,
+    filter.set.parse,
+    filter.parse.parse,
+    filter.remove_fields.parse,
+  ]
   # Changed: transforms.parse: where a function with ! fails, Vector lets the event pass as it came
   # in; here the filters behind go on with it
   route {
@@ -48,11 +62,11 @@ pipeline "main" {
     to = [output.http.errors]
   }
   route {
-    if = "(field.path matches '^/web/') and (field.user != nil)"
+    if = "(field.path matches '^/web/') and (field.user != nil or 'user' in field)"
     to = [output.file.web]
   }
   route {
-    if = "not (field.level == 'error' or (field.message startsWith 'panic')) and not ((field.path matches '^/web/') and (field.user != nil))"
+    if = "not (field.level == 'error' or (field.message startsWith 'panic')) and not ((field.path matches '^/web/') and (field.user != nil or 'user' in field))"
     to = [output.stdout.rest]
   }
 }
