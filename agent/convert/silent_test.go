@@ -382,7 +382,8 @@ func TestNothingChangesSilently(t *testing.T) {
 					".g = contains(.m, \"X\", case_sensitive: false)\n\n. = {\"a\": .a, \"h\": .b}",
 			),
 			[]string{
-				`a = "int(field.n ?? 0)"`, `c = "get(split(field.p, '/'), 2)"`,
+				`string(field.n ?? 0) matches '^[-+]?[0-9]+$') ? int(field.n ?? 0) : 0)"`,
+				`c = "get(split(field.p, '/'), 2)"`,
 				`b = "((field.x ?? false) != false ? field.x : (field.y ?? false) != false ? field.y : 'z')"`,
 				`d = "(field.l == 'E' ? 3 : 6)"`, `pattern = "(a)b" with = "$${1}"`,
 				`e = "lower(field.q)"`, `g = "(lower(field.m) contains lower('X'))"`, `h = "field.b"`,
