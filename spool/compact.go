@@ -15,7 +15,7 @@ func (c *cut) compact() error {
 	moved := map[*file]int64{}
 	buf := c.a.buffers.get(chunkSize)
 	defer func() { c.a.buffers.put(buf) }()
-	for _, f := range c.byPath {
+	for _, f := range c.sorted() {
 		n := 0
 		for _, p := range f.chunks {
 			n += p.n
@@ -48,7 +48,7 @@ func (c *cut) compact() error {
 			off += int64(f.chunks[i].n)
 		}
 	}
-	c.chunks, c.deadChunkBytes = fresh, 0
+	c.chunks, c.deadChunkBytes, c.runs = fresh, 0, append(c.runs[:0], 0)
 	return c.drop(old, nil)
 }
 

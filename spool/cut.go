@@ -43,23 +43,27 @@ type cut struct {
 
 	deadChunkBytes int64 // bytes of chunks that have become members
 
+	order  []*file // see sorted
+	runs   []int64 // where what was spilled together begins in chunks
+	window *window // while files are uploaded
+
 	made builtMembers // by workers
 }
 
 // file is what one partition path holds of a cut, by and by: members, chunks of the next member,
-// and rows in memory.
+// and rows in memory. What each record touches comes first: of many files none is in a cache.
 type file struct {
-	path      string
-	schema    string // what its records' schema is known by; "" where files are not parted by it
-	class     partition.Class
-	format    format.Format
 	count     int64
-	first     int64
 	last      int64
 	hash      uint64
+	chunksLen int // bytes of the rows in chunks
 	rows      rows
+	class     partition.Class
+	format    format.Format
+	path      string
+	schema    string // what its records' schema is known by; "" where files are not parted by it
+	first     int64
 	chunks    []chunk
-	chunksLen int // bytes of the rows in them
 	members   []*extent
 	stored    int64 // bytes of members; guarded by cut.made.mu
 }
@@ -200,8 +204,11 @@ func (s *store) size() int64 {
 	return s.end
 }
 
-// sorted returns the files by path and schema.
+// sorted returns the files by path and schema. They are spilled and uploaded in this order.
 func (c *cut) sorted() []*file {
+	if len(c.order) == len(c.byPath) {
+		return c.order
+	}
 	files := make([]*file, 0, len(c.byPath))
 	for _, f := range c.byPath {
 		files = append(files, f)
@@ -209,6 +216,7 @@ func (c *cut) sorted() []*file {
 	slices.SortFunc(files, func(a, b *file) int {
 		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.schema, b.schema))
 	})
+	c.order = files
 	return files
 }
 

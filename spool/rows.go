@@ -4,9 +4,9 @@ package spool
 // row goes into. With many small files, one growing buffer for each would copy most rows several
 // times, and hardly ever find a buffer of its next size in the pool.
 type rows struct {
-	blocks [][]byte // of blockSize each
-	full   int      // bytes in blocks
 	buf    []byte
+	full   int      // bytes in blocks
+	blocks [][]byte // of blockSize each
 }
 
 const (

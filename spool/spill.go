@@ -24,7 +24,10 @@ func (c *cut) spill() error {
 		c.a.buffers.put(s.packed)
 		c.a.buffers.put(s.plain)
 	}()
-	for _, f := range c.byPath {
+	if at := c.chunks.size(); len(c.runs) == 0 || c.runs[len(c.runs)-1] != at {
+		c.runs = append(c.runs, at)
+	}
+	for _, f := range c.sorted() {
 		if err := s.add(f); err != nil {
 			return err
 		}
@@ -93,24 +96,37 @@ func (s *spilling) write() error {
 
 // appendChunks appends the rows of chunks to dst, which has room for them.
 func (c *cut) appendChunks(dst []byte, chunks []chunk) ([]byte, error) {
-	var packed []byte
-	defer func() { c.a.buffers.put(packed) }()
+	var buf []byte
+	defer func() { c.a.buffers.put(buf) }()
 	for _, p := range chunks {
-		if cap(packed) < p.n {
-			c.a.buffers.put(packed)
-			packed = c.a.buffers.get(p.n)
-		}
-		if err := c.readAt(c.chunks, packed[:p.n], p.off); err != nil {
-			return nil, err
-		}
 		at := len(dst)
-		rows, err := s2.Decode(dst[at:at+p.rows:at+p.rows], packed[:p.n])
-		if err != nil || len(rows) != p.rows {
-			return nil, fmt.Errorf(
-				"read working file: %d bytes at %d are damaged", p.n, p.off,
-			)
+		into := dst[at : at+p.rows : at+p.rows]
+		if c.window != nil && p.n <= c.window.size/4 {
+			if err := c.window.read(into, p); err != nil {
+				return nil, err
+			}
+		} else {
+			if cap(buf) < p.n {
+				c.a.buffers.put(buf)
+				buf = c.a.buffers.get(p.n)
+			}
+			if err := c.readAt(c.chunks, buf[:p.n], p.off); err != nil {
+				return nil, err
+			}
+			if err := p.unpack(into, buf[:p.n]); err != nil {
+				return nil, err
+			}
 		}
 		dst = dst[:at+p.rows]
 	}
 	return dst, nil
+}
+
+// unpack makes dst the rows of a chunk.
+func (p *chunk) unpack(dst, packed []byte) error {
+	rows, err := s2.Decode(dst, packed)
+	if err != nil || len(rows) != len(dst) {
+		return fmt.Errorf("read working file: %d bytes at %d are damaged", p.n, p.off)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -50,17 +51,31 @@ func TestSpilledRowsComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.jobs.Wait()
-	for f, all := range want {
-		o, err := c.object(f)
-		if err != nil {
-			t.Fatal(err)
+	// One after the other, as they are uploaded, and in any order; with the chunks of what others
+	// want, and without.
+	inOrder := c.sorted()
+	for round := range 4 {
+		files := slices.Clone(inOrder)
+		if round > 1 {
+			rng.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
 		}
-		got := make([]byte, o.size)
-		if n, err := o.ReadAt(got, 0); n != len(got) || !bytes.Equal(got, all) {
-			t.Errorf("%s: %d of %d bytes came back, or others: %v", f.path, n, len(all), err)
+		if c.window = nil; round%2 == 0 {
+			c.window = c.newWindow()
 		}
-		o.close()
+		for _, f := range files {
+			o, err := c.object(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, got := want[f], make([]byte, o.size)
+			if n, err := o.ReadAt(got, 0); n != len(got) || !bytes.Equal(got, all) {
+				t.Errorf("%s: %d of %d bytes came back, or others: %v", f.path, n, len(all), err)
+			}
+			o.close()
+		}
+		c.window.close()
 	}
+	c.window = nil
 	if c.release(); acct.memory != 0 || acct.disk != 0 {
 		t.Errorf("%d bytes of memory and %d of disk are still taken", acct.memory, acct.disk)
 	}

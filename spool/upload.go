@@ -168,10 +168,12 @@ func (u *upload) forget() {
 	}
 }
 
-// each calls do with each file, several at once, until one fails.
+// each calls do with each file, several at once and in their order, until one fails.
 func (u *upload) each(
 	ctx context.Context, files []*file, do func(context.Context, *file) error,
 ) error {
+	u.c.window = u.c.newWindow()
+	defer func() { u.c.window.close(); u.c.window = nil }()
 	next := make(chan *file)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
