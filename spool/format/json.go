@@ -314,11 +314,12 @@ const ones, tops = 0x0101010101010101, 0x8080808080808080
 // ahead returns the eight bytes from i on, of which those behind the end of src are zero.
 func ahead(src []byte, i int) uint64 {
 	if i+8 <= len(src) {
-		return binary.LittleEndian.Uint64(src[i:])
+		return binary.LittleEndian.Uint64(src[i : i+8 : i+8])
 	}
 	return lastBytes(src, i)
 }
 
+//go:noinline
 func lastBytes(src []byte, i int) (w uint64) {
 	if n := len(src) - i; n > 0 && len(src) >= 8 {
 		return binary.LittleEndian.Uint64(src[len(src)-8:]) >> (64 - 8*n)
@@ -332,8 +333,14 @@ func lastBytes(src []byte, i int) (w uint64) {
 // unusual returns a word whose lowest top bit that is set, of a byte, is that of the first byte of
 // w that is below the space, a quote or a backslash; those above it say nothing.
 func unusual(w uint64) uint64 {
-	quote, slash := w^('"'*ones), w^('\\'*ones)
-	return ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops
+	// With its second bit turned, a quote is a space, and what is below a space stays there.
+	low, slash := w^2*ones, w^'\\'*ones
+	return ((low-('"'-1)*ones)&^low | (slash-ones)&^slash) & tops
+}
+
+// unplain is unusual for words of ASCII, and finds all that is beyond it.
+func unplain(w uint64) uint64 {
+	return ((w ^ 2*ones - ('"'-1)*ones) | (w ^ '\\'*ones - ones) | w) & tops
 }
 
 func (d *document) string() error {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -25,10 +26,10 @@ func inspect(src []byte) (traits, bool) {
 	if i < len(src) && (src[i] == '{' || src[i] == '[') {
 		i = p.nested(i, 0)
 	} else {
-		p.escapes, p.beyond = true, tops
+		p.escapes, p.beyond = true, true
 		i = skipValue(src, i, 0)
 	}
-	ok := i > 0 && p.space(i) == len(src) && (p.beyond&tops == 0 || utf8.Valid(src))
+	ok := i > 0 && p.space(i) == len(src) && (!p.beyond || utf8.Valid(src))
 	return p.traits, ok
 }
 
@@ -37,7 +38,7 @@ func inspect(src []byte) (traits, bool) {
 type inspection struct {
 	src []byte
 	traits
-	beyond uint64 // a top bit is set if a byte may be beyond ASCII
+	beyond bool // a byte may be beyond ASCII
 }
 
 // space returns the index after white space from i on.
@@ -54,6 +55,14 @@ func (p *inspection) space(i int) int {
 	return i
 }
 
+// rest returns the index after a string that is plain up to i, or -1.
+func (p *inspection) rest(i int) int {
+	p.beyond = true
+	next, escaped := scanString(p.src, i-1) // as if it began there
+	p.escapes = p.escapes || escaped
+	return next
+}
+
 // nested returns the index after the object or array at i, or -1.
 func (p *inspection) nested(i, depth int) int {
 	src := p.src
@@ -65,31 +74,28 @@ func (p *inspection) nested(i, depth int) int {
 	if depth >= maxDepth {
 		return -1
 	}
-	beyond := uint64(0)
 	name := object // of a member comes next
 	for i < len(src) {
 		switch c := src[i]; {
 		case c == '"':
 			i++
-			for {
-				w := ahead(src, i)
-				beyond |= w
-				if found := unusual(w); found != 0 {
-					i += bits.TrailingZeros64(found) / 8
+			found := uint64(0)
+			for ; i+8 <= len(src); i += 8 {
+				w := binary.LittleEndian.Uint64(src[i : i+8 : i+8])
+				if found = unplain(w); found != 0 {
 					break
 				}
-				i += 8
 			}
-			if i >= len(src) || src[i] < ' ' {
+			if found == 0 {
+				found = unplain(lastBytes(src, i))
+			}
+			if i += bits.TrailingZeros64(found) / 8; i >= len(src) {
 				return -1
 			}
-			if src[i] == '\\' {
-				p.escapes, beyond = true, tops
-				if i = skipString(src, i-1); i < 0 { // as if it began here
-					return -1
-				}
-			} else {
+			if src[i] == '"' {
 				i++
+			} else if i = p.rest(i); i < 0 {
+				return -1
 			}
 			if name {
 				if name = false; i < len(src) && src[i] <= ' ' {
@@ -131,7 +137,6 @@ func (p *inspection) nested(i, depth int) int {
 		}
 		switch src[i] {
 		case end:
-			p.beyond |= beyond
 			return i + 1
 		case ',':
 		default:
