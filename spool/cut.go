@@ -64,6 +64,7 @@ type file struct {
 	schema    string // what its records' schema is known by; "" where files are not parted by it
 	first     int64
 	chunks    []chunk
+	large     bool // it has filled a member
 	members   []*extent
 	stored    int64 // bytes of members; guarded by cut.made.mu
 }
@@ -168,6 +169,9 @@ func (c *cut) makeRoom(f *file, n int) {
 	if i := len(f.chunks) - 1; i >= 0 && f.chunks[i].rows >= blockSize { // as it will be again
 		least = blockSize
 	}
+	if f.large && c.a.budget.used(true) < c.a.cfg.Spool.Memory/2 {
+		least = bufferClasses[len(bufferClasses)-1] // it is not copied while it grows
+	}
 	had := f.rows.held()
 	f.rows.makeRoom(c.a.buffers, n, least)
 	more := int64(f.rows.held() - had)
@@ -187,7 +191,7 @@ func (c *cut) flush(f *file) error {
 	for _, p := range f.chunks {
 		c.deadChunkBytes += int64(p.n)
 	}
-	f.rows, f.chunks, f.chunksLen = rows{}, nil, 0
+	f.rows, f.chunks, f.chunksLen, f.large = rows{}, nil, 0, true
 	c.jobs.Add(1)
 	c.a.workers.do(j)
 	return nil

@@ -68,7 +68,7 @@ func (p *placement) add(c *cut, r *record.Record) error {
 		}
 		res.Class, res.Reason = partition.DeadLetter, reason
 	}
-	if res.Class != partition.DeadLetter {
+	if res.Class != partition.DeadLetter && p.a.codec.split != nil {
 		p.addSchemaKey()
 	}
 	// The row comes before the file: a file that would be empty is never made. One that goes where
@@ -125,9 +125,6 @@ func (p *placement) add(c *cut, r *record.Record) error {
 // addSchemaKey appends the key of the record's schema, where files are parted by it. That of the
 // partition tells where it ends.
 func (p *placement) addSchemaKey() {
-	if p.a.codec.split == nil {
-		return
-	}
 	at := len(p.key)
 	p.key = p.a.codec.split.AppendSchemaKey(p.key, p.in.Record)
 	p.schemaKey = len(p.key) - at
