@@ -75,7 +75,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	if p.plan.spec.Source {
 		for _, u := range p.outputs { // the only one
 			for _, in := range p.plan.inputs {
-				f.Inputs = append(f.Inputs, u.sourceFacts(in.id))
+				f.Inputs = append(f.Inputs, u.sourceFacts(in.id, now))
 			}
 		}
 	}
@@ -141,15 +141,18 @@ func (u *inputUnit) facts(at time.Time) state.Input {
 }
 
 // sourceFacts returns what is known of an input whose logs the output drains.
-func (u *outputUnit) sourceFacts(id string) state.Input {
+func (u *outputUnit) sourceFacts(id string, now time.Time) state.Input {
 	one := u.unitFacts()
 	f := state.Input{
 		ID: id, Unit: one.Unit, UnitError: one.UnitError, UnitSince: one.UnitSince,
 	}
 	u.mu.Lock()
-	own := u.sources[id].own
+	source := u.sources[id]
 	u.mu.Unlock()
-	if l, ok := own.(inputs.Lagging); ok {
+	if source.rate != nil {
+		f.Rate = source.rate.Rate(now)
+	}
+	if l, ok := source.own.(inputs.Lagging); ok {
 		if b, ok := l.Behind(); ok {
 			f.Behind = (*state.Behind)(&b)
 		}
@@ -166,6 +169,8 @@ func (u *outputUnit) unitFacts() state.Output {
 type archive interface {
 	Failing() (since time.Time, what, do string)
 	Collects() time.Duration
+	Cuts() []spool.CutState
+	DeadLettered() int64
 }
 
 var _ archive = (*spool.Output)(nil)
@@ -205,7 +210,7 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 		}
 	case archive:
 		f.FailingSince, f.Error, f.Do = o.Failing()
-		f.Collects = o.Collects()
+		f.Collects, f.Dead = o.Collects(), o.DeadLettered()
 	}
 	return f
 }

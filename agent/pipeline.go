@@ -261,8 +261,9 @@ func (u *inputUnit) show(reg *registry, input inputs.Input, s *sink) {
 
 // runningSource is the current instance of an input that is a log already.
 type runningSource struct {
-	reg *registry
-	own inputs.Source
+	reg  *registry
+	own  inputs.Source
+	rate *state.Meter // records that are read
 }
 
 // show makes a source part of the status.

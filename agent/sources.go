@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs/drain"
 )
 
 // drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as
@@ -40,7 +43,9 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 	count := newInputCounters(reg)
 	p.a.registries.show(reg)
 	defer p.a.registries.hide(reg)
-	u.show(in.id, runningSource{reg, source})
+	rate := new(state.Meter)
+	u.show(in.id, runningSource{reg, source, rate})
+	_, isDrainer := u.plan.output.Output.(*drain.Drainer)
 
 	logs := newLogSet(p.end, cancel)
 	defer logs.close()
@@ -48,6 +53,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 		defer logs.enter()()
 		seen := func(b *record.Batch) {
 			count.add(b)
+			rate.Add(float64(b.Len()), time.Now())
 			p.tap.Publish(b)
 		}
 		count, stopCounting := p.countLog(u, log)
@@ -55,6 +61,9 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 		v := func() record.Log {
 			v := u.plan.view(log, log.Name())
 			v.counter = count()
+			if isDrainer { // an archive commits a cut at once, which is no rate
+				v.onCommit = func(n int64) { u.out.Add(float64(n), time.Now()) }
+			}
 			v.end, v.onRead, v.tap, v.pass = p.end, seen, &u.tap, p.a.processors.pass
 			return v
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/overflow"
 	dto "github.com/prometheus/client_model/go"
@@ -190,6 +191,7 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		u.mu.Unlock()
 		c := u.component(reg)
 		c.Said = u.plan.lastLine.get()
+		u.list(&c)
 		s.Inputs = append(s.Inputs, c)
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
@@ -198,6 +200,13 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		c.Said = u.plan.output.lastLine.get()
 		if d, ok := u.plan.output.Output.(*drain.Drainer); ok {
 			drainerStatus(&c, d.Status(), logName(p.name, id), u.stored[logName(p.name, id)])
+		}
+		if o, ok := u.plan.output.Output.(archive); ok {
+			for _, x := range o.Cuts() {
+				if len(c.Cuts) < admin.ListMost {
+					c.Cuts = append(c.Cuts, admin.Cut(x))
+				}
+			}
 		}
 		if at, ok := cursors[id]; ok {
 			c.Position, c.Lag = &at[0], &at[1]
@@ -212,14 +221,35 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 	return s
 }
 
+// list adds the files that the input follows.
+func (u *inputUnit) list(c *admin.Component) {
+	u.mu.Lock()
+	own := u.own
+	u.mu.Unlock()
+	if l, ok := own.(inputs.FileLister); ok {
+		var files []inputs.File
+		files, c.FilesBehind = l.Files(admin.ListMost)
+		for _, f := range files {
+			c.Files = append(c.Files, admin.File(f))
+		}
+	}
+}
+
 // sourceStatus describes the inputs whose logs the output drains: they run where it does.
-func (u *outputUnit) sourceStatus(inputs []*inputPlan) []admin.Component {
+func (u *outputUnit) sourceStatus(plans []*inputPlan) []admin.Component {
 	var out []admin.Component
-	for _, in := range inputs {
+	for _, in := range plans {
 		u.mu.Lock()
-		reg := u.sources[in.id].reg
+		source := u.sources[in.id]
 		u.mu.Unlock()
-		c := u.component(reg)
+		c := u.component(source.reg)
+		if l, ok := source.own.(inputs.Lagging); ok {
+			for _, x := range l.Lags() {
+				if len(c.Partitions) < admin.ListMost {
+					c.Partitions = append(c.Partitions, admin.Partition(x))
+				}
+			}
+		}
 		c.ID, c.Said = in.id, in.lastLine.get()
 		out = append(out, c)
 	}

@@ -17,6 +17,22 @@ type Following struct {
 	Unread []Unread
 }
 
+// FileLister is a Follower that tells of each file.
+type FileLister interface {
+	// Files returns up to most of the files that are followed, those first of which most is not taken
+	// yet, and of the others those that changed last; and of how many something is not. Safe for
+	// concurrent use.
+	Files(most int) (first []File, behind int)
+}
+
+// File is one that is followed.
+type File struct {
+	Path       string
+	Lag        int64     // bytes not taken yet; 0 where the file is compressed
+	Changed    time.Time // when it did last, as far as known
+	Compressed bool
+}
+
 // Unread is a file or directory that cannot be read; it is tried again.
 type Unread struct {
 	Path, Why, Do string
@@ -27,6 +43,17 @@ type Unread struct {
 type Lagging interface {
 	// Behind tells how far; ok is false while that is not known. Safe for concurrent use.
 	Behind() (b Behind, ok bool)
+	// Lags tells of each partition, of those first that are most behind. Safe for concurrent use.
+	Lags() []Lag
+}
+
+// Lag is how far a partition is behind its end.
+type Lag struct {
+	Topic       string
+	Partition   int32
+	Records     int64         // not read
+	Uncommitted int64         // not read, or not delivered
+	Age         time.Duration // of what was last read; 0 when all is
 }
 
 // Behind is how far a source is behind the ends of its logs.

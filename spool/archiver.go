@@ -53,6 +53,8 @@ type Archiver struct {
 	flushes atomic.Int64 // how often Flush was called
 	paths   atomic.Int64
 	metrics *metrics
+	board   cutBoard
+	dead    atomic.Int64 // records archived as dead letters
 	failing *failureLogs
 
 	writeAt func(f *os.File, p []byte, off int64) (int, error) // replaced by tests

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/partition"
 	"github.com/penstock/penstock/spool/protocol"
 )
 
@@ -49,6 +50,9 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 		"records", c.records, "objects", len(files),
 	)
 	d.sealed = c
+	d.a.board.tell(d.log.Name(), func(s *CutState) {
+		s.Storing, s.StoringSince = c.records, time.Now()
+	})
 	d.renew()
 	return d.do(ctx, step)
 }
@@ -115,12 +119,19 @@ func (d *drain) onCommit(ctx context.Context, err error) {
 func (d *drain) onReleased() {
 	c := d.sealed
 	d.sealed = nil
+	d.a.board.tell(d.log.Name(), func(s *CutState) {
+		s.Storing, s.StoringSince = 0, time.Time{}
+		s.Stored, s.StoredRecords, s.StoredObjects = time.Now(), c.records, len(c.byPath)
+	})
 	m := d.a.metrics
 	m.records.Add(float64(c.records))
 	m.bytes.Add(float64(c.bytes))
 	c.events.observe(m.eventAge, time.Now())
 	for _, f := range c.byPath {
 		m.archived.WithLabelValues(classNames[f.class]).Add(float64(f.count))
+		if f.class == partition.DeadLetter {
+			d.a.dead.Add(f.count)
+		}
 	}
 	if !c.began.IsZero() {
 		d.a.env.Log.Debug(

@@ -176,6 +176,7 @@ func (d *drain) run(ctx context.Context) error {
 	done := ctx.Done()
 	var deadline <-chan time.Time
 	for {
+		d.tellFilling()
 		if d.finish == draining && d.m.Ready() {
 			if d.redo > 0 || d.pos == d.m.Position() {
 				return ctx.Err()
@@ -268,6 +269,7 @@ func (d *drain) tick() time.Duration {
 func (d *drain) close() {
 	d.reading.stop()
 	d.a.failing.forget(d.log.Name())
+	d.a.board.forget(d.log.Name())
 	for _, c := range []*cut{d.cur, d.sealed} {
 		d.release(c)
 	}

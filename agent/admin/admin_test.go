@@ -272,8 +272,11 @@ func TestPageIsSentAgainWhenItChanges(t *testing.T) {
 	scan.Buffer(nil, 1<<20)
 	next := func() (html string) {
 		t.Helper()
-		for scan.Scan() {
-			if data, ok := strings.CutPrefix(scan.Text(), "data: "); ok {
+		for event := ""; scan.Scan(); {
+			if name, ok := strings.CutPrefix(scan.Text(), "event: "); ok {
+				event = name
+			}
+			if data, ok := strings.CutPrefix(scan.Text(), "data: "); ok && event == "now" {
 				if err := json.Unmarshal([]byte(data), &html); err != nil {
 					t.Fatal(err)
 				}

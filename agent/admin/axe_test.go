@@ -57,43 +57,56 @@ func TestThePageIsReadableByAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shades := []string{"light", "dark"}
+	for _, shade := range shades {
+		judge(t, browse, axe, "all that there can be", shade, letters, a)
+	}
+	i := 0
+	for name, a := range scenes(now) {
+		i++
+		judge(t, browse, axe, name, shades[i%2], letters, a)
+	}
+}
+
+// judge has axe judge the page of an agent in a shade, with everything open.
+func judge(
+	t *testing.T, browse func(...string) ([]byte, error), axe, name, shade, letters string, a Agent,
+) {
 	page := Handler(Options{Anonymous: AnonymousRead}, a, slog.New(slog.DiscardHandler))
-	for _, shade := range []string{"light", "dark"} {
-		judged := make(chan struct{}, 1)
-		mux := http.NewServeMux()
-		mux.HandleFunc("/axe.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, axe) })
-		mux.HandleFunc("/judged", func(http.ResponseWriter, *http.Request) { judged <- struct{}{} })
-		mux.HandleFunc("/late", func(_ http.ResponseWriter, r *http.Request) {
-			select {
-			case <-judged:
-			case <-r.Context().Done():
-			}
-		})
-		mux.Handle("/style.css", page)
-		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-			got := httptest.NewRecorder()
-			page.ServeHTTP(got, r)
-			html := strings.ReplaceAll(got.Body.String(), "<details", "<details open")
-			html = strings.Replace(html, `<div id="letters-list">`, `<div id="letters-list">`+letters, 1)
-			// a page that is sent anew would not be the one that is judged
-			html = strings.Replace(html, `<script src="page.js"></script></body>`, runAxe, 1)
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			_, _ = w.Write([]byte(html)) // a browser that is gone
-		})
-		srv := httptest.NewServer(mux)
-		args := []string{srv.URL + "/"}
-		if shade == "dark" {
-			args = append(args, "--blink-settings=preferredColorScheme=0")
+	judged := make(chan struct{}, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/axe.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, axe) })
+	mux.HandleFunc("/judged", func(http.ResponseWriter, *http.Request) { judged <- struct{}{} })
+	mux.HandleFunc("/late", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-judged:
+		case <-r.Context().Done():
 		}
-		out, err := browse(args...)
-		srv.Close()
-		result := regexp.MustCompile(`(?s)AXE \d+ passes; (.*?) END`).FindAllStringSubmatch(string(out), -1)
-		if len(result) == 0 {
-			t.Fatalf("%s: axe has not judged: %v\n%s", shade, err, out)
-		}
-		if found := result[len(result)-1][1]; found != "" {
-			t.Errorf("%s: %s", shade, found)
-		}
+	})
+	mux.Handle("/style.css", page)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		got := httptest.NewRecorder()
+		page.ServeHTTP(got, r)
+		html := strings.ReplaceAll(got.Body.String(), "<details", "<details open")
+		html = strings.Replace(html, `<div id="letters-list">`, `<div id="letters-list">`+letters, 1)
+		// a page that is sent anew would not be the one that is judged
+		html = strings.Replace(html, `<script src="page.js"></script></body>`, runAxe, 1)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(html)) // a browser that is gone
+	})
+	srv := httptest.NewServer(mux)
+	args := []string{srv.URL + "/"}
+	if shade == "dark" {
+		args = append(args, "--blink-settings=preferredColorScheme=0")
+	}
+	out, err := browse(args...)
+	srv.Close()
+	result := regexp.MustCompile(`(?s)AXE \d+ passes; (.*?) END`).FindAllStringSubmatch(string(out), -1)
+	if len(result) == 0 {
+		t.Fatalf("%s, %s: axe has not judged: %v\n%s", name, shade, err, out)
+	}
+	if found := result[len(result)-1][1]; found != "" {
+		t.Errorf("%s, %s: %s", name, shade, found)
 	}
 }
 

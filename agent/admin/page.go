@@ -22,20 +22,23 @@ var web embed.FS
 
 // pages is compiled once, and never changed.
 var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"size":    size,
-	"count":   count,
-	"many":    func(n int64, one, more string) string { return state.Count(n, one, more) },
-	"len64":   func(all []LogGroup) int64 { return int64(len(all)) },
-	"number":  func(n int64) string { return state.Number(n) },
-	"rate":    func(r float64) string { return state.Number(int64(r)) },
-	"ago":     func(t time.Time) string { return state.Duration(time.Since(t)) },
-	"dur":     state.Duration,
-	"percent": func(f float64) string { return fmt.Sprintf("%.0f%%", min(max(f, 0), 1)*100) },
-	"words":   state.Words,
-	"mark":    mark,
-	"title":   title,
-	"spoken":  announcement,
-	"figures": figures,
+	"size":     size,
+	"count":    count,
+	"many":     func(n int64, one, more string) string { return state.Count(n, one, more) },
+	"int64":    func(n int) int64 { return int64(n) },
+	"number":   func(n int64) string { return state.Number(n) },
+	"number64": func(n int) string { return state.Number(int64(n)) },
+	"others":   others,
+	"cuts":     cutsInShort,
+	"rate":     func(r float64) string { return state.Number(int64(r)) },
+	"ago":      func(t time.Time) string { return state.Duration(time.Since(t)) },
+	"dur":      state.Duration,
+	"percent":  func(f float64) string { return fmt.Sprintf("%.0f%%", min(max(f, 0), 1)*100) },
+	"words":    state.Words,
+	"mark":     mark,
+	"title":    title,
+	"spoken":   announcement,
+	"figures":  figures,
 	"inputEdge": func(s state.InputState) string {
 		var lag string
 		if b := s.Behind; s.Lag > 0 {
@@ -58,7 +61,7 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 			out = append(out, p.Now.Problems...)
 		}
 		state.SortProblems(out)
-		return out
+		return state.Shown(out)
 	},
 	"pair": func(p Pipeline, c Component) any {
 		return struct {
@@ -137,7 +140,7 @@ func title(v view) string {
 func announcement(v view) string {
 	var parts []string
 	for _, p := range v.Pipelines {
-		for _, pr := range p.Now.Problems {
+		for _, pr := range state.Shown(p.Now.Problems) {
 			if pr.Level > state.Notice {
 				parts = append(parts, pr.Level.String()+": "+pr.Component+" "+state.Words(pr.Kind))
 			}
@@ -149,8 +152,39 @@ func announcement(v view) string {
 	return strings.Join(parts, ". ") + "."
 }
 
-// row is a figure of a component in words.
-type row struct{ What, Value string }
+// others says how many more there are than are listed, and what they are; "" if there are none.
+func others(all, listed int, what string) string {
+	if all <= listed {
+		return ""
+	}
+	return state.Number(int64(all-listed)) + " other " + what
+}
+
+// cutsInShort sums up what an archive has.
+func cutsInShort(all []Cut) string {
+	var filling, storing int64
+	var stored time.Time
+	for _, c := range all {
+		filling, storing = filling+c.Records, storing+c.Storing
+		if c.Stored.After(stored) {
+			stored = c.Stored
+		}
+	}
+	text := state.Count(filling, "record is", "records are") + " being collected"
+	if storing > 0 {
+		text += ", " + state.Count(storing, "is", "are") + " being stored"
+	}
+	if stored.IsZero() {
+		return text + ", none was stored since the start"
+	}
+	return text + ", the last cut was stored " + state.Duration(time.Since(stored)) + " ago"
+}
+
+// row is a figure of a component in words: one value, or one for each of what it is told by.
+type row struct {
+	What   string
+	Values []string
+}
 
 // figures shows metrics by what they mean.
 func figures(conditions map[string]float64) []row {
@@ -165,13 +199,29 @@ func figures(conditions map[string]float64) []row {
 		if m, ok := metrics.Find("penstock_" + name); ok {
 			what = strings.TrimSuffix(m.Help, ".")
 		}
-		if labels = strings.TrimSuffix(labels, "}"); labels != "" {
-			what += " (" + labels + ")"
+		value := figure(k, conditions[k], now)
+		if says := inWords(strings.TrimSuffix(labels, "}")); says != "" {
+			value += " (" + says + ")"
 		}
-		out = append(out, row{what, figure(k, conditions[k], now)})
+		if last := len(out) - 1; last >= 0 && out[last].What == what {
+			out[last].Values = append(out[last].Values, value)
+			continue
+		}
+		out = append(out, row{what, []string{value}})
 	}
 	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(a.What, b.What) })
 	return out
+}
+
+// inWords says labels in words, but for those that say nothing.
+func inWords(labels string) string {
+	var says []string
+	for label := range strings.SplitSeq(labels, ",") {
+		if name, value, _ := strings.Cut(label, "="); value != "" {
+			says = append(says, state.Words(name)+": "+value)
+		}
+	}
+	return strings.Join(says, ", ")
 }
 
 func writePage(w http.ResponseWriter, p page, log *slog.Logger) {
@@ -195,7 +245,7 @@ func serveEvents(w http.ResponseWriter, r *http.Request, agent Agent, pprof bool
 	rc := http.NewResponseController(w)
 	tick := time.NewTicker(eventsEvery)
 	defer tick.Stop()
-	var last string
+	var last, lastFoot string
 	var loaded time.Time
 	for {
 		status := agent.Status()
@@ -206,6 +256,14 @@ func serveEvents(w http.ResponseWriter, r *http.Request, agent Agent, pprof bool
 		text := ": still so\n\n"
 		if now != last {
 			last, text = now, event("now", now)
+		}
+		foot, err := render("foot", view{status, pprof})
+		if err != nil {
+			return
+		}
+		if foot != lastFoot {
+			lastFoot = foot
+			text += event("foot", foot)
 		}
 		if !status.Loaded.Equal(loaded) {
 			loaded = status.Loaded
@@ -258,16 +316,7 @@ func size(v any) string {
 	case float64:
 		n = v
 	}
-	for _, unit := range []string{"B", "KiB", "MiB", "GiB", "TiB"} {
-		if n < 1024 || unit == "TiB" {
-			if n == float64(int64(n)) || unit == "B" {
-				return fmt.Sprintf("%.0f %s", n, unit)
-			}
-			return fmt.Sprintf("%.1f %s", n, unit)
-		}
-		n /= 1024
-	}
-	return ""
+	return state.Size(n)
 }
 
 // figure shows the value of a metric by the unit that its name ends in.

@@ -234,7 +234,7 @@ func serveReady(w http.ResponseWriter, agent Agent) {
 		fmt.Fprintln(&text, "not ready: "+strings.Join(reasons, "; "))
 	}
 	for _, p := range agent.States() {
-		for _, pr := range p.Problems {
+		for _, pr := range state.Shown(p.Problems) {
 			fmt.Fprintf(
 				&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text,
 			)

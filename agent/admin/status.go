@@ -90,11 +90,55 @@ type Component struct {
 	// gauges and counters of the component
 	Conditions map[string]float64 `json:"conditions,omitempty"`
 
+	// Of an input: up to ListMost of its files, or of its partitions, those first that are most
+	// behind.
+	Files       []File      `json:"files,omitempty"`
+	FilesBehind int         `json:"files_behind,omitempty"` // of all, how many are not read to their end
+	Partitions  []Partition `json:"partitions,omitempty"`
+
+	// Of an archive: what it has of each log, of up to ListMost.
+	Cuts []Cut `json:"cuts,omitempty"`
+
 	// Of an output with the shared drain loop.
 	Failing      string    `json:"failing,omitempty"` // why the destination takes nothing
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	DeadLetter   string    `json:"dead_letter,omitempty"` // why refused records cannot be kept
 	Overflow     *Overflow `json:"overflow,omitempty"`
+}
+
+// ListMost is how many files, partitions and cuts of a component are told.
+const ListMost = 50
+
+// File is a file that an input follows.
+type File struct {
+	Path       string    `json:"path"`
+	Lag        int64     `json:"lag_bytes"`
+	Changed    time.Time `json:"changed,omitzero"`
+	Compressed bool      `json:"compressed,omitempty"`
+}
+
+// Partition is one that an input reads.
+type Partition struct {
+	Topic       string        `json:"topic"`
+	Partition   int32         `json:"partition"`
+	Records     int64         `json:"lag_records"`         // not read
+	Uncommitted int64         `json:"uncommitted_records"` // not read, or not delivered
+	Age         time.Duration `json:"age_ns"`              // of what was last read, if there is more
+}
+
+// Cut is what an archive has of a log.
+type Cut struct {
+	Log     string    `json:"log"`
+	Records int64     `json:"records"` // in the cut that is being filled
+	Bytes   int64     `json:"bytes"`
+	Since   time.Time `json:"since,omitzero"`
+
+	Storing      int64     `json:"storing_records,omitempty"` // in the one before, which is being stored
+	StoringSince time.Time `json:"storing_since,omitzero"`
+
+	Stored        time.Time `json:"stored,omitzero"` // the last one was
+	StoredRecords int64     `json:"stored_records,omitempty"`
+	StoredObjects int       `json:"stored_objects,omitempty"`
 }
 
 // Overflow is the condition of one log's failover.

@@ -382,6 +382,57 @@ func TestMeterNeedsNoClock(t *testing.T) {
 	}
 }
 
+// What inputs cannot read is in the sentence, beside what is true of the rest; what an archive
+// collects does not wait, and what is not read is not delivered.
+func TestSentenceTellsOfInputsAndArchives(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	in := Input{ID: "input.tail.app", Unit: "running", OfFiles: true, Files: 2}
+	out := Output{ID: "output.kafka.k", Unit: "running", Mode: "direct"}
+	unread, none, lag := in, in, in
+	unread.Unread = []UnreadFile{{Path: "/a", Why: "no"}}
+	none.Files = 0
+	lag.Lag = 3 << 20
+	archive, late := out, out
+	archive.Collects, archive.Waiting, archive.Oldest = time.Hour, 7, time.Minute
+	late.Waiting, late.Oldest = 7, time.Minute
+	held := out
+	held.FailingSince, held.Error = now.Add(-time.Minute), "no such topic"
+	held.Held = []string{held.Error}
+	for want, p := range map[string]Pipeline{
+		"All safe. Everything is delivered; input.tail.app cannot read /a: no.": {
+			Inputs: []Input{unread}, Outputs: []Output{out},
+		},
+		"All safe. Everything is delivered; input.tail.app finds no file.": {
+			Inputs: []Input{none}, Outputs: []Output{out},
+		},
+		"All safe. Everything that was read is delivered, 3 MiB are not read yet.": {
+			Inputs: []Input{lag}, Outputs: []Output{out},
+		},
+		"All safe. 7 records are being collected for the next cut.": {
+			Inputs: []Input{in}, Outputs: []Output{archive},
+		},
+		"All safe. output.kafka.k is behind by 60 s: it takes no more than comes in; 7 records wait on disk.": {
+			Inputs: []Input{in}, Outputs: []Output{archive, late},
+		},
+		"All safe. output.kafka.k takes nothing for 60 s: no such topic.": {
+			Inputs: []Input{in}, Outputs: []Output{held},
+		},
+	} {
+		p.Name, p.Buffer = "app", &Buffer{}
+		for _, o := range p.Outputs {
+			p.Buffer.Waiting = max(p.Buffer.Waiting, o.Waiting)
+			p.Buffer.Oldest = max(p.Buffer.Oldest, o.Oldest)
+		}
+		s := p.State(now)
+		if s.Sentence != want {
+			t.Errorf("%s\nwant %s", s.Sentence, want)
+		}
+		if p.Outputs[0].Held != nil && (len(s.Problems) != 2 || len(Shown(s.Problems)) != 1) {
+			t.Errorf("%+v", s.Problems)
+		}
+	}
+}
+
 // Where the records of an output go instead is told while they go there, or come back.
 func TestOutputTellsWhereItsRecordsGo(t *testing.T) {
 	for mode, want := range map[string]string{

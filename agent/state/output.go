@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -103,6 +104,7 @@ type OutputState struct {
 	Waiting int64     `json:"waiting_records"`
 	Stored  int64     `json:"overflow_records,omitempty"`
 	Rate    float64   `json:"records_per_second"`
+	Dead    int64     `json:"dead_letters,omitempty"` // refused for good since the start
 	// the overflow or standby, while records are there
 	To string `json:"to,omitempty"`
 	// until all is delivered, at the present rate; 0 if not known
@@ -111,7 +113,9 @@ type OutputState struct {
 
 // State tells what the output is doing.
 func (o Output) State(now time.Time) OutputState {
-	s := OutputState{ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords, Rate: o.Out}
+	s := OutputState{
+		ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords, Rate: o.Out, Dead: o.Dead,
+	}
 	switch o.Mode {
 	case "overflow", "replay":
 		s.To = name(o.To, "the overflow")
@@ -119,7 +123,10 @@ func (o Output) State(now time.Time) OutputState {
 		s.To = name(o.To, "the standby")
 	}
 	failing := !o.FailingSince.IsZero()
-	why := ""
+	why, silent := "", "does not answer"
+	if slices.Contains(o.Held, o.Error) {
+		silent = "takes nothing" // it has answered
+	}
 	if failing && o.Error != "" {
 		why = ": " + o.Error
 	}
@@ -148,20 +155,20 @@ func (o Output) State(now time.Time) OutputState {
 	case o.Mode == "overflow":
 		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.downSince(), o.Do
 		if o.Down || failing {
-			s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + s.To
+			s.Text = silent + sinceText(s.Since, now) + why + "; records go to " + s.To
 		} else {
 			s.Text = "takes less than comes in; the oldest records go to " + s.To
 		}
 	case o.Mode == "standby":
 		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.downSince(), o.Do
-		s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + s.To
+		s.Text = silent + sinceText(s.Since, now) + why + "; records go to " + s.To
 	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 &&
 		now.Sub(o.FailingSince) >= slowAfter:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
 		s.Text = "takes only a part of what it is sent" + sinceText(o.FailingSince, now) + why
 	case failing:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
-		s.Text = "does not answer" + sinceText(o.FailingSince, now) + why
+		s.Text = silent + sinceText(o.FailingSince, now) + why
 	case o.Mode == "replay":
 		s.Kind, s.Level, s.Since = Replaying, Notice, o.ModeSince
 		s.Text = "brings the overflow back"

@@ -56,6 +56,9 @@ const (
 	// person.
 	soonFull   = 2 * time.Hour
 	nearlyFull = 15 * time.Minute
+	// unreadTold is how many bytes of files that are not read are worth a word: less is on its way
+	// while files grow.
+	unreadTold = 1 << 20
 	// farOff is from when on nobody needs to be told.
 	farOff = 48 * time.Hour
 )
@@ -150,7 +153,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		if len(out.Held) > 0 {
 			s.Problems = append(s.Problems, Problem{
 				st.ID, Held, Warning, time.Time{},
-				"holds up records: " + strings.Join(out.Held, "; "),
+				holdsUp + strings.Join(out.Held, "; "),
 				"mend what it says; the rest goes on meanwhile",
 			})
 		}
@@ -213,6 +216,22 @@ func (s *PipelineState) addBuffer(b *Buffer) {
 	}
 }
 
+const holdsUp = "holds up records: "
+
+// Shown leaves out what an output holds up for the reason that is told of it already.
+func Shown(all []Problem) (out []Problem) {
+	for _, p := range all {
+		why, held := strings.CutPrefix(p.Text, holdsUp)
+		if held && slices.ContainsFunc(all, func(o Problem) bool {
+			return o.Component == p.Component && o.Kind != Held && strings.Contains(o.Text, why)
+		}) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // SortProblems puts first what is worst, and of equals what concerns outputs.
 func SortProblems(all []Problem) {
 	rank := func(p Problem) int {
@@ -241,12 +260,17 @@ func (s *PipelineState) sentence(p Pipeline) string {
 	default:
 		parts = append(parts, "All safe.")
 	}
-	var says []string
+	var says, last []string
 	for _, pr := range s.Problems {
-		if strings.HasPrefix(pr.Component, "output.") || pr.Kind == WaitingBuffer ||
-			pr.Kind == Failed {
-			says = append(says, pr.Component+" "+pr.Text)
-			break
+		switch {
+		case strings.HasPrefix(pr.Component, "output."), pr.Kind == WaitingBuffer, pr.Kind == Failed:
+			if len(says) == 0 {
+				says = append(says, pr.Component+" "+pr.Text)
+			}
+		case pr.Kind == Unreadable || pr.Kind == NoMatch:
+			if len(last) == 0 {
+				last = append(last, pr.Component+" "+pr.Text)
+			}
 		}
 	}
 	if s.OnDisk > 0 || s.Stored > 0 {
@@ -255,6 +279,10 @@ func (s *PipelineState) sentence(p Pipeline) string {
 			says = append(says, waits(s.Stored, "in the overflow")+", "+Number(s.OnDisk)+" on disk")
 		case s.Stored > 0:
 			says = append(says, waits(s.Stored, "in the overflow"))
+		case len(says) == 0 && p.collects():
+			says = append(
+				says, Count(s.OnDisk, "record is", "records are")+" being collected for the next cut",
+			)
 		case len(says) > 0 || s.Oldest >= behindAfter:
 			says = append(says, waits(s.OnDisk, "on disk"))
 		default:
@@ -267,7 +295,11 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		if n > 0 {
 			says = append(says, Count(n, "record is", "records are")+" not delivered yet")
 		} else {
-			says = append(says, "everything is delivered")
+			if lag := p.unread(); lag >= unreadTold {
+				says = append(says, "everything that was read is delivered, "+Size(float64(lag))+" are not read yet")
+			} else {
+				says = append(says, "everything is delivered")
+			}
 			if dead := p.dead(); dead > 0 {
 				says = append(
 					says, Count(dead, "record was", "records were")+
@@ -276,7 +308,7 @@ func (s *PipelineState) sentence(p Pipeline) string {
 			}
 		}
 	}
-	if len(says) > 0 {
+	if says = append(says, last...); len(says) > 0 {
 		text := strings.Join(says, "; ")
 		// the name of a component stays as it is
 		if word, _, _ := strings.Cut(text, " "); !strings.Contains(word, ".") {
@@ -285,6 +317,27 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		parts = append(parts, text+".")
 	}
 	return strings.Join(parts, " ")
+}
+
+// collects reports whether what waits does so for archives that keep records together, and for no
+// longer than they mean to.
+func (p *Pipeline) collects() (does bool) {
+	for _, o := range p.Outputs {
+		if o.Waiting > 0 {
+			if does = o.Collects > 0 && !o.Behind(); !does {
+				return false
+			}
+		}
+	}
+	return does
+}
+
+// unread returns how many bytes of files are not read yet.
+func (p *Pipeline) unread() (n int64) {
+	for _, in := range p.Inputs {
+		n += in.Lag
+	}
+	return n
 }
 
 // dead returns how many records were refused for good.
@@ -353,6 +406,20 @@ func waits(n int64, where string) string {
 		return "1 record waits " + where
 	}
 	return Number(n) + " records wait " + where
+}
+
+// Size writes a number of bytes.
+func Size(n float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB", "GiB", "TiB"} {
+		if n < 1024 || unit == "TiB" {
+			if n == float64(int64(n)) || unit == "B" {
+				return fmt.Sprintf("%.0f %s", n, unit)
+			}
+			return fmt.Sprintf("%.1f %s", n, unit)
+		}
+		n /= 1024
+	}
+	return ""
 }
 
 // Count writes how many there are of something.

@@ -137,7 +137,7 @@ func writeStatus(out io.Writer, s admin.Status) {
 		problems = append(problems, p.Now.Problems...)
 	}
 	state.SortProblems(problems)
-	for _, p := range problems {
+	for _, p := range state.Shown(problems) {
 		since := ""
 		if !p.Since.IsZero() {
 			since = " for " + state.Duration(time.Since(p.Since))

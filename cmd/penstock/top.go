@@ -135,7 +135,7 @@ func (t *top) page(s admin.Status, now time.Time) []string {
 	)}
 	lines = append(lines, wrapTo(s.Sentence, 80)...)
 	for _, p := range s.Pipelines {
-		for _, pr := range p.Now.Problems {
+		for _, pr := range state.Shown(p.Now.Problems) {
 			text := fmt.Sprintf("! %s %s", pr.Component, pr.Text)
 			if pr.Do != "" {
 				text += " -> " + pr.Do

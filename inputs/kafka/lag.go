@@ -38,19 +38,10 @@ var (
 	)
 )
 
-// Lag is how far a partition is behind its end.
-type Lag struct {
-	Topic       string
-	Partition   int32
-	Records     int64 // not read
-	Uncommitted int64
-	Age         time.Duration // of what was last read; 0 when all is
-}
-
-func (l *Lease) lag(now time.Time) Lag {
+func (l *Lease) lag(now time.Time) inputs.Lag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := Lag{Topic: l.part.topic, Partition: l.part.num}
+	out := inputs.Lag{Topic: l.part.topic, Partition: l.part.num}
 	end := max(l.end.Load(), l.ahead.next) // the end is known with the first fetch
 	if !l.ahead.reading {
 		return out
@@ -64,18 +55,18 @@ func (l *Lease) lag(now time.Time) Lag {
 
 // Lags returns how far the assigned partitions are behind, those first that are most. Safe for
 // concurrent use.
-func (in *Input) Lags() []Lag {
+func (in *Input) Lags() []inputs.Lag {
 	s := in.now.Load()
 	if s == nil {
 		return nil
 	}
 	leases := s.leases.all()
 	now := time.Now()
-	out := make([]Lag, 0, len(leases))
+	out := make([]inputs.Lag, 0, len(leases))
 	for _, l := range leases {
 		out = append(out, l.lag(now))
 	}
-	slices.SortFunc(out, func(a, b Lag) int {
+	slices.SortFunc(out, func(a, b inputs.Lag) int {
 		return cmp.Or(
 			cmp.Compare(b.Records, a.Records), cmp.Compare(a.Topic, b.Topic),
 			cmp.Compare(a.Partition, b.Partition),

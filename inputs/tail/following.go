@@ -39,6 +39,51 @@ func (t *Tail) Following() (inputs.Following, bool) {
 	return f, r.looked
 }
 
+var _ inputs.FileLister = (*Tail)(nil)
+
+// Files implements inputs.FileLister.
+func (t *Tail) Files(most int) (first []inputs.File, behind int) {
+	r := t.run.Load()
+	if r == nil {
+		return nil, 0
+	}
+	for _, file := range r.followed() {
+		f := inputs.File{Path: file.firstPath, Compressed: file.compression != none}
+		if at := file.path.Load(); at != nil {
+			f.Path = *at
+		}
+		if changed := file.changed.Load(); changed != 0 {
+			f.Changed = time.Unix(0, changed)
+		}
+		if !f.Compressed {
+			f.Lag = max(0, file.size.Load()-file.delivered.Load())
+		}
+		if f.Lag > 0 {
+			behind++
+		}
+		first = append(first, f)
+	}
+	slices.SortFunc(first, func(a, b inputs.File) int {
+		return cmp.Or(
+			cmp.Compare(b.Lag, a.Lag), b.Changed.Compare(a.Changed), cmp.Compare(a.Path, b.Path),
+		)
+	})
+	return first[:min(len(first), most)], behind
+}
+
+// followed returns the files that are.
+func (r *run) followed() []*file {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]*file, 0, len(r.files))
+	for f := range r.files {
+		if !f.excluded.Load() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // looks says that the globs have been evaluated and what they found was looked at.
 func (r *run) looks() {
 	r.mu.Lock()

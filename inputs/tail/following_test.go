@@ -97,3 +97,23 @@ func TestUnreadTellsThePathOnce(t *testing.T) {
 		}
 	}
 }
+
+// Files are told with what is not taken of them, those first that have most.
+func TestFilesAreTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for name, text := range map[string]string{"a.log": "1\n", "b.log": "2\nno end", "c.log": "3\nnone"} {
+		if err := os.WriteFile(r.path(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start()
+	r.wants("1", "2", "3")
+	r.eventually("what is behind is known", func() bool { _, behind := r.tail.Files(2); return behind == 2 })
+	first, _ := r.tail.Files(2)
+	if len(first) != 2 || first[0].Path != r.path("b.log") || first[0].Lag != 6 ||
+		first[1].Path != r.path("c.log") || first[1].Lag != 4 || first[0].Changed.IsZero() {
+		t.Errorf("%+v", first)
+	}
+	r.halt()
+}

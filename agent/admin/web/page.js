@@ -8,19 +8,42 @@
   function show(html) {
     var open = {};
     now.querySelectorAll('details[open][id]').forEach(function (d) { open[d.id] = true; });
-    var focus = document.activeElement && now.contains(document.activeElement) ? document.activeElement.id : '';
-    now.innerHTML = html;
-    Object.keys(open).forEach(function (id) {
-      var d = document.getElementById(id);
-      if (d) { d.open = true; }
-    });
-    var f = focus && document.getElementById(focus);
-    if (f) { f.focus({ preventScroll: true }); }
+    put(now, html, open);
     var says = now.querySelector('[data-spoken]');
     if (says && spoken.textContent !== says.dataset.spoken) { spoken.textContent = says.dataset.spoken; }
     draw();
     document.title = (says ? says.dataset.title : '') || document.title;
   }
+  // put has html in a place, with those details open, and leaves the focus where it is.
+  function put(at, html, open) {
+    var focus = at.contains(document.activeElement) ? document.activeElement.id : '';
+    var tops = {};
+    at.querySelectorAll('.wide').forEach(function (w) { tops[w.id] = [w.scrollTop, w.scrollLeft]; });
+    at.innerHTML = html;
+    Object.keys(open || {}).forEach(function (id) {
+      var d = document.getElementById(id);
+      if (d) { d.open = true; }
+    });
+    Object.keys(tops).forEach(function (id) {
+      var w = document.getElementById(id);
+      if (w) { w.scrollTop = tops[id][0]; w.scrollLeft = tops[id][1]; }
+    });
+    var f = focus && document.getElementById(focus);
+    if (f) { f.focus({ preventScroll: true }); }
+  }
+  // While somebody selects a text, what changes waits, but not for long.
+  var waits = null, since = 0;
+  function selects() {
+    var s = document.getSelection();
+    return s && !s.isCollapsed && now.contains(s.anchorNode);
+  }
+  function update() {
+    if (waits === null || selects() && Date.now() - since < 20000) { return; }
+    var html = waits;
+    waits = null;
+    show(html);
+  }
+  document.addEventListener('selectionchange', update);
   // draw puts lines between the cards, which say the same to those who do not see them.
   function draw() {
     now.querySelectorAll('.flow').forEach(function (flow) {
@@ -99,12 +122,22 @@
   var letters = document.getElementById('letters');
   letters.addEventListener('toggle', function () {
     if (!letters.open) { return; }
-    fetch('dead-letters').then(function (r) { return r.text(); }).then(function (html) {
-      document.getElementById('letters-list').innerHTML = html;
+    var list = document.getElementById('letters-list');
+    fetch('dead-letters').then(function (r) {
+      if (!r.ok) { throw new Error('it answers ' + r.status); }
+      return r.text();
+    }).then(function (html) { list.innerHTML = html; }).catch(function (e) {
+      list.textContent = 'The agent does not tell of them: ' + e.message;
     });
   });
   new ResizeObserver(draw).observe(now);
-  source.addEventListener('now', function (e) { lost.classList.remove('on'); show(JSON.parse(e.data)); });
+  source.addEventListener('now', function (e) { 
+    lost.classList.remove('on');
+    if (waits === null) { since = Date.now(); }
+    waits = JSON.parse(e.data);
+    update();
+  });
+  source.addEventListener('foot', function (e) { put(document.getElementById('foot'), JSON.parse(e.data)); });
   source.addEventListener('config', function (e) { document.getElementById('config-files').innerHTML = JSON.parse(e.data); });
   source.addEventListener('error', function () { lost.classList.add('on'); });
 })();

@@ -1,0 +1,74 @@
+package spool
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// CutState is what an archiver has of one log.
+type CutState struct {
+	Log     string
+	Records int64 // in the cut that is being filled
+	Bytes   int64
+	Since   time.Time // its first record was added
+
+	Storing      int64 // records in the cut before it, which is being stored
+	StoringSince time.Time
+
+	Stored        time.Time // the last cut was, since the log is archived here; zero if none was
+	StoredRecords int64
+	StoredObjects int
+}
+
+// cutBoard is what the drains tell of their cuts. Safe for concurrent use.
+type cutBoard struct {
+	mu   sync.Mutex
+	logs map[string]*CutState
+}
+
+// tell changes what is told of a log.
+func (b *cutBoard) tell(log string, change func(*CutState)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.logs == nil {
+		b.logs = map[string]*CutState{}
+	}
+	s := b.logs[log]
+	if s == nil {
+		s = &CutState{Log: log}
+		b.logs[log] = s
+	}
+	change(s)
+}
+
+func (b *cutBoard) forget(log string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.logs, log)
+}
+
+// Cuts returns what there is of each log that is being archived, by name. Safe for concurrent use.
+func (a *Archiver) Cuts() []CutState {
+	a.board.mu.Lock()
+	defer a.board.mu.Unlock()
+	out := make([]CutState, 0, len(a.board.logs))
+	for _, s := range a.board.logs {
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(x, y CutState) int { return strings.Compare(x.Log, y.Log) })
+	return out
+}
+
+// DeadLettered returns how many records were archived as dead letters since the start. Safe for
+// concurrent use.
+func (a *Archiver) DeadLettered() int64 { return a.dead.Load() }
+
+// tellFilling tells of the cut that is being filled.
+func (d *drain) tellFilling() {
+	c := d.cur
+	d.a.board.tell(d.log.Name(), func(s *CutState) {
+		s.Records, s.Bytes, s.Since = c.records, c.bytes, c.began
+	})
+}
