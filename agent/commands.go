@@ -28,7 +28,7 @@ func (a *Agent) output(name string) (string, error) {
 	}
 	slices.Sort(known)
 	return "", fmt.Errorf(
-		"%w: no pipeline delivers to %q; outputs are %s", admin.ErrUnknown, name,
+		"%q %w: no pipeline delivers to it; outputs are %s", name, admin.ErrUnknown,
 		strings.Join(slices.Compact(known), ", "),
 	)
 }

@@ -117,12 +117,15 @@ func (a *Agent) ReplayDeadLetters(
 			"records", sum.Records, "of", reached.OfRecords, "damaged_files", sum.Damaged,
 			"took", time.Since(began).Round(time.Millisecond).String(),
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, context.Canceled):
+			log.Info("the replay of dead letters was ended before its end: the others stay", told...)
+		case err != nil:
 			log.Warn(
 				"not all dead letters could be brought back", append(
 					told, "error", err, "do", "mend what it says, and replay again: the others stay",
 				)...)
-		} else {
+		default:
 			log.Info("dead letters were brought back", told...)
 		}
 	}

@@ -22,7 +22,7 @@ type Commander interface {
 }
 
 // ErrUnknown is what a command names and the agent has not.
-var ErrUnknown = errors.New("unknown")
+var ErrUnknown = errors.New("is not known")
 
 // drainTimeout is for how long a drain may take unless the request says.
 const drainTimeout = 5 * time.Minute

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -37,7 +38,8 @@ func newTapRequest(r *http.Request, agent Agent) (t tapRequest, status int, err 
 	}
 	if t.tap = agent.Tap(name); t.tap == nil {
 		return t, http.StatusNotFound, fmt.Errorf(
-			"there is no pipeline, input or output %q: write /tap?of=NAME&n=100", name,
+			"there is no pipeline, input or output %q: there are %s", name,
+			strings.Join(tapped(agent), ", "),
 		)
 	}
 	t.left = -1
@@ -159,4 +161,18 @@ func serveTap(w http.ResponseWriter, r *http.Request, agent Agent) {
 			return
 		}
 	}
+}
+
+// tapped returns the names of all that can be tapped.
+func tapped(agent Agent) (names []string) {
+	for _, p := range agent.States() {
+		names = append(names, p.Name)
+		for _, in := range p.Inputs {
+			names = append(names, in.ID)
+		}
+		for _, o := range p.Outputs {
+			names = append(names, o.ID)
+		}
+	}
+	return names
 }

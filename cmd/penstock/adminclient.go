@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,6 +54,9 @@ func (a adminAddress) do(
 		req.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	resp, err := client.Do(req)
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return nil, errors.New("interrupted before the agent had answered")
+	}
 	if err != nil {
 		return nil, fmt.Errorf(
 			"no agent answers at %s: %w; see that it runs, and that --admin leads to it%s",
@@ -64,6 +68,12 @@ func (a adminAddress) do(
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	switch resp.StatusCode {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict:
+		if says := strings.TrimSpace(string(text)); says != "" {
+			return nil, fmt.Errorf("the agent at %s: %s", s.name, says)
+		}
+	}
 	return nil, fmt.Errorf(
 		"the agent at %s answers %s: %s", s.name, resp.Status, strings.TrimSpace(string(text)),
 	)

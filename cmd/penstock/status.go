@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,13 @@ func statusCommand() *cobra.Command {
 		if err != nil {
 			return &exitError{exitUnknown, err}
 		}
-		writeStatus(cmd.OutOrStdout(), s)
+		var text bytes.Buffer
+		writeStatus(&text, s)
+		width := 0
+		if out := cmd.OutOrStdout(); isTerminal(out) {
+			width, _ = terminalSize(out)
+		}
+		fmt.Fprint(cmd.OutOrStdout(), wrapAll(text.String(), width))
 		return exitOf(s.Level)
 	}
 	return cmd
@@ -97,6 +104,33 @@ it looks at that metric alone, of all components or of one, and goes by the wors
 		return exitOf(level)
 	}
 	return cmd
+}
+
+// wrapAll breaks lines at spaces where they are longer than width, and indents what follows; 0 is
+// no width.
+func wrapAll(text string, width int) string {
+	if width < 40 {
+		return text
+	}
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		indent := len(line) - len(strings.TrimLeft(line, " ")) + 4
+		for len([]rune(line)) > width {
+			r := []rune(line)
+			at := width
+			for at > indent && r[at] != ' ' {
+				at--
+			}
+			if at <= indent { // a word longer than a line
+				break
+			}
+			out.WriteString(strings.TrimRight(string(r[:at]), " ") + "\n")
+			line = strings.Repeat(" ", indent) + strings.TrimLeft(string(r[at:]), " ")
+		}
+		out.WriteString(line + "\n")
+	}
+	return out.String()
 }
 
 // askStatus asks a running agent how it is.

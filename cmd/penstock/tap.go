@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -48,11 +51,48 @@ how many; delivery is never held up. Values over 4 KiB are cut.
 			return &exitError{exitFailure, err}
 		}
 		defer resp.Body.Close()
-		_, err = io.Copy(cmd.OutOrStdout(), resp.Body)
+		out := &firstWrite{Writer: cmd.OutOrStdout(), came: make(chan struct{})}
+		if to := cmd.ErrOrStderr(); isTerminal(to) {
+			defer out.tellSilence(ctx, to)()
+		}
+		_, err = io.Copy(out, resp.Body)
 		if err != nil && ctx.Err() == nil {
 			return &exitError{exitFailure, fmt.Errorf("the agent has ended: %w", err)}
 		}
 		return nil
 	}
 	return cmd
+}
+
+// silence is after how long without a record that is told.
+const silence = 3 * time.Second
+
+// firstWrite closes came when something is written.
+type firstWrite struct {
+	io.Writer
+	came chan struct{}
+	once sync.Once
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	w.once.Do(func() { close(w.came) })
+	return w.Writer.Write(p)
+}
+
+// tellSilence tells, until it is ended, when nothing has come for a while.
+func (w *firstWrite) tellSilence(ctx context.Context, to io.Writer) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		select {
+		case <-w.came:
+		case <-ctx.Done():
+		case <-time.After(silence):
+			fmt.Fprintln(to, "nothing has passed yet: penstock status tells what there is to do; it is waited on")
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
