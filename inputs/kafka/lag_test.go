@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/inputs"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -20,7 +21,7 @@ func TestLagInRecordsAndSeconds(t *testing.T) {
 	if _, err := h.Next(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually := func(what string, ok func(Lag) bool) {
+	eventually := func(what string, ok func(inputs.Lag) bool) {
 		t.Helper()
 		deadline := time.Now().Add(20 * time.Second)
 		for {
@@ -35,7 +36,7 @@ func TestLagInRecordsAndSeconds(t *testing.T) {
 		}
 	}
 	produceAt(t, c, "logs", 0, old.Add(time.Minute), "3", "4", "5")
-	eventually("three are not read", func(l Lag) bool {
+	eventually("three are not read", func(l inputs.Lag) bool {
 		return l.Topic == "logs" && l.Partition == 0 && l.Records == 3 && l.Uncommitted == 5 &&
 			l.Age > 59*time.Minute &&
 			l.Age < 61*time.Minute
@@ -52,9 +53,9 @@ func TestLagInRecordsAndSeconds(t *testing.T) {
 	if _, err := h.Next(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually("all are read", func(l Lag) bool { return l.Records == 0 && l.Age == 0 })
+	eventually("all are read", func(l inputs.Lag) bool { return l.Records == 0 && l.Age == 0 })
 	if err := h.Commit(t.Context(), 5, ""); err != nil {
 		t.Fatal(err)
 	}
-	eventually("all is committed", func(l Lag) bool { return l.Uncommitted == 0 })
+	eventually("all is committed", func(l inputs.Lag) bool { return l.Uncommitted == 0 })
 }
