@@ -124,7 +124,10 @@ func (i Input) State() InputState {
 		)
 	case i.Behind != nil:
 		b := i.Behind
-		s.Kind = Following
+		if s.Kind = Following; b.Partitions == 0 {
+			s.Text = "reads no partition: others of its group have them, or they are being shared out"
+			break
+		}
 		s.Text = "reads " + Count(int64(b.Partitions), "partition", "partitions")
 		if b.Records > 0 {
 			s.Text += ", " + Count(b.Records, "record is", "records are") + " not read yet"

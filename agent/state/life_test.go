@@ -274,6 +274,72 @@ func TestLifeWithADiskThatFills(t *testing.T) {
 	}
 }
 
+// A consumer whose partitions go to others of its group and come back: it answers at each second for
+// those that it has, and for no others.
+func TestLifeWithARebalance(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	type partition struct{ end, read, committed int64 }
+	parts := make([]partition, 4)
+	own := 4 // of them, the first
+	storeAway := time.Time{}
+	step := func() (s PipelineState, left int64) {
+		now = now.Add(time.Second)
+		b := &Behind{Partitions: own}
+		for i := range parts {
+			q := &parts[i]
+			q.end += 100
+			if i >= own {
+				q.read, q.committed = q.end, q.end // another has it, and keeps up
+				continue
+			}
+			q.read = min(q.end, q.read+500)
+			if storeAway.IsZero() && now.Unix()%10 == 0 { // a cut
+				q.committed = q.read
+			}
+			b.Records += q.end - q.read
+			b.Uncommitted += q.end - q.committed
+		}
+		p := Pipeline{
+			Name:   "lake",
+			Inputs: []Input{{ID: "input.kafka.events", Unit: "running", Behind: b}},
+			Outputs: []Output{{
+				ID: "output.s3.lake", Unit: "running", Mode: "direct", Collects: 10 * time.Second,
+				FailingSince: storeAway, Error: "no such host",
+			}},
+		}
+		return p.State(now), b.Uncommitted
+	}
+	run := func(seconds int, what string, level Level, parts ...string) {
+		t.Helper()
+		for i := range seconds {
+			s, left := step()
+			told := Count(left, "record is", "records are") + " not delivered yet"
+			if left == 0 {
+				told = "verything is delivered"
+			}
+			if len(parts) > 0 {
+				told = parts[0]
+			}
+			if s.Level != level || !s.Safe || !s.Flows || !says(s, told) {
+				t.Fatalf("%s, second %d, with %d left: %+v", what, i, left, s)
+			}
+		}
+	}
+	run(60, "all is well", OK)
+	own = 2
+	run(30, "two are another's", OK)
+	own = 0
+	run(30, "all are others'", OK, "All safe. No partition is read here at present.")
+	own = 3
+	run(30, "three came back", OK)
+	storeAway = now
+	run(5, "the store is away", Warning, "output.s3.lake does not answer for")
+	own = 0
+	run(5, "nothing is left to store", Warning, "output.s3.lake does not answer for")
+	storeAway, own = time.Time{}, 4
+	run(30, "all are back", OK)
+}
+
 func TestFilesThatCannotBeReadAreNamed(t *testing.T) {
 	w := newWorld()
 	w.pl.Inputs[0].Unread = []UnreadFile{

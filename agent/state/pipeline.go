@@ -292,9 +292,12 @@ func (s *PipelineState) sentence(p Pipeline) string {
 			says = append(says, "room for "+Duration(s.Full))
 		}
 	} else if n, known := p.undelivered(); len(says) == 0 && s.Kind == Running && known {
-		if n > 0 {
+		switch {
+		case n > 0:
 			says = append(says, Count(n, "record is", "records are")+" not delivered yet")
-		} else {
+		case p.idle():
+			says = append(says, "no partition is read here at present")
+		default:
 			if lag := p.unread(); lag >= unreadTold {
 				says = append(says, "everything that was read is delivered, "+Size(float64(lag))+" are not read yet")
 			} else {
@@ -330,6 +333,18 @@ func (p *Pipeline) collects() (does bool) {
 		}
 	}
 	return does
+}
+
+// idle reports whether the pipeline reads partitions and has none.
+func (p *Pipeline) idle() (is bool) {
+	for _, in := range p.Inputs {
+		if in.Behind != nil {
+			if is = in.Behind.Partitions == 0; !is {
+				return false
+			}
+		}
+	}
+	return is && p.Buffer == nil
 }
 
 // unread returns how many bytes of files are not read yet.
