@@ -31,7 +31,8 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/fsnotify github.com/coreos golang.org/x/net golang.org/x/crypto vendor/golang.org log/slog net/http \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text \
 	crypto/tls crypto/x509 crypto/hpke encoding/asn1 encoding/xml mime github.com/go-logr regexp/syntax \
-	math/big internal/profile runtime/pprof
+	math/big internal/profile runtime/pprof net/http \
+	$(addprefix github.com/parquet-go/parquet-go/,encoding/thrift variant)
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -gcflags=github.com/penstock/penstock/agent=-l \
 	-ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.

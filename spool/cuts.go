@@ -1,8 +1,8 @@
 package spool
 
 import (
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -54,10 +54,9 @@ func (a *Archiver) Cuts() []CutState {
 	a.board.mu.Lock()
 	defer a.board.mu.Unlock()
 	out := make([]CutState, 0, len(a.board.logs))
-	for _, s := range a.board.logs {
-		out = append(out, *s)
+	for _, log := range slices.Sorted(maps.Keys(a.board.logs)) {
+		out = append(out, *a.board.logs[log])
 	}
-	slices.SortFunc(out, func(x, y CutState) int { return strings.Compare(x.Log, y.Log) })
 	return out
 }
 

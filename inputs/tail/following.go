@@ -47,8 +47,9 @@ func (t *Tail) Files(most int) (first []inputs.File, behind int) {
 	if r == nil {
 		return nil, 0
 	}
+	var all []*inputs.File
 	for _, file := range r.followed() {
-		f := inputs.File{Path: file.firstPath, Compressed: file.compression != none}
+		f := &inputs.File{Path: file.firstPath, Compressed: file.compression != none}
 		if at := file.path.Load(); at != nil {
 			f.Path = *at
 		}
@@ -61,14 +62,17 @@ func (t *Tail) Files(most int) (first []inputs.File, behind int) {
 		if f.Lag > 0 {
 			behind++
 		}
-		first = append(first, f)
+		all = append(all, f)
 	}
-	slices.SortFunc(first, func(a, b inputs.File) int {
+	slices.SortFunc(all, func(a, b *inputs.File) int {
 		return cmp.Or(
 			cmp.Compare(b.Lag, a.Lag), b.Changed.Compare(a.Changed), cmp.Compare(a.Path, b.Path),
 		)
 	})
-	return first[:min(len(first), most)], behind
+	for _, f := range all[:min(len(all), most)] {
+		first = append(first, *f)
+	}
+	return first, behind
 }
 
 // followed returns the files that are.
