@@ -152,6 +152,9 @@ func (u *outputUnit) sourceFacts(id string, now time.Time) state.Input {
 	if source.rate != nil {
 		f.Rate = source.rate.Rate(now)
 	}
+	if s, ok := source.own.(inputs.Failing); ok {
+		f.FailingSince, f.Error, f.Do = s.Failing()
+	}
 	if l, ok := source.own.(inputs.Lagging); ok {
 		if b, ok := l.Behind(); ok {
 			f.Behind = (*state.Behind)(&b)

@@ -39,6 +39,13 @@ type Unread struct {
 	Since         time.Time
 }
 
+// Failing is implemented by sources that know whether what they read from answers.
+type Failing interface {
+	// Failing tells since when it does not, why, and what a person can do; since is zero while it
+	// does. Safe for concurrent use.
+	Failing() (since time.Time, why, do string)
+}
+
 // Lagging is implemented by sources that know how far they are behind.
 type Lagging interface {
 	// Behind tells how far; ok is false while that is not known. Safe for concurrent use.

@@ -173,6 +173,12 @@ func scenes(now time.Time) map[string]*fakeAgent {
 		`kafka_batches_total{path=direct,reason=}`: 5,
 	}
 
+	p.Inputs = []state.Input{{
+		ID: "input.kafka.events", Unit: "running", Behind: &state.Behind{},
+		FailingSince: now.Add(-40 * time.Second), Error: "connection refused", Do: "start the broker",
+	}}
+	all["consumer-broker-away"] = scene(now, p)
+
 	p = state.Pipeline{
 		Name: "app", Buffer: &state.Buffer{Room: 1 << 30, Waiting: 6000, Oldest: 100 * time.Second},
 		Inputs: []state.Input{{ID: "input.tail.app", Unit: "running", OfFiles: true, Files: 1}},

@@ -15,22 +15,23 @@ import (
 const asViewer = `<img src="/late" alt=""><script>
 (function () {
   var now = document.getElementById('now');
-  function has(text) { return now.textContent.indexOf(text) >= 0; }
+  function second() { return Number(/Second (\d+)/.exec(now.textContent)[1]); }
   function until(what, ok, then) {
     var tries = 0;
     (function look() {
       if (ok()) { then(); return; }
-      if (++tries > 400) { tell('never: ' + what); return; }
+      if (++tries > 2400) { tell('never: ' + what); return; }
       setTimeout(look, 50);
     })();
   }
   function tell(text) { fetch('/judged?' + encodeURIComponent(text)); }
-  until('the first change', function () { return has('Second 1.'); }, function () {
+  until('the first change', function () { return second() >= 1; }, function () {
     var list = now.querySelector('details.list'), wide = list.querySelector('.wide');
     list.open = true;
     wide.scrollTop = 40;
     list.querySelector('summary').focus();
-    until('the third change', function () { return has('Second 3.'); }, function () {
+    var then = second();
+    until('another change', function () { return second() > then; }, function () {
       var again = document.getElementById(list.id), said = [];
       if (again === list) { said.push('nothing was put in place'); }
       if (!again.open) { said.push('what was open is closed'); }
@@ -43,7 +44,7 @@ const asViewer = `<img src="/late" alt=""><script>
       setTimeout(function () {
         if (document.getSelection().toString() !== text) { said.push('what was selected is not any more'); }
         document.getSelection().removeAllRanges();
-        until('a change after that', function () { return !has(text); }, function () {
+        until('a change after that', function () { return now.textContent.indexOf(text) < 0; }, function () {
           tell(said.join('; ') || 'all is well');
         });
       }, 2500);

@@ -15,7 +15,9 @@ const (
 )
 
 // InputKinds lists the kinds of inputs.
-var InputKinds = []string{Following, WaitingBuffer, Unreadable, NoMatch, Failed, Finished, Stopped}
+var InputKinds = []string{
+	Following, WaitingBuffer, Retrying, Unreadable, NoMatch, Failed, Finished, Stopped,
+}
 
 // Words returns a kind as a person reads it.
 func Words(kind string) string { return strings.ReplaceAll(kind, "_", " ") }
@@ -37,8 +39,12 @@ type Input struct {
 	HeldEvents int64   // that wait for what belongs to them
 	Rate       float64 // records per second that the buffer takes
 	Behind     *Behind
-	Owner      string // the pipeline from whose buffer it comes, where that is another one
-	Waiting    int64  // records that wait there, of this input and others
+	// since when what it reads from does not answer, why, and what a person can do
+	FailingSince time.Time
+	Error, Do    string
+
+	Owner   string // the pipeline from whose buffer it comes, where that is another one
+	Waiting int64  // records that wait there, of this input and others
 }
 
 // Behind is how far an input is behind the ends of its partitions.
@@ -83,7 +89,7 @@ func (s InputState) Holds() string {
 }
 
 // State tells what the input is doing.
-func (i Input) State() InputState {
+func (i Input) State(now time.Time) InputState {
 	s := InputState{
 		ID: i.ID, Files: i.Files, Lag: i.Lag, Rate: i.Rate, HeldEvents: i.HeldEvents,
 		Unread: i.Unread, Behind: i.Behind,
@@ -115,6 +121,9 @@ func (i Input) State() InputState {
 		if n := len(i.Unread) - 1; n > 0 {
 			s.Text += fmt.Sprintf(", and %d more", n)
 		}
+	case !i.FailingSince.IsZero():
+		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, i.FailingSince, i.Do
+		s.Text = "does not answer" + sinceText(i.FailingSince, now) + ": " + i.Error
 	case i.OfFiles && i.Files == 0:
 		s.Kind, s.Level, s.Text = NoMatch, Warning, "finds no file"
 		s.Do = "compare paths and exclude with what is on the disk; files that come later are found"

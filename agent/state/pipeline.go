@@ -130,9 +130,9 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		s.add(Opening, Notice, "is being opened", "")
 	}
 	for _, in := range p.Inputs {
-		st := in.State()
+		st := in.State(now)
 		s.Inputs = append(s.Inputs, st)
-		if st.Kind == WaitingBuffer {
+		if st.Kind == WaitingBuffer || st.Kind == Retrying {
 			s.Flows = false
 		}
 		if st.Level > OK {
@@ -263,7 +263,8 @@ func (s *PipelineState) sentence(p Pipeline) string {
 	var says, last []string
 	for _, pr := range s.Problems {
 		switch {
-		case strings.HasPrefix(pr.Component, "output."), pr.Kind == WaitingBuffer, pr.Kind == Failed:
+		case strings.HasPrefix(pr.Component, "output."), pr.Kind == WaitingBuffer,
+			pr.Kind == Failed, pr.Kind == Retrying:
 			if len(says) == 0 {
 				says = append(says, pr.Component+" "+pr.Text)
 			}

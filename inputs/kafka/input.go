@@ -25,6 +25,7 @@ type Input struct {
 	start   startAt
 	limit   *rate.Limiter // nil: none
 	now     atomic.Pointer[session]
+	answers answers
 }
 
 // New returns an input. It connects to nothing yet.
@@ -36,10 +37,13 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 	in := &Input{cfg: cfg, env: env, metrics: newMetrics(env.Metrics)}
 	env.Metrics.MustRegister(lagCollector{in})
 	reach := cfg.NewReach()
-	reach.OnFailure = func(err error) { in.metrics.logFailure(env.Log, "a broker cannot be connected to; trying again", err) }
+	reach.OnFailure = func(err error) {
+		in.answers.failed(err)
+		in.metrics.logFailure(env.Log, "a broker cannot be connected to; trying again", err)
+	}
 	in.opts = append(
 		opts,
-		kgo.WithHooks(reach),
+		kgo.WithHooks(reach, &in.answers),
 		kgo.RetryBackoffFn(kafkaclient.RetryBackoff(2*time.Second)),
 	)
 	if in.start, err = cfg.start(); err != nil {
