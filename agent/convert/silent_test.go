@@ -391,6 +391,46 @@ func TestNothingChangesSilently(t *testing.T) {
 			},
 			[]string{"LEFT OUT: t: .f = v: the variable v is not known"},
 		},
+		"Logstash parts of events in paths of inputs and in a url, lines that go on, and what is no filter": {
+			"logstash", ".conf",
+			"input { file { path => \"/var/log/%{+YYYY}/%{[a]}.log\" codec => multiline { " +
+				"pattern => \"\\\\$\" what => \"next\" } } file { path => \"/b\" codec => multiline { " +
+				"pattern => \"^%{TIMESTAMP_ISO8601} \" negate => true what => \"previous\" } } }\n" +
+				"filter { add_fields { env => \"x\" } dissect { mapping => { message => \"%{+a} %{[b][c]}\" } } }\n" +
+				"output { http { url => \"http://h/%{type}\" } }\n",
+			[]string{
+				`"/var/log/*/*.log"`, `continue_after = "\\\\$"`, `start = "^(?:\\d{4}-`,
+				`pattern = "^(?P<a>.*?) (?P<b_c>.*)$"`, `b_c = "b.c"`,
+			},
+			[]string{
+				"changed: /var/log/%{+YYYY}/%{[a]}.log: files are found by globs",
+				"LEFT OUT: add_fields: Logstash has it in mutate { }: write filter \"add_fields\" { fields",
+				"LEFT OUT: http.url = http://h/%{type}: there is one url",
+			},
+		},
+		"Filebeat what listens with a certificate, names by expression, dates in a file's path": {
+			"filebeat", ".yml",
+			"filebeat.inputs: [{type: syslog, protocol.tcp: {host: \"0.0.0.0:1\", " +
+				"ssl: {certificate: /c, key: /k}}}]\nprocessors:\n- drop_fields: {fields: [a, /b.*/]}\n" +
+				"- add_labels: {labels: {a.b: c}}\n" +
+				"- dissect: {tokenizer: \"%{x.y} %{n|integer}\", target_prefix: d}\n" +
+				"output.file: {path: /o, filename: \"f-%{+yyyy}\"}\n",
+			[]string{
+				`cert_file = "/c"`, `fields = ["a"]`, `"labels.a.b" = "c"`, `n = "int"`,
+				`"d.x_y" = "d.x.y"`, `path = "/o/f-all"`,
+			},
+			[]string{"LEFT OUT: processors.drop_fields.fields = /b.*/", "LEFT OUT: path /o/f-%{+yyyy}: it is one"},
+		},
+		"rsyslog fields and variables that are set": {
+			"rsyslog", ".conf",
+			"input(type=\"imudp\" port=\"514\")\nset $!env = \"prod\";\nset $!a!b = 7;\nunset $!c;\n" +
+				"set $.x = \"y\";\nset $!d = $msg;\naction(type=\"omfile\" file=\"/a\")\n",
+			[]string{`env = "'prod'"`, `"a.b" = "7"`, `filter "remove_fields" "c" { fields = ["c"] }`},
+			[]string{
+				"LEFT OUT: set $.x = \"y\": there are no variables",
+				"LEFT OUT: set $!d = $msg: write filter \"set\" { fields = { d =",
+			},
+		},
 		"Filebeat a character set": {
 			"filebeat", ".yml",
 			"filebeat.inputs: [{type: log, paths: [/a], encoding: iso8859-2}]\n" +

@@ -110,7 +110,14 @@ func (c *converter) root(root *kit.Node) {
 	c.p.Finish()
 }
 
+var plainPart = regexp.MustCompile(`^[\w.-]+$`)
+
 var harmless = map[string]string{
+	"queue.disk.path":            "the buffer lies below data_dir",
+	"metadata.refresh_frequency": "see metadata_max_age",
+	"channel_buffer_size":        "see buffer_bytes",
+	"test":                       "see penstock test",
+
 	"enabled":                                "what a pipeline names runs",
 	"scan_frequency":                         "see rescan_interval",
 	"prospector.scanner.check_interval":      "see rescan_interval",
@@ -210,6 +217,15 @@ func (c *converter) input(n *kit.Node, i int) {
 			}
 		}
 		b.Set("listen", kit.Texts(all))
+		for _, p := range []string{"udp", "tcp"} {
+			if in := n.Find("protocol." + p); in != nil {
+				c.Size(b, "max_message_size", in, "max_message_size")
+				c.protected(b, in)
+			}
+		}
+		if x := n.Take("format"); x != nil {
+			c.Left(b, x, "it is told by each message")
+		}
 		c.D.Changed(b, n.At, n.Name, "fields are called as penstock calls them: see penstock help input.syslog")
 	case "kafka":
 		c.Lost(c.Agent, n, "a pipeline reads Kafka or a buffer: write input \"kafka\" with a pipeline of its own")
@@ -218,6 +234,9 @@ func (c *converter) input(n *kit.Node, i int) {
 		add("http")
 		lines = false
 		b.Set("listen", kit.Text(n.Text("listen_address")+":"+n.Text("listen_port")))
+		if x := n.Find("secret"); x != nil {
+			c.Lost(b, x, "a header of one's own is not asked for: write auth { tokens = [...] }")
+		}
 	case "journald":
 		add("journald")
 		matches := n.Texts("include_matches.match")
@@ -374,11 +393,12 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 		paths = []string{"/var/log/CHANGE-ME.log"}
 		c.D.Lost(b, n.At, n.Name, "it has no paths")
 	}
-	b.Set("paths", kit.Texts(paths))
+	b.Set("paths", c.Globs(b, n, paths))
 	c.Duration(b, "ignore_older", n, time.Second, "ignore_older")
 	c.Duration(
 		b, "close_inactive", n, time.Second, "close_inactive", "close.on_state_change.inactive",
 	)
+	var exclude []string // parts of paths, which stand anywhere in them
 	for _, x := range append(n.List("exclude_files"), n.List("prospector.scanner.exclude_files")...) {
 		if ext, ok := strings.CutPrefix(x.Value, `\.`); ok && strings.HasSuffix(ext, "$") {
 			old := b.Get("exclude")
@@ -390,7 +410,15 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 			c.Carry(x)
 			continue
 		}
+		if part := strings.ReplaceAll(x.Value, `\.`, "."); plainPart.MatchString(part) {
+			exclude = append(exclude, "/**/*"+part+"*", "/**/*"+part+"*/**")
+			c.Carry(x)
+			continue
+		}
 		c.Lost(b, x, "globs stand for files: write exclude")
+	}
+	if exclude != nil {
+		b.Set("exclude", draft.List(append(b.Get("exclude").Items(), draft.Texts(exclude...).Items()...)...))
 	}
 	if n.On("tail_files") || n.Text("seek") == "tail" {
 		b.Set("start_at", draft.Text("end"))

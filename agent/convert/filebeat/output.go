@@ -38,6 +38,14 @@ func (c *converter) output(kind string, n *kit.Node) *draft.Block {
 		}
 		c.Size(b, "batch_max_bytes", n, "max_message_bytes")
 		c.Set(b, "client_id", n, "client_id")
+		if hs := n.List("headers"); hs != nil {
+			var pairs []draft.Value
+			for _, h := range hs {
+				pairs = append(pairs, kit.Key(h.Text("key")), draft.Text(h.Text("value")))
+			}
+			b.Set("headers", draft.Map(pairs...))
+			c.Carry(n.Find("headers"))
+		}
 		if user := n.Take("username"); user != nil {
 			mechanism := n.Text("sasl.mechanism")
 			if mechanism == "" {
@@ -93,7 +101,15 @@ func (c *converter) output(kind string, n *kit.Node) *draft.Block {
 		if name == "" {
 			name = "filebeat"
 		}
-		b.Set("path", kit.Text(strings.TrimRight(n.Text("path"), "/")+"/"+name))
+		path := strings.TrimRight(n.Text("path"), "/") + "/" + name
+		if refs := kit.EventReference.FindAllString(path, -1); refs != nil {
+			c.D.Lost(
+				b, n.At, "path "+path, "it is one file, which is rotated: output \"local\" writes a directory by "+
+					"day with path = \"${strftime(\"%Y-%m-%d\")}\", or by a field with \"${field.NAME}\"",
+			)
+			path = kit.EventReference.ReplaceAllString(path, "all")
+		}
+		b.Set("path", kit.Text(path))
 		if !c.plain {
 			b.Set("format", draft.Text("ndjson"))
 		}

@@ -82,8 +82,16 @@ func (c *converter) processor(x *kit.Node, cond string) {
 			b.Set("if", draft.Text("true"))
 		}
 	case "drop_fields":
-		if f := x.Texts("fields"); f != nil {
-			add("remove_fields").Set("fields", draft.Texts(f...))
+		var names []string
+		for _, f := range x.List("fields") {
+			if len(f.Value) > 1 && strings.HasPrefix(f.Value, "/") && strings.HasSuffix(f.Value, "/") {
+				c.Lost(c.p.Notes, f, "fields are named: write each in filter \"remove_fields\"")
+				continue
+			}
+			names = append(names, f.Value)
+		}
+		if names != nil {
+			add("remove_fields").Set("fields", draft.Texts(names...))
 		}
 	case "include_fields":
 		add("keep_fields").Set("fields", draft.Texts(x.Texts("fields")...))
@@ -102,11 +110,17 @@ func (c *converter) processor(x *kit.Node, cond string) {
 			target += "."
 		}
 		var pairs []draft.Value
-		for _, k := range list.Kids {
-			if k.Scalar {
-				pairs = append(pairs, kit.Key(target+k.Key), scalar(k))
+		var gather func(n *kit.Node, path string)
+		gather = func(n *kit.Node, path string) {
+			for _, k := range n.Kids {
+				if k.Scalar {
+					pairs = append(pairs, kit.Key(path+k.Key), scalar(k))
+				} else {
+					gather(k, path+k.Key+".")
+				}
 			}
 		}
+		gather(list, target)
 		list.Done()
 		add("add_fields").Set("fields", draft.Map(pairs...))
 	case "add_tags":
@@ -196,7 +210,55 @@ func (c *converter) processor(x *kit.Node, cond string) {
 			b.Set("with", draft.Text(f.Text("replacement")))
 		}
 	case "truncate_fields":
-		c.Left(c.p.Notes, x, "see filter \"truncate\"")
+		size := x.Take("max_bytes", "max_characters")
+		fields := x.Texts("fields")
+		if size == nil || fields == nil {
+			c.Lost(c.p.Notes, x, "write filter \"truncate\"")
+			return
+		}
+		b := add("truncate")
+		b.Set("fields", draft.Texts(fields...))
+		b.Set("size", draft.Text(size.Value+"B"))
+		if size.Key == "max_characters" {
+			c.Changed(b, size, "it counts bytes, not characters")
+		}
+	case "decode_base64_field":
+		from, to := x.Text("field.from"), x.Text("field.to")
+		if to == "" {
+			to = from
+		}
+		add("set").Set("fields", draft.Map(
+			kit.Key(to), draft.Text("fromBase64("+kit.Field(from)+")"),
+		))
+	case "extract_array":
+		var pairs []draft.Value
+		list := kit.Field(x.Text("field"))
+		if m := x.Find("mappings"); m != nil {
+			for _, k := range m.Kids {
+				pairs = append(pairs, kit.Key(k.Key), draft.Text("get("+list+", "+k.Value+")"))
+			}
+			m.Done()
+		}
+		add("set").Set("fields", draft.Map(pairs...))
+	case "rate_limit":
+		c.rateLimit(x, add)
+	case "fingerprint":
+		b := add("hash")
+		b.Set("fields", draft.Texts(x.Texts("fields")...))
+		into := x.Text("target_field")
+		if into == "" {
+			into = "fingerprint"
+		}
+		b.Set("into", draft.Text(into))
+		c.D.Changed(b, x.At, x.Name, "the hash is another: names of fields are not hashed; see algorithm")
+	case "decode_csv_fields":
+		c.Lost(c.p.Notes, x, "write filter \"parse\" with format = \"csv\" and the names of the columns")
+	case "script":
+		c.Lost(c.p.Notes, x, "write filter \"set\" with expressions, or \"wasm\"")
+	case "urldecode", "registered_domain", "translate_sid", "community_id":
+		c.Lost(c.p.Notes, x, "there is no filter that does this: have what reads the records do it, or filter \"wasm\"")
+	case "dns":
+		c.Lost(c.p.Notes, x, "nothing is asked of others: see filter \"lookup\" for tables of your own")
 	case "add_id":
 		c.Left(c.p.Notes, x, "see filter \"uuid\"")
 	case "add_kubernetes_metadata":
@@ -208,11 +270,30 @@ func (c *converter) processor(x *kit.Node, cond string) {
 	}
 }
 
-var dissectKey = regexp.MustCompile(`%\{([^}]*)\}`)
+var limited = regexp.MustCompile(`^(\d+)/([smh])$`)
+
+// rateLimit lets so many records pass in each second, minute or hour.
+func (c *converter) rateLimit(x *kit.Node, add func(string) *draft.Block) {
+	m := limited.FindStringSubmatch(x.Text("limit"))
+	if m == nil {
+		c.Lost(c.p.Notes, x, "write filter \"throttle\", with limit, per and key")
+		return
+	}
+	b := add("throttle")
+	var keys []string
+	for _, f := range x.Texts("fields") {
+		keys = append(keys, "string("+kit.Field(f)+" ?? '')")
+	}
+	if keys != nil {
+		b.Set("key", draft.Text(strings.Join(keys, " + '|' + ")))
+	}
+	b.Set("limit", draft.Value(m[1]))
+	b.Set("per", draft.Text("1"+m[2]))
+}
 
 // dissect turns a tokenizer into a regular expression.
 func (c *converter) dissect(x *kit.Node, add func(string) *draft.Block) {
-	pattern, ok := Dissect(x.Text("tokenizer"))
+	tokens, ok := kit.Dissect(x.Text("tokenizer"))
 	if !ok {
 		c.Lost(c.p.Notes, x, "write a regular expression for the tokenizer")
 		return
@@ -225,47 +306,32 @@ func (c *converter) dissect(x *kit.Node, add func(string) *draft.Block) {
 	b.Set("format", draft.Text("regex"))
 	b.Set("field", draft.Text(field))
 	b.Set("keep", draft.Text(field))
-	b.Set("pattern", draft.Text(pattern))
+	b.Set("pattern", draft.Text(tokens.Pattern))
+	prefix := ""
 	switch target := x.Take("target_prefix"); {
 	case target == nil:
-		b.Set("into", draft.Text("dissect"))
+		prefix = "dissect"
 	case target.Value != "":
-		b.Set("into", draft.Text(target.Value))
+		prefix = target.Value
 	}
-}
-
-// Dissect turns a tokenizer such as "%{a} - %{b}" into a regular expression, if its keys are plain.
-func Dissect(tokenizer string) (string, bool) {
-	pattern := "^"
-	rest := tokenizer
-	for {
-		m := dissectKey.FindStringSubmatchIndex(rest)
-		if m == nil {
-			break
-		}
-		pattern += regexp.QuoteMeta(rest[:m[0]])
-		key := rest[m[2]:m[3]]
-		padded := strings.HasSuffix(key, "->")
-		key = strings.TrimSuffix(key, "->")
-		last := m[1] == len(rest)
-		any := ".*?"
-		if last {
-			any = ".*"
-		}
-		switch {
-		case key == "" || key[0] == '?':
-			pattern += any
-		case strings.ContainsAny(key, "+&*/:|") || !regexp.MustCompile(`^[A-Za-z_]\w*$`).MatchString(key):
-			return "", false
-		default:
-			pattern += "(?P<" + key + ">" + any + ")"
-		}
-		if padded {
-			pattern += " *"
-		}
-		rest = rest[m[1]:]
+	if prefix != "" {
+		b.Set("into", draft.Text(prefix))
+		prefix += "."
 	}
-	return pattern + regexp.QuoteMeta(rest) + "$", pattern != "^"
+	if tokens.Types != nil {
+		var types []draft.Value
+		for _, t := range tokens.Types {
+			types = append(types, kit.Key(t[0]), draft.Text(t[1]))
+		}
+		b.Set("types", draft.Map(types...))
+	}
+	if tokens.Names != nil {
+		var names []draft.Value
+		for _, n := range tokens.Names {
+			names = append(names, kit.Key(prefix+n[0]), draft.Text(prefix+n[1]))
+		}
+		add("rename_fields").Set("fields", draft.Map(names...))
+	}
 }
 
 // condition reads a condition; false if it is not known, which is told.

@@ -337,7 +337,8 @@ func (c *converter) file(b *draft.Block, e *element) {
 	case literal && (strings.Contains(text, "${") || conversion.MatchString(text)):
 		c.d.Lost(
 			b, p.at, shown(p),
-			"a path is one file, which is rotated; output \"local\" writes a directory by tag and time",
+			"a path is one file, which is rotated: output \"local\" writes a directory by tag, time or a field, "+
+				"with path = \"${tag}/${strftime(\"%Y-%m-%d\")}\" or \"${field.level}\"",
 		)
 		clean := conversion.ReplaceAllString(placeholder.ReplaceAllString(text, "all"), "all")
 		v = []draft.Part{

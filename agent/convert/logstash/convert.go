@@ -221,7 +221,7 @@ func (c *converter) input(n *kit.Node) {
 	switch n.Key {
 	case "file":
 		add("tail")
-		b.Set("paths", kit.Texts(n.Texts("path")))
+		b.Set("paths", c.Globs(b, n, n.Texts("path")))
 		if ex := n.Texts("exclude"); ex != nil {
 			for i, g := range ex {
 				if !strings.HasPrefix(g, "/") {
@@ -256,11 +256,9 @@ func (c *converter) input(n *kit.Node) {
 			kit.Texts([]string{"udp://" + host + ":" + port, "tcp://" + host + ":" + port}),
 		)
 		c.D.Changed(
-			b,
-			n.At,
-			n.Name,
-			"fields are called as penstock calls them: see penstock help input.syslog",
+			b, n.At, n.Name, "fields have Logstash's names without ECS: program, pid, logsource and so on",
 		)
+		c.Set(b, "timezone", n, "timezone")
 		lines = false
 	case "http":
 		add("http")
@@ -357,6 +355,12 @@ func (c *converter) input(n *kit.Node) {
 	if typ != n.Key {
 		c.p.Filter("add_fields", tag, cond).Set("fields", draft.Map("type", draft.Text(typ)))
 	}
+	if n.Key == "syslog" {
+		c.p.Filter("rename_fields", tag, cond).Set("fields", draft.Map(
+			"app_name", `"program"`, "proc_id", `"pid"`, "hostname", `"logsource"`,
+			"severity", `"severity_label"`, "facility", `"facility_label"`,
+		))
+	}
 	c.common(n, tag, cond)
 	if codec != nil {
 		c.inputCodec(b, codec)
@@ -385,19 +389,20 @@ func (c *converter) inputCodec(b *draft.Block, codec *kit.Node) {
 func (c *converter) multiline(b *draft.Block, m *kit.Node) {
 	in := b.In("multiline")
 	pattern, negate, what := m.Text("pattern"), m.On("negate"), m.Text("what")
+	pattern = kit.Grokless(pattern)
 	if _, err := regexp.Compile(pattern); err != nil || strings.Contains(pattern, "%{") {
 		c.D.Lost(in, m.At, m.Name+".pattern = "+pattern, "write it as a regular expression of RE2")
 		pattern = `^\S`
 	}
-	attr := map[bool]string{true: "start", false: "continue"}[negate]
-	in.Set(attr, draft.Text(pattern))
-	if what == "next" {
-		c.D.Lost(
-			in,
-			m.At,
-			m.Name+".what = next",
-			"an event begins with start, or goes on with continue",
-		)
+	switch {
+	case what == "next" && negate:
+		in.Set("end", draft.Text(pattern))
+	case what == "next":
+		in.Set("continue_after", draft.Text(pattern))
+	case negate:
+		in.Set("start", draft.Text(pattern))
+	default:
+		in.Set("continue", draft.Text(pattern))
 	}
 	c.Number(in, "max_lines", m, "max_lines")
 	c.Duration(in, "timeout", m, time.Second, "auto_flush_interval")

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
-	"github.com/penstock/penstock/agent/convert/filebeat"
 	"github.com/penstock/penstock/agent/convert/javatime"
 	"github.com/penstock/penstock/agent/convert/kit"
 	grokformats "github.com/penstock/penstock/agent/filter/formats"
@@ -136,7 +135,11 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		}[n.Key])
 		return
 	default:
-		c.Lost(c.p.Notes, n, "there is no filter that does this; see penstock help")
+		why := "there is no filter that does this; see penstock help"
+		if write := ofMutate[strings.TrimSuffix(n.Key, "s")]; write != "" {
+			why = "Logstash has it in mutate { }: write " + write
+		}
+		c.Lost(c.p.Notes, n, why)
 		return
 	}
 	c.failures = append(c.failures, n.Texts("tag_on_failure")...)
@@ -446,7 +449,7 @@ func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond str
 		return
 	}
 	for _, k := range m.Kids {
-		pattern, ok := filebeat.Dissect(k.Value)
+		tokens, ok := kit.Dissect(k.Value)
 		if !ok {
 			c.Lost(c.p.Notes, k, "write a regular expression for the tokenizer")
 			continue
@@ -455,8 +458,15 @@ func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond str
 		b.Set("format", draft.Text("regex"))
 		b.Set("field", draft.Text(field(k.Key)))
 		b.Set("keep", draft.Text(field(k.Key)))
-		b.Set("pattern", draft.Text(pattern))
+		b.Set("pattern", draft.Text(tokens.Pattern))
 		c.mark(b, n)
+		if tokens.Names != nil {
+			var names []draft.Value
+			for _, name := range tokens.Names {
+				names = append(names, kit.Key(name[0]), draft.Text(name[1]))
+			}
+			c.p.Filter("rename_fields", n.Key, cond).Set("fields", draft.Map(names...))
+		}
 		k.Done()
 	}
 	m.Done()
@@ -500,4 +510,14 @@ func (c *converter) geoip(n *kit.Node, add func(string) *draft.Block) {
 	c.Carry(db)
 	c.Carry(source)
 	c.D.Changed(b, n.At, n.Name, "fields are called as the database calls them, such as country.iso_code")
+}
+
+// ofMutate are options of the filter mutate, which are taken for filters, and what they are here.
+var ofMutate = map[string]string{
+	"add_field":    "filter \"add_fields\" { fields = { env = \"prod\" } }",
+	"add_tag":      "filter \"set\" { fields = { tags = \"concat(field.tags ?? [], ['a'])\" } }",
+	"remove_field": "filter \"remove_fields\" { fields = [\"a\"] }",
+	"rename":       "filter \"rename_fields\" { fields = { a = \"b\" } }",
+	"convert":      "filter \"convert\" { types = { a = \"int\" } }",
+	"gsub":         "filter \"replace\" { field = \"a\" pattern = \"b\" with = \"c\" }",
 }

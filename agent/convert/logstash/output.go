@@ -126,6 +126,15 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 		c.Set(b, "access_key_id", n, "access_key_id")
 		c.Set(b, "secret_access_key", n, "secret_access_key")
 		c.Set(b, "storage_class", n, "storage_class")
+		c.Set(b, "acl", n, "canned_acl")
+		if n.On("server_side_encryption") {
+			e := b.In("encryption")
+			e.Set("type", draft.Text("AES256"))
+			if !c.Set(e, "type", n, "server_side_encryption_algorithm") {
+				c.D.Carried(n.At, n.Name+".server_side_encryption")
+			}
+			c.Set(e, "kms_key_id", n, "ssekms_key_id")
+		}
 		path := draft.Join(draft.Tmpl("topic"))
 		if p := n.Take("prefix"); p != nil {
 			path = draft.Join(c.format(b, p, strings.Trim(p.Value, "/"))...)
@@ -180,7 +189,13 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 		b.Set("format", draft.Text("ndjson"))
 	case "http":
 		add("http")
-		b.Set("url", kit.Text(n.Text("url")))
+		if url := n.Take("url"); url != nil && reference.MatchString(url.Value) {
+			b.Set("url", draft.Text("http://CHANGE-ME/"))
+			c.Lost(b, url, "there is one url for all records of an output: write a route with an output for each")
+		} else if url != nil {
+			b.Set("url", kit.Text(url.Value))
+			c.Carry(url)
+		}
 		if m := n.Take("http_method"); m != nil {
 			b.Set("method", draft.Text(strings.ToUpper(m.Value)))
 			c.Carry(m)

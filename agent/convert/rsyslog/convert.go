@@ -86,6 +86,46 @@ func Convert(paths []string) (*draft.Draft, error) {
 	return c.D, nil
 }
 
+// assigned is a statement that sets a variable, or takes one away.
+var assigned = regexp.MustCompile(`^(set|unset|reset)\s+\$([!./])([\w!.@-]+)\s*(?:=\s*(?s:(.*?)))?\s*;?$`)
+
+// assign has a field of the message's object set to a text or a number.
+func (c *converter) assign(at draft.Place, text string, m []string, cond string) {
+	name := strings.ReplaceAll(m[3], "!", ".")
+	value := strings.TrimSpace(m[4])
+	constant := constantText.FindStringSubmatch(value)
+	switch {
+	case m[2] != "!":
+		c.D.Lost(
+			c.p.Notes, at, text,
+			"there are no variables: write what it is where it is asked, or filter \"set\" { fields = { "+name+
+				" = \"'text'\" } } and field."+name,
+		)
+		return
+	case m[1] == "unset":
+		b := c.p.Filter("remove_fields", name, cond)
+		b.From(at)
+		b.Set("fields", draft.Texts(name))
+	case constant != nil:
+		b := c.p.Filter("set", name, cond)
+		b.From(at)
+		e := constant[2]
+		if e == "" {
+			e = kit.Quote(constant[1])
+		}
+		b.Set("fields", draft.Map(kit.Key(name), draft.Text(e)))
+	default:
+		c.D.Lost(
+			c.p.Notes, at, text,
+			"write filter \"set\" { fields = { "+name+" = \"...\" } } with an expression, such as field.message",
+		)
+		return
+	}
+	c.D.Carried(at, text)
+}
+
+var constantText = regexp.MustCompile(`^(?:["']([^"'\\]*)["']|(-?\d+))$`)
+
 // include tells of files that are not here.
 func (c *converter) include(s statement) {
 	if s.kind == "absent" {
@@ -534,6 +574,8 @@ func (c *converter) line(text string, at draft.Place, cond string) {
 	text, _, _ = strings.Cut(text, ";")
 	text = strings.TrimPrefix(strings.TrimSpace(text), "-")
 	switch {
+	case assigned.MatchString(text):
+		c.assign(at, text, assigned.FindStringSubmatch(text), cond)
 	case text == "stop" || text == "~":
 		c.stop(cond)
 	case strings.HasPrefix(text, "/"):

@@ -15,8 +15,7 @@ agent {
   # Left out: processors.drop_fields.ignore_missing = true: what is not there is left alone
   # Left out: processors.rename.ignore_missing = true: what is not there is left alone
   # Left out: processors.rename.fail_on_error = false: what fails passes as it is
-  # Left out: processors.timestamp.test = 2019-06-22T16:33:51Z: penstock has nothing of this name
-  # here
+  # Left out: processors.timestamp.test = 2019-06-22T16:33:51Z: see penstock test
   # Left out: queue.disk.max_size = 10GB: see buffer.max_size
   # Left out: queue.mem.events = 4096: the buffer is on disk: see buffer.max_size
   # Left out: logging.to_files = true: the log goes to standard error
@@ -26,10 +25,11 @@ agent {
 }
 
 input "tail" "container_1" {
-  paths = ["/var/log/containers/*.log"]
-  # LEFT OUT: filebeat.inputs.exclude_files = kube-system: globs stand for files: write exclude
-  tag       = "container_1"
-  container = true
+  paths       = ["/var/log/containers/*.log"]
+  exclude     = ["/**/*kube-system*", "/**/*kube-system*/**"]
+  empty_lines = "skip"
+  tag         = "container_1"
+  container   = true
   # Changed: filebeat.inputs: the time that the runtime has written is the record's, not a field
   # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"
@@ -101,7 +101,6 @@ input "tail" "app" {
 filter "parse" "app" {
   if     = "tag == 'app'"
   format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 filter "add_fields" "app" {
@@ -146,7 +145,6 @@ filter "grep" "log_4_2" {
 filter "parse" "log_4" {
   if     = "tag == 'log_4'"
   format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 filter "add_fields" "log_4" {
@@ -157,12 +155,11 @@ filter "add_fields" "log_4" {
 }
 
 input "syslog" "syslog_5" {
-  listen = ["udp://0.0.0.0:9000"]
+  listen           = ["udp://0.0.0.0:9000"]
+  max_message_size = "10KiB"
   # Changed: filebeat.inputs: fields are called as penstock calls them: see penstock help
   # input.syslog
   tag = "syslog_5"
-  # Left out: filebeat.inputs.protocol.udp.max_message_size = 10KiB: penstock has nothing of this
-  # name here
 }
 
 input "journald" "j" {
@@ -201,6 +198,11 @@ filter "parse" "dissect" {
   into    = "d"
 }
 
+filter "truncate" "truncate_fields" {
+  fields = ["message"]
+  size   = "1024B"
+}
+
 filter "add_fields" "add_fields" {
   fields = {
     "project.name" = "x"
@@ -219,9 +221,16 @@ filter "set" "copy_fields" {
   }
 }
 
+filter "hash" "fingerprint" {
+  fields = ["message"]
+  into   = "@metadata._id"
+  # Changed: processors.fingerprint: the hash is another: names of fields are not hashed; see
+  # algorithm
+}
+
 filter "time" "timestamp" {
   field   = "time"
-  formats = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
+  formats = ["%Y-%m-%dT%H:%M:%SZ"]
 }
 
 filter "rename_fields" "convert" {
@@ -258,6 +267,11 @@ filter "remove_fields" "drop_fields_2" {
   fields = ["x"]
 }
 
+filter "throttle" "rate_limit" {
+  limit = 100
+  per   = "1s"
+}
+
 output "kafka" "kafka" {
   brokers = ["k1:9092", "k2:9092"]
   # LEFT OUT: output.kafka.topics: write a route with an output of its own
@@ -266,6 +280,9 @@ output "kafka" "kafka" {
   partitioner     = "hash"
   compression     = "gzip"
   batch_max_bytes = "1MB"
+  headers = {
+    k = "v"
+  }
   sasl {
     mechanism = "SCRAM-SHA-256"
     username  = "u"
@@ -280,8 +297,6 @@ output "kafka" "kafka" {
   # replicas have it, always
   # Left out: output.kafka.codec.json.pretty = false: records stand on a line each
   # Left out: output.kafka.codec.json.escape_html = false: penstock has nothing of this name here
-  # Left out: output.kafka.headers.key = k: penstock has nothing of this name here
-  # Left out: output.kafka.headers.value = v: penstock has nothing of this name here
   # Left out: output.kafka.bulk_max_size = 2048: see window
   # Left out: output.kafka.version = 1.0.0: it is found out
 }
@@ -318,9 +333,11 @@ pipeline "main" {
     filter.remove_fields.drop_fields,
     filter.rename_fields.rename,
     filter.parse.dissect,
+    filter.truncate.truncate_fields,
     filter.add_fields.add_fields,
     filter.set.add_tags,
     filter.set.copy_fields,
+    filter.hash.fingerprint,
     filter.time.timestamp,
     filter.rename_fields.convert,
     filter.convert.convert,
@@ -328,6 +345,7 @@ pipeline "main" {
     filter.drop.drop_event_2,
     filter.set.add_tags_2,
     filter.remove_fields.drop_fields_2,
+    filter.throttle.rate_limit,
     filter.set.topic,
   ]
   to = [output.kafka.kafka]
@@ -346,10 +364,8 @@ pipeline "main" {
   # with ${agent} and what is known of the host
   # Left out: processors.add_docker_metadata: nothing is asked of others; write filter "add_fields"
   # with ${agent} and what is known of the host
-  # Left out: processors.truncate_fields: see filter "truncate"
-  # LEFT OUT: processors.script: there is no filter that does this; see penstock help
-  # LEFT OUT: processors.fingerprint: there is no filter that does this; see penstock help
-  # LEFT OUT: processors.registered_domain: there is no filter that does this; see penstock help
-  # LEFT OUT: processors.rate_limit: there is no filter that does this; see penstock help
+  # LEFT OUT: processors.script: write filter "set" with expressions, or "wasm"
+  # LEFT OUT: processors.registered_domain: there is no filter that does this: have what reads the
+  # records do it, or filter "wasm"
   # LEFT OUT: processors.detect_mime_type: there is no filter that does this; see penstock help
 }

@@ -33,6 +33,6 @@ pipeline "main" {
   to     = [output.stdout.nothing]
   # LEFT OUT: filebeat.modules: write inputs for the files that it finds
   # LEFT OUT: filebeat.autodiscover: write inputs for the files that it finds
-  # LEFT OUT: processors.script: there is no filter that does this; see penstock help
+  # LEFT OUT: processors.script: write filter "set" with expressions, or "wasm"
   # LEFT OUT: processors.drop_event.when.network: this condition is not known: write the filter
 }

@@ -333,16 +333,18 @@ output "s3" "s3" {
   bucket        = "b"
   region        = "eu-west-1"
   storage_class = "STANDARD_IA"
-  path          = "logs/${field.type}/${strftime("%Y/%m/%d")}"
-  compression   = "gzip"
+  acl           = "private"
+  encryption {
+    type = "AES256"
+  }
+  path        = "logs/${field.type}/${strftime("%Y/%m/%d")}"
+  compression = "gzip"
   format "ndjson" {}
   roll {
     size = "100MiB"
     age  = "15m"
   }
-  # Left out: s3.canned_acl = private: penstock has nothing of this name here
   # Left out: s3.temporary_directory = /tmp/x: the spool lies below data_dir
-  # LEFT OUT: s3.server_side_encryption = true: penstock has nothing of this name here
 }
 
 output "local" "file" {

@@ -29,7 +29,8 @@ pipeline "main" {
   # write a route with if
   # LEFT OUT: if re_match($msg, '(?!x)'): RE2 has it not: error parsing regexp: invalid or
   # unsupported Perl syntax: `(?!`; what is in it is left out, too: write a route with if
-  # LEFT OUT: set $!a = "b": there is no such output; see penstock help for those there are
+  # LEFT OUT: set $!a = field($msg, 32, 1): write filter "set" { fields = { a = "..." } } with an
+  # expression, such as field.message
   # LEFT OUT: call nowhere: there is no such ruleset
   # LEFT OUT: action: there is no output like ommysql; see penstock help for those there are
 }
