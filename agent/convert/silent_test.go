@@ -431,6 +431,18 @@ func TestNothingChangesSilently(t *testing.T) {
 				"LEFT OUT: set $!d = $msg: write filter \"set\" { fields = { d =",
 			},
 		},
+		"fluent-bit a tag of parts of the path, and where an address is": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name tail\n path /srv/*/a.log\n tag app.<team>.x\n" +
+				" tag_regex /srv/(?<team>[a-z]+)/\n[INPUT]\n name forward\n[FILTER]\n name geoip2\n match app.*\n" +
+				" database ${DB}\n lookup_key ip\n record country ip %{country.iso_code}\n" +
+				"[OUTPUT]\n name stdout\n match app.*\n",
+			[]string{
+				`path_pattern = "/srv/(?P<team>[a-z]+)/"`, `tag = "app.${group.team}.x"`,
+				`key = "field.ip"`, `country = "field.geoip2.country.iso_code"`,
+				`filter "parse" "app_team_x" { if = "tag matches '^(?:app(?:[.].*)?)$'"`,
+			}, nil,
+		},
 		"Filebeat a character set": {
 			"filebeat", ".yml",
 			"filebeat.inputs: [{type: log, paths: [/a], encoding: iso8859-2}]\n" +

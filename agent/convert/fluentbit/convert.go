@@ -494,8 +494,8 @@ func (c *converter) tags(s *section, preset string) flow.Match {
 	if strings.Contains(tag, "${") {
 		return flow.All()
 	}
-	if before, _, wild := strings.Cut(tag, "*"); wild {
-		return flow.Match{Patterns: []string{before + "**"}}
+	if i := strings.IndexAny(tag, "*<"); i >= 0 {
+		return flow.Match{Patterns: []string{tag[:i] + "**"}}
 	}
 	return flow.Match{Patterns: []string{tag}}
 }

@@ -49,7 +49,15 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 	case "kubernetes":
 		c.kubernetes(s, m, label)
 		return
-	case "aws", "geoip2", "nightfall", "checklist":
+	case "geoip2":
+		c.geoip(s, m, label)
+	case "log_to_metrics":
+		c.d.Left(f.Notes(), s.at, title, "see filter \"count\": counters and histograms on /metrics")
+		return
+	case "expect":
+		c.d.Left(f.Notes(), s.at, title, "see penstock test")
+		return
+	case "aws", "nightfall", "checklist":
 		c.d.Left(
 			f.Notes(), s.at, title,
 			"nothing is asked of others; path_pattern of input \"tail\" takes out of the path what that tells",
@@ -476,6 +484,12 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 		c.carry(p)
 	}
 	c.set(b, "client_id", s, "client_id")
+	if p := s.get("rdkafka.enable.ssl.certificate.verification"); p != nil {
+		if !on(p.value) && b.Find("tls") != nil {
+			b.In("tls").Set("insecure_skip_verify", draft.Bool(true))
+		}
+		c.carry(p)
+	}
 	for _, p := range s.props {
 		name, ok := strings.CutPrefix(p.key, "rdkafka.")
 		if !ok || p.used {
@@ -499,6 +513,10 @@ func (c *converter) s3(b *draft.Block, s *section) {
 	c.set(b, "region", s, "region")
 	c.set(b, "endpoint", s, "endpoint")
 	c.set(b, "storage_class", s, "storage_class")
+	c.set(b, "acl", s, "canned_acl")
+	if p := s.get("log_key"); p != nil {
+		c.d.Lost(b, p.at, shown(p), "records go out whole: leave the parsers out so that lines stay lines, with format \"raw\"")
+	}
 	if s.get("role_arn") != nil {
 		c.set(b.In("assume_role"), "arn", s, "role_arn")
 	}

@@ -1,6 +1,7 @@
 package fluentbit
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 	}
 	tag := s.value("tag")
 	switch {
+	case strings.ContainsAny(tag, "<") && c.tagOfPath(b, s, tag):
 	case strings.ContainsAny(tag, "<"):
 		b.Set("tag", draft.Text("tail"))
 		c.d.Lost(
@@ -227,4 +229,42 @@ func (c *converter) languages(p *prop) (out []string) {
 		}
 	}
 	return out
+}
+
+var (
+	groupName  = regexp.MustCompile(`<(\w+)>`)
+	namedGroup = regexp.MustCompile(`\(\?<([A-Za-z_]\w*)>`)
+)
+
+// tagOfPath has the tag made of parts of the path, if tag_regex is a regular expression of RE2.
+func (c *converter) tagOfPath(b *draft.Block, s *section, tag string) bool {
+	p := s.get("tag_regex")
+	if p == nil {
+		return false
+	}
+	pattern := namedGroup.ReplaceAllString(p.value, "(?P<$1>")
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return false
+	}
+	var parts []draft.Part
+	last := 0
+	for _, m := range groupName.FindAllStringSubmatchIndex(tag, -1) {
+		name := tag[m[2]:m[3]]
+		if !slices.Contains(re.SubexpNames(), name) {
+			return false
+		}
+		if m[0] > last {
+			parts = append(parts, draft.Lit(tag[last:m[0]]))
+		}
+		parts = append(parts, draft.Tmpl("group."+name))
+		last = m[1]
+	}
+	if last < len(tag) {
+		parts = append(parts, draft.Lit(tag[last:]))
+	}
+	b.Set("path_pattern", draft.Text(pattern))
+	b.Set("tag", draft.Join(parts...))
+	c.carry(p)
+	return true
 }
