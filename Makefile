@@ -22,7 +22,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,network/tlsconf network/kafkaclient) \
 	$(addprefix github.com/penstock/penstock/,outputs/s3 outputs/gcs spool/storehttp) \
 	$(addprefix github.com/penstock/penstock/,spool/protocol inputs/kubernetes inputs/listen) \
-	github.com/penstock/penstock/outputs/deadletter github.com/dustin net/textproto net/url \
+	github.com/penstock/penstock/outputs/deadletter github.com/dustin net \
 	github.com/elastic github.com/twmb/franz-go/pkg/sr github.com/twmb/franz-go/pkg/kversion \
 	github.com/twmb/franz-go/pkg/kgo/internal/sticky $(addprefix crypto/internal/fips140/,mlkem rsa) \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
@@ -30,6 +30,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/outputs/,http httpsend elasticsearch local forward) \
 	github.com/fsnotify github.com/coreos golang.org/x/net golang.org/x/crypto vendor/golang.org log/slog net/http \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text \
+	github.com/parquet-go/parquet-go/encoding/thrift \
 	crypto/tls crypto/x509 crypto/hpke encoding/asn1 encoding/xml mime github.com/go-logr regexp/syntax \
 	math/big internal/profile runtime/pprof net/http \
 	$(addprefix github.com/parquet-go/parquet-go/,encoding/thrift variant)
