@@ -78,6 +78,7 @@ input "tail" "shop" {
 filter "parse" "shop" {
   if     = "tag == 'shop'"
   format = "json"
+  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 filter "add_fields" "shop" {
@@ -122,7 +123,7 @@ filter "rename_fields" "dissect" {
 filter "time" "timestamp" {
   if      = "tag == 'shop' and string(field.tags ?? '') contains 'web'"
   field   = "http.when"
-  formats = ["%d/%b/%Y:%H:%M:%S %z"]
+  formats = ["%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%H:%M:%S.%f %z"]
 }
 
 filter "set" "add_tags" {
@@ -133,10 +134,9 @@ filter "set" "add_tags" {
 }
 
 input "tail" "container_2" {
-  paths       = ["/var/log/containers/*.log"]
-  empty_lines = "skip"
-  tag         = "container_2"
-  container   = true
+  paths     = ["/var/log/containers/*.log"]
+  tag       = "container_2"
+  container = true
   # Changed: filebeat.inputs: the time that the runtime has written is the record's, not a field
   # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"
@@ -207,6 +207,7 @@ filter "grep" "log_3_2" {
 filter "parse" "log_3" {
   if     = "tag == 'log_3'"
   format = "json"
+  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 input "syslog" "syslog_4" {

@@ -25,11 +25,10 @@ agent {
 }
 
 input "tail" "container_1" {
-  paths       = ["/var/log/containers/*.log"]
-  exclude     = ["/**/*kube-system*", "/**/*kube-system*/**"]
-  empty_lines = "skip"
-  tag         = "container_1"
-  container   = true
+  paths     = ["/var/log/containers/*.log"]
+  exclude   = ["/**/*kube-system*", "/**/*kube-system*/**"]
+  tag       = "container_1"
+  container = true
   # Changed: filebeat.inputs: the time that the runtime has written is the record's, not a field
   # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"
@@ -101,6 +100,7 @@ input "tail" "app" {
 filter "parse" "app" {
   if     = "tag == 'app'"
   format = "json"
+  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 filter "add_fields" "app" {
@@ -145,6 +145,7 @@ filter "grep" "log_4_2" {
 filter "parse" "log_4" {
   if     = "tag == 'log_4'"
   format = "json"
+  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
 }
 
 filter "add_fields" "log_4" {
@@ -230,7 +231,7 @@ filter "hash" "fingerprint" {
 
 filter "time" "timestamp" {
   field   = "time"
-  formats = ["%Y-%m-%dT%H:%M:%SZ"]
+  formats = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
 }
 
 filter "rename_fields" "convert" {
