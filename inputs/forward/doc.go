@@ -7,9 +7,10 @@
 // take more stops the reading of the connection.
 //
 // Events become records whose value is the JSON text of their map (see package wire); tag and time,
-// to the nanosecond, are kept. Where the sink says that outputs pass maps on, they are appended as
-// they came, and whoever looks into the records sees the same JSON (record.Msgpack). Origin is the sender's host name where the handshake proved one,
-// else its address. Metadata of protocol v1.5 becomes the header "fluent_metadata".
+// to the nanosecond, are kept. Where the sink says that outputs pass maps on, which are forward and
+// Kafka's with format = "msgpack", they are appended as they came, and whoever looks into the
+// records sees the same JSON (record.Msgpack). Origin is the sender's host name where the handshake
+// proved one, else its address. Metadata of protocol v1.5 becomes the header "fluent_metadata".
 //
 // Where things are:
 //
