@@ -9,31 +9,28 @@ FUZZTIME ?= 10s
 # What runs once per batch, object, request, page or file of configuration is built without inlining:
 # 4 MB. Of agent it is that package alone, and none below it but those named.
 COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/prometheus \
-	github.com/spf13 github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kmsg \
+	github.com/spf13 $(addprefix github.com/twmb/franz-go/pkg/,kadm kmsg kversion sr) \
 	github.com/twmb/franz-go/pkg/kgo/internal/sticky \
 	$(addprefix github.com/parquet-go/parquet-go/,variant encoding/thrift) \
 	$(addprefix github.com/expr-lang/expr/,checker compiler optimizer parser) \
 	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
 	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph agent/cases) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
-	$(addprefix github.com/penstock/penstock/,agent/starter agent/ledger agent/push outputs/replay) \
-	$(addprefix github.com/penstock/penstock/,agent/state outputs/overflow) \
+	$(addprefix github.com/penstock/penstock/,agent/starter agent/ledger agent/push agent/state) \
 	$(addprefix github.com/penstock/penstock/buffer/record/,preflight dataformat durable) \
 	$(addprefix github.com/penstock/penstock/,network/tlsconf network/kafkaclient) \
-	$(addprefix github.com/penstock/penstock/,outputs/s3 outputs/gcs spool/storehttp) \
-	$(addprefix github.com/penstock/penstock/,spool/protocol inputs/kubernetes inputs/listen) \
-	github.com/penstock/penstock/outputs/deadletter github.com/dustin net \
-	github.com/elastic github.com/twmb/franz-go/pkg/sr github.com/twmb/franz-go/pkg/kversion \
-	github.com/twmb/franz-go/pkg/kgo/internal/sticky $(addprefix crypto/internal/fips140/,mlkem rsa) \
+	$(addprefix github.com/penstock/penstock/,spool/storehttp spool/protocol) \
+	$(addprefix github.com/penstock/penstock/inputs/,kubernetes listen) \
+	$(addprefix github.com/penstock/penstock/outputs/,deadletter elasticsearch forward gcs http) \
+	$(addprefix github.com/penstock/penstock/outputs/,httpsend local overflow replay s3) \
+	github.com/dustin github.com/elastic github.com/fsnotify github.com/coreos github.com/go-logr \
 	github.com/json-iterator github.com/modern-go github.com/go-viper github.com/pelletier \
-	github.com/google/go-cmp github.com/twpayne github.com/dgraph-io/ristretto github.com/google/flatbuffers \
-	$(addprefix github.com/penstock/penstock/outputs/,http httpsend elasticsearch local forward) \
-	github.com/fsnotify github.com/coreos golang.org/x/net golang.org/x/crypto vendor/golang.org log/slog net/http \
-	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text \
-	github.com/parquet-go/parquet-go/encoding/thrift \
-	crypto/tls crypto/x509 crypto/hpke encoding/asn1 encoding/xml mime github.com/go-logr regexp/syntax \
-	math/big internal/profile runtime/pprof net/http \
-	$(addprefix github.com/parquet-go/parquet-go/,encoding/thrift variant)
+	github.com/google/go-cmp github.com/google/flatbuffers github.com/twpayne \
+	github.com/dgraph-io/ristretto cloud.google.com go.opentelemetry.io go.yaml.in \
+	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 google.golang.org vendor/golang.org \
+	crypto/tls crypto/x509 crypto/hpke $(addprefix crypto/internal/fips140/,mlkem rsa) \
+	encoding/asn1 encoding/xml fmt html internal/profile log/slog math/big mime net regexp/syntax \
+	runtime/pprof text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -gcflags=github.com/penstock/penstock/agent=-l \
 	-ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.
