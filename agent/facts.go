@@ -204,7 +204,8 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
 			f.Objects, f.ObjectRecords = l.Objects, l.ObjectRecords
 			u.remember(log, overflow.State{
-				Objects: l.Objects, Bytes: l.ObjectBytes, Records: l.ObjectRecords, Oldest: l.Oldest,
+				Objects: l.Objects, Bytes: l.ObjectBytes, Records: l.ObjectRecords,
+				Oldest: l.Oldest,
 			})
 			f.ModeSince, f.Down = l.Since, l.Down
 			if since := now.Sub(l.Since); l.Replayed > 0 && since > 0 {

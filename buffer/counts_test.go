@@ -92,8 +92,8 @@ func TestCountsAreFoundAgainAfterAKill(t *testing.T) {
 }
 
 // Counting takes less than one in a hundred of the bytes that are written for 1,000 lines a second
-// of 20 files, and not much more for 100. Where what is written is synced, and so fills pages, it is
-// less.
+// of 20 files, and not much more for 100. Where what is written is synced, and so fills pages, it
+// is less.
 func TestCountsTakeLittleDisk(t *testing.T) {
 	t.Parallel()
 	for _, load := range []struct {

@@ -19,9 +19,9 @@ type Following struct {
 
 // FileLister is a Follower that tells of each file.
 type FileLister interface {
-	// Files returns up to most of the files that are followed, those first of which most is not taken
-	// yet, and of the others those that changed last; and of how many something is not. Safe for
-	// concurrent use.
+	// Files returns up to most of the files that are followed, those first of which most is not
+	// taken yet, and of the others those that changed last; and of how many something is not. Safe
+	// for concurrent use.
 	Files(most int) (first []File, behind int)
 }
 

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// maxSocketPath is how long the path of a socket may be: the kernel's structure has room for no more.
+// maxSocketPath is how long the path of a socket may be: the kernel's structure has room for no
+// more.
 const maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
 // addSocket serves on the socket beside the address, too. The agent runs without it where there can

@@ -11,8 +11,8 @@ import (
 	"github.com/penstock/penstock/network"
 )
 
-// AdminSocket returns the path of the admin server's socket beside the address that it listens on; ""
-// for none.
+// AdminSocket returns the path of the admin server's socket beside the address that it listens on;
+// "" for none.
 func (a *Agent) AdminSocket() string {
 	switch s := a.Admin.Socket; {
 	case s == "", a.Admin.Listen == "", strings.HasPrefix(a.Admin.Listen, "unix://"):

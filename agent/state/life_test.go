@@ -274,8 +274,8 @@ func TestLifeWithADiskThatFills(t *testing.T) {
 	}
 }
 
-// A consumer whose partitions go to others of its group and come back: it answers at each second for
-// those that it has, and for no others.
+// A consumer whose partitions go to others of its group and come back: it answers at each second
+// for those that it has, and for no others.
 func TestLifeWithARebalance(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	type partition struct{ end, read, committed int64 }

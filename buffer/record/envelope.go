@@ -14,7 +14,8 @@ import (
 //	Kafka record batch
 //
 // Lengths are unsigned varints. Flag 1: the times follow, one unsigned varint of nanoseconds per
-// record. Flag 2: the values are in the form Msgpack; format 3 of a buffer's directory stands for it.
+// record. Flag 2: the values are in the form Msgpack; format 3 of a buffer's directory stands for
+// it.
 const (
 	envelopeMagic   = 'P'
 	envelopeVersion = 1

@@ -15,8 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// archiveConfig makes the last cut when nothing has come for roll.idle. That is waiting, not work, so
-// it is short: a backlog that is read in two seconds says as little as possible about it.
+// archiveConfig makes the last cut when nothing has come for roll.idle. That is waiting, not work,
+// so it is short: a backlog that is read in two seconds says as little as possible about it.
 const archiveConfig = `
 agent {
   data_dir = %[1]q

@@ -17,9 +17,9 @@ import (
 
 // limit measures the blocks that a consumer is made of and nothing else. These are franz-go's
 // fetch, the scan for the field that decides where a record goes, and the compression of the same
-// rows on all cores. What is in between (who owns a partition, whether a value is JSON, the digest of
-// a cut, what is kept until when, paths, files, commits) is what penstock adds, and its start and the
-// wait for roll.idle at the end.
+// rows on all cores. What is in between (who owns a partition, whether a value is JSON, the digest
+// of a cut, what is kept until when, paths, files, commits) is what penstock adds, and its start
+// and the wait for roll.idle at the end.
 func (h *harness) limit(compression string) func(context.Context) (usage, error) {
 	return func(ctx context.Context) (usage, error) {
 		if err := h.startLake(ordered); err != nil {

@@ -105,8 +105,8 @@
 //  1. inputs/forward/forward.go, inputs/forward/conn.go: a connection, after its handshake
 //     (inputs/forward/auth.go).
 //  2. network/wire/message.go: messages and events are read as they arrive.
-//  3. inputs/forward/gather.go: events of a tag become batches, and are appended: their maps as JSON,
-//     or as they came where an output passes them on (takesMaps in agent/build.go,
+//  3. inputs/forward/gather.go: events of a tag become batches, and are appended: their maps as
+//     JSON, or as they came where an output passes them on (takesMaps in agent/build.go,
 //     buffer/record/form.go).
 //  4. agent/sink.go and on through the buffer, as above (steps 7 to 11).
 //  5. inputs/forward/acks.go: the ack is sent once all events of the chunk are durable.
@@ -399,9 +399,9 @@
 // What tests share, one place a room: buffer/record/runtest (seeds, waiting), inputs/inputstest
 // (the inputs' suite, a sink), outputs/outputtest (the outputs' suite, destinations, logs and
 // stores in memory), spool/storetest (a store's suite, faults of its server),
-// buffer/record/costtest (memory and time in proportion), buffer/record/msgpack/msgpacktest (msgpack
-// of all kinds), network/certtest (certificates), network/kafkaclient/gatetest (brokers with TLS and
-// SASL).
+// buffer/record/costtest (memory and time in proportion), buffer/record/msgpack/msgpacktest
+// (msgpack of all kinds), network/certtest (certificates), network/kafkaclient/gatetest (brokers
+// with TLS and SASL).
 //
 // Real servers are started by cmd/penstock/e2e/servers, which skips what is not installed;
 // .ci/integration installs them and says which variables name them. With PENSTOCK_KAFKA_BROKERS a

@@ -32,7 +32,8 @@ func (s shown) Condition(string) (func(*record.Batch) *record.Batch, error) {
 func (s shown) Audit(time.Time) (r tally.Report) { return r }
 
 // An agent whose address wants a token is asked through its socket, which is found by its
-// configuration, by its data directory and by itself; where the socket is gone the address is asked.
+// configuration, by its data directory and by itself; where the socket is gone the address is
+// asked.
 func TestAnAgentIsFoundByItsSocket(t *testing.T) {
 	dir := t.TempDir()
 	socket := filepath.Join(dir, socketName)

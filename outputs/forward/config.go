@@ -70,8 +70,8 @@ func Default() Config {
 	}
 }
 
-// TakesMaps reports whether maps in msgpack are passed on as they came. A penstock that is not asked
-// in the handshake may be an earlier release, which takes their JSON alone.
+// TakesMaps reports whether maps in msgpack are passed on as they came. A penstock that is not
+// asked in the handshake may be an earlier release, which takes their JSON alone.
 func (c *Config) TakesMaps() bool {
 	return c.Peer != "penstock" || c.SharedKey != "" ||
 		slices.ContainsFunc(c.Servers, func(s Server) bool { return s.SharedKey != "" })

@@ -75,8 +75,8 @@ func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// namePattern is a regular expression for the origin of records that come from files in a directory,
-// "" for any, whose name another one matches as a whole; "" where RE2 has it not.
+// namePattern is a regular expression for the origin of records that come from files in a
+// directory, "" for any, whose name another one matches as a whole; "" where RE2 has it not.
 func namePattern(dir, pattern string) string {
 	re := "(?:^|:)" + regexp.QuoteMeta(dir)
 	if dir == "" {

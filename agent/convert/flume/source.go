@@ -149,8 +149,8 @@ func (c *converter) taildir(n *kit.Node, s *source, add func(string) *draft.Bloc
 // path, which is the origin.
 func headerCond(of, value string) string { return of + " ? " + kit.Quote(value) + " : nil" }
 
-// sameFiles tells how a glob stands for a regular expression of files' names: where it matches more,
-// a filter leaves out the records of the others.
+// sameFiles tells how a glob stands for a regular expression of files' names: where it matches
+// more, a filter leaves out the records of the others.
 func (c *converter) sameFiles(b *draft.Block, x *kit.Node, glob string, exact bool, s *source) {
 	switch {
 	case exact:

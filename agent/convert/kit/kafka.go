@@ -101,8 +101,9 @@ var producerSettings = map[string]clientSetting{
 	"value.serializer":                      {why: plainly},
 }
 
-// KafkaSetting sets what a setting of Kafka's clients is in a component, unless that is set already,
-// and reports whether it is carried over; or tells why it is not, "" for one that is not known.
+// KafkaSetting sets what a setting of Kafka's clients is in a component, unless that is set
+// already, and reports whether it is carried over; or tells why it is not, "" for one that is not
+// known.
 func KafkaSetting(b *draft.Block, name, value string) (carried bool, why string) {
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "."))
 	s, ok := clientSettings[name]

@@ -233,10 +233,12 @@ func (g *program) assign(s, cond string) {
 
 // forget has variables no longer known that stand for a field which is another one now.
 func (g *program) forget(name string) {
+	touches := func(asked string) bool {
+		return asked == name || strings.HasPrefix(asked, name+".") ||
+			strings.HasPrefix(name, asked+".")
+	}
 	for v, e := range g.vars {
-		if e != "" && e[0] != 0 && slices.ContainsFunc(kit.Asked([]string{e}), func(asked string) bool {
-			return asked == name || strings.HasPrefix(asked, name+".") || strings.HasPrefix(name, asked+".")
-		}) {
+		if e != "" && e[0] != 0 && slices.ContainsFunc(kit.Asked([]string{e}), touches) {
 			delete(g.vars, v)
 		}
 	}

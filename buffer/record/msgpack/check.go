@@ -14,8 +14,8 @@ const (
 )
 
 // Check walks the value at a place in src, and returns where it ends. It takes what Transcode takes
-// with the same limits and refuses, with the same errors, what that refuses, except that what is too
-// long and ends too soon is told as the latter. Most values it takes without making their text.
+// with the same limits and refuses, with the same errors, what that refuses, except that what is
+// too long and ends too soon is told as the latter. Most values it takes without making their text.
 // scratch is memory that it may use; it is returned, perhaps grown.
 func Check(scratch, src []byte, at, depth, most int) (room []byte, end int, err error) {
 	end, err = walk(src, at, min(depth, checkDepth))

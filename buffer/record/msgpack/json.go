@@ -29,9 +29,9 @@ func AppendJSON(dst, src []byte, depth int) (out, rest []byte, err error) {
 	return t.dst, src[end:], nil
 }
 
-// Transcode is AppendJSON for the value at a place in src, giving up with ErrLong where out would be
-// longer than most bytes, and returns where the value ends. What is returned with an error is of no
-// use but for its memory.
+// Transcode is AppendJSON for the value at a place in src, giving up with ErrLong where out would
+// be longer than most bytes, and returns where the value ends. What is returned with an error is of
+// no use but for its memory.
 func Transcode(dst, src []byte, at, depth, most int) (out []byte, end int, err error) {
 	t := transcoder{src: src, dst: dst, depth: depth, most: most}
 	end, err = t.value(at)

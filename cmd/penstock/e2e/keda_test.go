@@ -168,8 +168,8 @@ func documents(text []byte) (out [][]byte, err error) {
 	}
 }
 
-// With KEDA's module in $PENSTOCK_KEDA: what scales the consumer, in the manifests and of the chart,
-// is what KEDA's own definition allows; what it does not is found.
+// With KEDA's module in $PENSTOCK_KEDA: what scales the consumer, in the manifests and of the
+// chart, is what KEDA's own definition allows; what it does not is found.
 func TestKEDAReadsWhatScalesTheConsumer(t *testing.T) {
 	keda := os.Getenv("PENSTOCK_KEDA")
 	if keda == "" {
