@@ -119,8 +119,16 @@ func inBlocks(t *testing.T, src string) string {
 	return string(out)
 }
 
-// isLeftOut reports whether the i-th of n that are tried alike is left to the long form of a test.
-func isLeftOut(i, n int) bool { return !runtest.Long() && i%max(4, n/8) != 0 }
+// tried returns which of n that are tried alike are: a few, and in the long form of a test about
+// fifty, others in each run. All of a long configuration would take minutes.
+func tried(t testing.TB, n int) func(i int) bool {
+	step, from := max(4, n/8), 0
+	if runtest.Long() {
+		step = max(1, n/50)
+		from = runtest.Rand(t).IntN(step)
+	}
+	return func(i int) bool { return i%step == from }
+}
 
 // A setting that makes no difference, whatever its value is, was lost without a word.
 func TestEachSettingMakesADifference(t *testing.T) {
@@ -155,8 +163,9 @@ func TestEachSettingMakesADifference(t *testing.T) {
 					t.Fatal(err)
 				}
 				all := settingsOf(tool.Name, ext, src)
+				isTried := tried(t, len(all))
 				for i, s := range all {
-					if isLeftOut(i, len(all)) {
+					if !isTried(i) {
 						continue
 					}
 					differs := excused.MatchString(src[s.start:s.end]) || withWhole(base, src, s.start)
