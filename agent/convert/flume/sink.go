@@ -62,7 +62,7 @@ func (c *converter) sinks(name string, ch *channel) []*draft.Block {
 			n := c.a.Find("sinks." + s)
 			if c.same(first, s) {
 				c.D.Carried(n.At, n.Name+" shares the channel")
-				shared(n, c.a.Find("sinks."+first))
+				c.shared(out, n, c.a.Find("sinks."+first), first)
 				continue
 			}
 			c.Lost(
@@ -75,10 +75,18 @@ func (c *converter) sinks(name string, ch *channel) []*draft.Block {
 	return outs
 }
 
-// shared passes the settings of a sink that another one has as well.
-func shared(n, other *kit.Node) {
+// shared passes the settings of a sink that another one, of the output out, has as well, and tells
+// those that are others there.
+func (c *converter) shared(out *draft.Block, n, other *kit.Node, name string) {
 	for _, k := range n.Kids {
-		if other.Find(k.Key) != nil {
+		o := other.Find(k.Key)
+		switch {
+		case o == nil:
+		case len(k.Kids) > 0:
+			c.shared(out, k, o, name)
+		case k.Value != o.Value:
+			c.Left(out, k, "there is one output for both, as sink "+name+" says")
+		default:
 			k.Done()
 		}
 	}
@@ -170,7 +178,7 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 		x := c.a.Find("sinks." + m)
 		if typ != "failover" && c.same(members[0], m) {
 			c.D.Carried(x.At, x.Name)
-			shared(x, c.a.Find("sinks."+members[0]))
+			c.shared(first, x, c.a.Find("sinks."+members[0]), members[0])
 			continue
 		}
 		why := "it took a share of the events; now sink " + members[0] + " takes them all"

@@ -300,6 +300,8 @@ output "s3" "lake1" {
   # Left out: col.sinks.lake1.hdfs.callTimeout = 60000: see timeout
   # Left out: col.sinks.lake1.hdfs.useLocalTimeStamp = false: records have the time at which they
   # were read, unless filter "time" gives them another
+  # Left out: col.sinks.lake2.hdfs.filePrefix = access-%[localhost]-2: there is one output for
+  # both, as sink lake1 says
 }
 
 output "kafka" "bus" {
