@@ -40,7 +40,7 @@ var (
 	}
 	// what is told of the whole that it stands in, and what leads nowhere
 	excused = regexp.MustCompile(
-		`next_state:|\blocalhost$|Match debug|^value="[{}]"|string="/var/log/%|^inputs = \["vmstat"\]$`,
+		`next_state:|\blocalhost$|Match debug|^value="[{}]"|processor\.priority\.|selector\.header = kafka_topic|string="/var/log/%|^inputs = \["vmstat"\]$`,
 	)
 	// what says of which kind something is, or what it is called
 	naming = regexp.MustCompile(

@@ -170,14 +170,11 @@ func (c *converter) nest(s *section, m flow.Match, label string) {
 		b := f.Filter("flatten", label, m, "")
 		b.Set("field", draft.Text(s.value("nested_under")))
 		b.Set("separator", draft.Text("_"))
-		if p := s.get("add_prefix"); p == nil || p.value != s.value("nested_under")+"_" {
+		name := s.value("nested_under") + "_NAME"
+		if was := s.value("add_prefix") + "NAME"; was != name {
 			c.d.Changed(
-				b,
-				s.at,
-				s.title()+" lift",
-				"the fields are called "+s.value(
-					"nested_under",
-				)+"_NAME; rename them with rename_fields",
+				b, s.at, s.title()+" lift",
+				"the fields are called "+name+", not "+was+": rename them with rename_fields",
 			)
 		}
 		return

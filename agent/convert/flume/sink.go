@@ -618,7 +618,7 @@ func (c *converter) hdfsFiles(b *draft.Block, n *kit.Node) {
 	}
 	if x := n.Find("serializer"); x != nil {
 		for _, k := range x.Kids {
-			k.Done()
+			c.Left(b, k, "it is the serializer's: see format")
 		}
 	}
 }

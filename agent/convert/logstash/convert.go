@@ -452,6 +452,9 @@ func (c *converter) completed(b *draft.Block, n *kit.Node) {
 	action := n.Take("file_completed_action")
 	switch {
 	case n.Text("mode") != "read":
+		if action != nil {
+			c.Left(b, action, "a file that is followed has no end")
+		}
 	case action != nil && action.Value == "log":
 		c.Left(b, action, "files are kept, and penstock remembers them")
 	default:

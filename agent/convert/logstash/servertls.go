@@ -10,7 +10,12 @@ import (
 func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	on := false
 	for _, name := range []string{"ssl", "ssl_enable", "ssl_enabled"} {
-		on = n.On(name) || on
+		x := n.Take(name)
+		if x != nil && x.Value == "false" {
+			c.Left(b, x, "it listens without TLS: what else is said of it has no effect")
+			return
+		}
+		on = on || x != nil
 	}
 	cert, key := n.Take("ssl_certificate", "ssl_cert"), n.Take("ssl_key")
 	if cert == nil && !on {

@@ -81,7 +81,9 @@ func (c *converter) pods(n, sd *kit.Node, b *draft.Block) *relabeling {
 
 func (c *converter) podSelectors(b *draft.Block, sel *kit.Node, node *draft.Value) {
 	for _, s := range sel.Kids {
-		if r := s.Take("role"); r != nil {
+		if r := s.Take("role"); r != nil && r.Value != "pod" {
+			c.Left(b, r, "pods alone are found")
+		} else if r != nil {
 			c.Carry(r)
 		}
 		if f := s.Take("field"); f != nil {

@@ -179,7 +179,8 @@ filter "flatten" "nest" {
   if        = "tag matches '^(?:app(?:[.].*)?)$'"
   field     = "kubernetes"
   separator = "_"
-  # Changed: FILTER nest lift: the fields are called kubernetes_NAME; rename them with rename_fields
+  # Changed: FILTER nest lift: the fields are called kubernetes_NAME, not k8s_NAME: rename them
+  # with rename_fields
 }
 
 filter "set" "rewrite_tag" {

@@ -133,6 +133,10 @@ output "s3" "s3-orders" {
   # LEFT OUT: lake.sinks.s3-orders.serializer =
   # org.apache.flume.sink.hdfs.AvroEventSerializer$Builder: write format "avro" or "parquet", which
   # make columns of JSON records
+  # Left out: lake.sinks.s3-orders.serializer.compressionCodec = snappy: it is the serializer's:
+  # see format
+  # Left out: lake.sinks.s3-orders.serializer.schemaURL = hdfs://nn1/schemas/order.avsc: it is the
+  # serializer's: see format
   # LEFT OUT: lake.sinks.s3-orders.hdfs.round = true: times in paths are not rounded, down to 10
   # minutes: write the path by the hour, or by the day
   roll {

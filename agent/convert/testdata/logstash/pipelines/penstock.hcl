@@ -7,6 +7,7 @@ agent {
 input "tail" "shop" {
   paths   = ["/var/log/shop/*.log", "/var/log/shop/archive/*.log.1"]
   exclude = ["/**/*.gz"]
+  # Left out: file.file_completed_action = log: a file that is followed has no end
   multiline {
     start     = "^(?:\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:?\\d{2}(?::?\\d{2}(?:[:.,]\\d+)?)?(?:Z|[+-]\\d{2}:?\\d{2})?) "
     max_lines = 500
