@@ -1,9 +1,7 @@
 package buffer
 
 import (
-	"cmp"
 	"encoding/binary"
-	"maps"
 	"slices"
 
 	"github.com/penstock/penstock/buffer/record/tally"
@@ -62,51 +60,14 @@ type bookOrigin struct {
 	row  *bookRow
 }
 
-// recentRow is where a batch is counted.
-type recentRow struct {
-	first  int64
-	origin string
-	row    *bookRow
-}
-
-// unswept is what a sweep has changed that no group holds.
-type unswept struct {
-	slots slots // all, as they were; nil: there was no sweep
-	kept  int   // how many they have become
-	ids   map[string]uint32
-}
-
 // takenEntries are those of a cursor that a group stores.
 type takenEntries struct {
 	of      *unstoredEntries
 	entries []tally.Entry
 }
 
-type rowKey struct {
-	minute int64
-	hour   bool
-	origin uint32
-}
-
-// bookRow is a row, and what is to be added to it.
-type bookRow struct {
-	id        rowKey
-	isGrouped bool      // the next group says something of it:
-	group     tally.Row // this
-	groupMem  [4]tally.Cell
-
-	tally.Row // but for what the journal adds; Buffer.mu guards it
-	key       string
-	isStale   bool // the state has an older one
-	// since there was a group with all rows, another one has said something of it
-	isUnwritten bool
-}
-
 // mergeFrom is how long the journal may become.
 const mergeFrom = 1024
-
-// mostRecent is of how many batches the rows are remembered; half of them are when there are more.
-const mostRecent = 512
 
 func newBookkeeper(b *Buffer) *bookkeeper {
 	k := &bookkeeper{
@@ -139,21 +100,6 @@ func numbersOf(names map[uint32]string) map[string]uint32 {
 		out[name] = max(out[name], id)
 	}
 	return out
-}
-
-func (k rowKey) String() string {
-	return string(binary.AppendUvarint(
-		[]byte(slot{minute: k.minute, hour: k.hour}.key('r')), uint64(k.origin),
-	))
-}
-
-func parseRowKey(key string) (k rowKey, ok bool) {
-	s, ok := parseSlot(key, 'r')
-	if !ok {
-		return k, false
-	}
-	origin, n := binary.Uvarint([]byte(key[5:]))
-	return rowKey{s.minute, s.hour, uint32(origin)}, n > 0
 }
 
 // begin starts on a commit.
@@ -239,17 +185,6 @@ func (k *bookkeeper) mergeTo(n int) {
 func (k *bookkeeper) store() {
 	k.mergeTo(len(k.b.books.journal))
 	k.b.books.store(k.b.state)
-}
-
-// forgetRows forgets what is remembered of rows, which are looked for in the state then.
-func (k *bookkeeper) forgetRows() {
-	k.b.mu.Lock()
-	k.store()
-	k.b.mu.Unlock()
-	clear(k.rows)
-	clear(k.origins)
-	clear(k.recent)
-	k.recent, k.slot = k.recent[:0], slot{}
 }
 
 // group counts what goes into the next group.
@@ -409,39 +344,6 @@ func (k *bookkeeper) noted() {
 	k.taken = taken
 }
 
-// remember has recall know the row of a batch.
-func (k *bookkeeper) remember(first int64, origin string, r *bookRow) {
-	n := len(k.recent)
-	switch {
-	case n > 0 && k.recent[n-1].first >= first: // it is built once more
-		clear(k.recent)
-		k.recent = k.recent[:0]
-	case n >= mostRecent:
-		left := copy(k.recent, k.recent[n/2:])
-		clear(k.recent[left:])
-		k.recent = k.recent[:left]
-	}
-	k.recent = append(k.recent, recentRow{first, origin, r})
-}
-
-// recall returns the row of the batch at first, if it is remembered, and where the next batch is
-// likely to be. It looks at i at first.
-func (k *bookkeeper) recall(first int64, origin string, i int) (r *bookRow, next int) {
-	if i >= len(k.recent) || k.recent[i].first != first {
-		ok := false
-		i, ok = slices.BinarySearchFunc(k.recent, first, func(r recentRow, first int64) int {
-			return cmp.Compare(r.first, first)
-		})
-		if !ok {
-			return nil, i
-		}
-	}
-	if c := &k.recent[i]; c.origin == origin {
-		return c.row, i + 1
-	}
-	return nil, i
-}
-
 // add has the next group say that n came to a stage.
 func (k *bookkeeper) add(s slot, origin string, output uint32, stage tally.Stage, n tally.Count) {
 	if n == (tally.Count{}) {
@@ -476,24 +378,6 @@ func (k *bookkeeper) say(r *bookRow, output uint32, stage tally.Stage, n tally.C
 		k.grouped = append(k.grouped, r)
 	}
 	r.group.Add(output, stage, n)
-}
-
-// rowOf returns the row of an origin, which is made if there is none.
-func (k *bookkeeper) rowOf(s slot, origin string) *bookRow {
-	o := k.origins[origin]
-	if o != nil && o.slot == s {
-		return o.row
-	}
-	k.storeSlot(s)
-	id := k.name(origin, false)
-	r := k.row(rowKey{s.minute, s.hour, id})
-	switch {
-	case o != nil:
-		o.slot, o.row = s, r
-	case id != 0:
-		k.origins[origin] = &bookOrigin{s, r}
-	}
-	return r
 }
 
 // storeSlot has a slot stored with the next group.
@@ -552,38 +436,6 @@ func (k *bookkeeper) name(name string, output bool) uint32 {
 
 func nameKey(id uint32) string { return string(binary.AppendUvarint([]byte{'n'}, uint64(id))) }
 
-func newBookRow(id rowKey, key string) *bookRow {
-	r := &bookRow{id: id, key: key}
-	r.group = r.groupMem[:0]
-	return r
-}
-
-// find returns a row; nil if there is none.
-func (k *bookkeeper) find(key rowKey) *bookRow {
-	if r := k.rows[key]; r != nil {
-		return r
-	}
-	name := key.String()
-	p, ok := k.stored(name)
-	if !ok || k.gone[key] {
-		return nil
-	}
-	r := newBookRow(key, name)
-	r.Row, _ = tally.ParseRow(p)
-	k.rows[key] = r
-	return r
-}
-
-// row returns a row, which is made if there is none.
-func (k *bookkeeper) row(key rowKey) *bookRow {
-	r := k.find(key)
-	if r == nil {
-		r = newBookRow(key, key.String())
-		k.rows[key] = r
-	}
-	return r
-}
-
 // changes returns those of the books that go into the next group, and its flags. They are good
 // until it is called again.
 func (k *bookkeeper) changes() (out []change, flags uint32) {
@@ -641,13 +493,6 @@ func (k *bookkeeper) allRows(out []change) []change {
 	return append(k.others(out, rows), rows...)
 }
 
-// change is the one that stores row as r.
-func (r *bookRow) change(row tally.Row) change {
-	return change{
-		kind: changePosition, name: booksName, key: r.key, value: row.Append(nil),
-	}
-}
-
 // others appends the rows that are due and neither changed nor forgotten.
 func (k *bookkeeper) others(out, rows []change) []change {
 	known := map[string]bool{}
@@ -664,137 +509,4 @@ func (k *bookkeeper) others(out, rows []change) []change {
 		}
 	}
 	return out
-}
-
-// sweep merges minutes into hours and forgets what is old, once a minute.
-func (k *bookkeeper) sweep(now int64) {
-	if k.swept == now {
-		return
-	}
-	k.swept, k.rowsDue = now, true
-	k.forgetRows()
-	var keys []rowKey
-	for key := range k.b.state.inputs[booksName] {
-		if r, ok := parseRowKey(key); ok {
-			keys = append(keys, r)
-		}
-	}
-	slices.SortFunc(keys, func(x, y rowKey) int { return int(x.minute - y.minute) })
-	left, most := len(keys), k.b.opt.rows()
-	var gone []rowKey
-	hours := map[int64]bool{}
-	for _, key := range keys {
-		switch {
-		case key.minute < now-rowsFor || left > 2*most && key.hour:
-			gone = append(gone, key)
-			left--
-		case !key.hour && (key.minute < now-minutesFor || left > most && key.minute < now-1 ||
-			hours[key.minute-key.minute%60]):
-			// with all of the hour, so that no position is in both
-			hours[key.minute-key.minute%60] = true
-			left--
-		}
-	}
-	k.mergeHours(hours, keys)
-	for _, key := range gone {
-		k.drop(key)
-	}
-	k.sweepSlots(hours, now)
-	k.sweepNames(keys, gone)
-}
-
-// mergeHours makes rows of hours out of all rows of their minutes.
-func (k *bookkeeper) mergeHours(hours map[int64]bool, keys []rowKey) {
-	merged := map[*bookRow]bool{}
-	for _, key := range keys {
-		if hour := key.minute - key.minute%60; !key.hour && hours[hour] {
-			to := k.row(rowKey{hour, true, key.origin})
-			to.Row.Merge(k.row(key).Row) // nobody else has it: it was not published
-			merged[to] = true
-			k.drop(key)
-		}
-	}
-	for r := range merged {
-		k.chg = append(k.chg, r.change(r.Row))
-	}
-}
-
-// drop forgets a row.
-func (k *bookkeeper) drop(key rowKey) {
-	delete(k.rows, key)
-	k.gone[key] = true
-	k.forget(key.String())
-}
-
-// sweepSlots makes one slot of an hour's, and forgets those that have no rows any more, but for the
-// last one.
-func (k *bookkeeper) sweepSlots(hours map[int64]bool, now int64) {
-	b := k.b
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var kept slots
-	for i, s := range b.books.slots {
-		hour := s.minute - s.minute%60
-		last := i == len(b.books.slots)-1
-		switch {
-		case s.minute < now-rowsFor-60 && !last:
-			k.forget(s.key('i'))
-		case !s.hour && hours[hour]:
-			k.forget(s.key('i'))
-			if n := len(kept); n > 0 && kept[n-1].hour && kept[n-1].minute == hour {
-				continue
-			}
-			s = slot{first: s.first, minute: hour, hour: true}
-			if v, ok := k.stored(s.key('i')); ok { // what came after an earlier merge
-				first, _ := binary.Uvarint(v)
-				s.first = min(s.first, int64(first))
-			}
-			k.fresh[s.key('i')] = true
-			k.set(s.key('i'), binary.AppendUvarint(nil, uint64(s.first)))
-			kept = append(kept, s)
-		default:
-			kept = append(kept, s)
-		}
-	}
-	k.unswept = unswept{b.books.slots, len(kept), map[string]uint32{}}
-	b.books.slots = kept
-}
-
-// unsweep makes the sweep of a commit that was not stored undone, and due again.
-func (k *bookkeeper) unsweep() {
-	u := k.unswept
-	if u.slots == nil {
-		return
-	}
-	k.unswept, k.swept = unswept{}, 0
-	maps.Copy(k.ids, u.ids)
-	k.b.mu.Lock()
-	defer k.b.mu.Unlock()
-	l, later := u.slots, k.b.books.slots[u.kept:]
-	for len(later) > 0 && later[0].minute/60 == l[len(l)-1].minute/60 &&
-		later[0].minute <= l[len(l)-1].minute {
-		later = later[1:]
-	}
-	k.b.books.slots = append(l, later...)
-}
-
-func (k *bookkeeper) sweepNames(keys, gone []rowKey) {
-	if len(k.ids) < maxNames/2 {
-		return
-	}
-	rows := map[uint32]int{}
-	for _, key := range keys {
-		rows[key.origin]++
-	}
-	for _, key := range gone {
-		rows[key.origin]--
-	}
-	for name, id := range maps.Clone(k.ids) {
-		if _, output := k.b.state.cursors[name]; rows[id] == 0 && !output {
-			k.unswept.ids[name] = id
-			delete(k.ids, name)
-			delete(k.named, id)
-			k.forget(nameKey(id))
-		}
-	}
 }

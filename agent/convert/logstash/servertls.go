@@ -10,12 +10,14 @@ import (
 func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	on := false
 	for _, name := range []string{"ssl", "ssl_enable", "ssl_enabled"} {
-		x := n.Take(name)
-		if x != nil && x.Value == "false" {
+		x := n.Find(name)
+		if x == nil {
+			continue
+		}
+		if on = n.On(name); !on {
 			c.Left(b, x, "it listens without TLS: what else is said of it has no effect")
 			return
 		}
-		on = on || x != nil
 	}
 	cert, key := n.Take("ssl_certificate", "ssl_cert"), n.Take("ssl_key")
 	if cert == nil && !on {

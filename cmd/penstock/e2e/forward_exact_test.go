@@ -66,6 +66,64 @@ func forwardPeer(t *testing.T, addr string, change func(*forward.Config)) *input
 	return sink
 }
 
+// twoRelays are agents that pass on to each other what they take.
+type twoRelays struct {
+	dir         string // with a data directory for each, of its name
+	one, two    *agent
+	first, last string // where the first one listens, and where the second one sends
+}
+
+func relayPair(t *testing.T) twoRelays {
+	t.Helper()
+	r := twoRelays{dir: t.TempDir(), first: servers.FreeAddr(t), last: servers.FreeAddr(t)}
+	second := servers.FreeAddr(t)
+	relay := func(name, from, to, compression string) *agent {
+		return newAgent(t, name, replaceAll(
+			passOn, "DIR", r.dir, "NAME", name, "FROM", from, "TO", to, "COMPRESSION", compression,
+		))
+	}
+	r.one, r.two = relay("relay-1", r.first, second, "gzip"), relay("relay-2", second, r.last, "none")
+	return r
+}
+
+// pass sends a batch through both, each of which is killed while it has all of it on disk, and
+// returns where it arrives. Between the second one's lives it calls stopped.
+func (r *twoRelays) pass(
+	t *testing.T, b *record.Batch, client func(*forwardout.Config), stopped func(),
+) *inputstest.MemSink {
+	t.Helper()
+	r.one.start()
+	sender := forwardWriter(t, r.first, func(c *forwardout.Config) {
+		c.SharedKey = "between us"
+		client(c)
+	})
+	runtest.Within(
+		t, 20*time.Second, func() bool { return sender.Write(t.Context(), b) == nil },
+		func() string { return "not acknowledged" },
+	)
+	r.one.kill()
+	r.one.start()
+	r.two.start()
+	runtest.Within(t, 20*time.Second, func() bool {
+		n, err := r.one.metric("penstock_output_records_total")
+		return err == nil && int(n) == b.Len()
+	}, func() string { return "the second relay did not take the records" })
+	r.two.kill()
+	stopped()
+	r.two.start()
+	return forwardPeer(t, r.last, func(c *forward.Config) {
+		c.Security = &forward.Security{SharedKey: "between us", AllowAnonymousSource: true}
+	})
+}
+
+func waitForRecords(t *testing.T, sink *inputstest.MemSink, n int) {
+	t.Helper()
+	runtest.Within(
+		t, 20*time.Second, func() bool { return len(sink.Records()) >= n },
+		func() string { return fmt.Sprintf("%d of %d records arrived", len(sink.Records()), n) },
+	)
+}
+
 // TestRecordsPassRelaysUnchanged sends records through two relays, which keep them on disk over a
 // kill in between: time, tag, key, headers and value come out as they went in.
 func TestRecordsPassRelaysUnchanged(t *testing.T) {
@@ -97,57 +155,16 @@ func TestRecordsPassRelaysUnchanged(t *testing.T) {
 			Value: []byte(`{"penstock":1,"message":"looks like the envelope"}`),
 		},
 	}
-	dir, first, second, last := t.TempDir(), servers.FreeAddr(t), servers.FreeAddr(t), servers.FreeAddr(t)
-	one := newAgent(
-		t,
-		"relay-1",
-		replaceAll(
-			passOn, "DIR", dir, "NAME", "relay-1", "FROM", first, "TO", second,
-			"COMPRESSION", "gzip",
-		),
-	)
-	two := newAgent(
-		t,
-		"relay-2",
-		replaceAll(
-			passOn, "DIR", dir, "NAME", "relay-2", "FROM", second, "TO", last,
-			"COMPRESSION", "none",
-		),
-	)
-	one.start()
-	client := forwardWriter(
-		t, first, func(c *forwardout.Config) { c.SharedKey, c.Compression = "between us", "zstd" },
-	)
 	var b record.Builder
 	b.Reset("app.web-1", "/var/log/app.log", 0)
 	for _, r := range records {
 		b.Append(r.Time, r.Key, r.Value, r.Headers)
 	}
-	batch := b.Build()
-	runtest.Within(
-		t, 20*time.Second, func() bool { return client.Write(t.Context(), batch) == nil },
-		func() string { return "not acknowledged" },
+	relays := relayPair(t)
+	sink := relays.pass(
+		t, b.Build(), func(c *forwardout.Config) { c.Compression = "zstd" }, func() {},
 	)
-	one.kill()
-	one.start()
-	two.start()
-	runtest.Within(t, 20*time.Second, func() bool {
-		n, err := one.metric("penstock_output_records_total")
-		return err == nil && int(n) == len(records)
-	}, func() string { return "the second relay did not take the records" })
-	two.kill()
-	two.start()
-	sink := forwardPeer(t, last, func(c *forward.Config) {
-		c.Security = &forward.Security{SharedKey: "between us", AllowAnonymousSource: true}
-	})
-	runtest.Within(
-		t,
-		20*time.Second,
-		func() bool { return len(sink.Records()) >= len(records) },
-		func() string {
-			return fmt.Sprintf("%d of %d records arrived", len(sink.Records()), len(records))
-		},
-	)
+	waitForRecords(t, sink, len(records))
 	got := sink.Records()
 	if len(got) != len(records) {
 		t.Errorf("%d records arrived, %d were sent", len(got), len(records))

@@ -14,7 +14,6 @@ import (
 	"github.com/penstock/penstock/buffer/record/msgpack/msgpacktest"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
-	"github.com/penstock/penstock/inputs/forward"
 	forwardout "github.com/penstock/penstock/outputs/forward"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -36,48 +35,22 @@ func TestMapsPassRelaysUnchanged(t *testing.T) {
 		b.Append(r.Time, nil, r.Value, nil)
 		want = append(want, r)
 	}
-	dir, first, second, last := t.TempDir(), servers.FreeAddr(t), servers.FreeAddr(t), servers.FreeAddr(t)
-	relay := func(name, from, to, compression string) *agent {
-		return newAgent(t, name, replaceAll(
-			passOn, "DIR", dir, "NAME", name, "FROM", from, "TO", to, "COMPRESSION", compression,
-		))
-	}
-	one, two := relay("relay-1", first, second, "gzip"), relay("relay-2", second, last, "none")
-	one.start()
-	client := forwardWriter(t, first, func(c *forwardout.Config) {
-		c.SharedKey, c.Compression, c.Peer = "between us", "zstd", "fluentd"
-	})
-	batch := b.Build()
-	runtest.Within(
-		t, 20*time.Second, func() bool { return client.Write(t.Context(), batch) == nil },
-		func() string { return "not acknowledged" },
-	)
-	one.kill()
-	one.start()
-	two.start()
-	runtest.Within(t, 20*time.Second, func() bool {
-		n, err := one.metric("penstock_output_records_total")
-		return err == nil && int(n) == len(want)
-	}, func() string { return "the second relay did not take the records" })
-	two.kill()
-	for _, name := range []string{"relay-1", "relay-2"} {
-		marks, err := filepath.Glob(filepath.Join(dir, name, "buffer", "*", "FORMAT"))
-		if err != nil || len(marks) != 1 {
-			t.Fatal(marks, err)
+	relays := relayPair(t)
+	sink := relays.pass(t, b.Build(), func(c *forwardout.Config) {
+		c.Compression, c.Peer = "zstd", "fluentd"
+	}, func() {
+		for _, name := range []string{"relay-1", "relay-2"} {
+			marks, err := filepath.Glob(filepath.Join(relays.dir, name, "buffer", "*", "FORMAT"))
+			if err != nil || len(marks) != 1 {
+				t.Fatal(marks, err)
+			}
+			if text, err := os.ReadFile(marks[0]); string(text) != "3\n" {
+				t.Errorf("%s is marked %q, %v: an earlier release would misread it", marks[0], text, err)
+			}
 		}
-		if text, err := os.ReadFile(marks[0]); string(text) != "3\n" {
-			t.Errorf("%s is marked %q, %v: an earlier release would misread it", marks[0], text, err)
-		}
-	}
-	two.start()
-	sink := forwardPeer(t, last, func(c *forward.Config) {
-		c.Security = &forward.Security{SharedKey: "between us", AllowAnonymousSource: true}
 	})
 	sink.TakeMaps()
-	runtest.Within(
-		t, 20*time.Second, func() bool { return len(sink.Records()) >= len(want) },
-		func() string { return fmt.Sprintf("%d of %d records arrived", len(sink.Records()), len(want)) },
-	)
+	waitForRecords(t, sink, len(want))
 	i := 0
 	for _, b := range sink.Batches() {
 		if b.Form() != record.Msgpack || b.Tag != "app.web-1" {
