@@ -140,15 +140,19 @@ pipeline "q" {
   from = [input.fake.other]
   to   = [output.fake.x]
 }`, store.URL))
-	output := func() state.OutputState {
+	pipeline := func() admin.Pipeline {
 		var s admin.Status
 		if err := json.Unmarshal([]byte(get(t, r, "/api/status")), &s); err != nil {
 			t.Fatal(err)
 		}
-		return s.Pipelines[0].Now.Outputs[0]
+		return s.Pipelines[0]
 	}
+	output := func() state.OutputState { return pipeline().Now.Outputs[0] }
 	w.send(t, "in", "app", "1", "2")
-	runtest.Until(t, "it collects", func() bool { return output().Waiting == 2 })
+	runtest.Until(t, "it collects", func() bool {
+		cuts := pipeline().Outputs[0].Cuts
+		return output().Waiting == 2 && len(cuts) == 1 && cuts[0].Records == 2
+	})
 	if o := output(); o.Kind != state.Delivering {
 		t.Errorf("while it collects: %+v", o)
 	}
