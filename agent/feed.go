@@ -185,7 +185,12 @@ type feed struct {
 
 // begin goes to where the reader has come.
 func (f *feed) begin(ctx context.Context) error {
-	pos, life := f.cursor.Committed()
+	// A commit of the feed before may be under way: what is noted anew before it is stored counts as
+	// stored with it.
+	pos, life, err := f.cursor.Refresh(ctx)
+	if err != nil {
+		return err
+	}
 	if f.life = life; life == "" {
 		f.life = rand.Text()
 		if err := f.cursor.Commit(ctx, pos, f.life); err != nil {
