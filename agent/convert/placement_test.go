@@ -7,9 +7,10 @@ import (
 	"testing"
 
 	"github.com/penstock/penstock/agent/convert"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
-// A comment above a setting stands above the attribute that has its value.
+// A comment above a setting stands above the attribute that has its value. The long form tries all.
 func TestCommentsStandAtTheirSettings(t *testing.T) {
 	t.Parallel()
 	for _, tool := range convert.Tools() {
@@ -32,7 +33,7 @@ func TestCommentsStandAtTheirSettings(t *testing.T) {
 				all := settingsOf(tool.Name, ext, src)
 				isTried := tried(t, len(all))
 				for i, s := range all {
-					if !isTried(i) {
+					if !isTried(i) && !runtest.Long() {
 						continue
 					}
 					value := strings.Trim(src[s.valueStart:s.valueEnd], `"' `)

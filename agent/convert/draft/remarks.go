@@ -25,7 +25,7 @@ func (d *Draft) Remarks(remarks []Remark) {
 	places := d.places()
 	for _, r := range remarks {
 		if b := places.blocks[r.At]; b != nil {
-			b.Above(r.Text)
+			b.remark(r)
 		} else if i := places.valued(r); i != nil {
 			i.above = append(i.above, r.Text)
 		} else if i := places.items[r.At]; i != nil {
@@ -145,7 +145,7 @@ func (p *places) valued(r Remark) *item {
 	for _, value := range valuesOf(r.Of) {
 		if top := p.spot(r.At).top; top != nil {
 			for _, i := range top.all {
-				if i.name != "" && i.value.has(value) {
+				if i.has(value) {
 					return i
 				}
 			}
@@ -153,7 +153,7 @@ func (p *places) valued(r Remark) *item {
 		var all []*item
 		for _, b := range p.tops {
 			for _, i := range b.all {
-				if i.name != "" && i.value.has(value) {
+				if i.has(value) {
 					all = append(all, i)
 				}
 			}
@@ -165,6 +165,25 @@ func (p *places) valued(r Remark) *item {
 	return nil
 }
 
+// remark puts a comment about the line that a block came from above it, or above the only attribute
+// that it has.
+func (b *Block) remark(r Remark) {
+	if len(b.items) == 1 && slices.ContainsFunc(valuesOf(r.Of), b.items[0].has) {
+		b.items[0].above = append(b.items[0].above, r.Text)
+		return
+	}
+	b.Above(r.Text)
+}
+
+// has reports whether a text stands in the value of an attribute, or is what a block within another
+// one is or is called.
+func (i *item) has(text string) bool {
+	if i.block != nil {
+		return i.block.typ == text || slices.Contains(i.block.labels, text)
+	}
+	return i.name != "" && i.value.has(text)
+}
+
 // has reports whether a text stands in a value.
 func (v Value) has(text string) bool {
 	quoted := string(Text(text))
@@ -172,15 +191,20 @@ func (v Value) has(text string) bool {
 		strings.Contains(string(v), quoted[1:len(quoted)-1])
 }
 
-var separator = regexp.MustCompile(`^[-\s]*(?:[\w.@$"-]+\s*(?:=>|=|:\s|\s)\s*)?`)
+var (
+	element = regexp.MustCompile(`^[-\s]*`)
+	key     = regexp.MustCompile(`^(?:"[^"]*"|'[^']*'|[\w.@$-]+)\s*(?:=>|=|:\s|\s)\s*`)
+)
 
-// valuesOf returns the value of a line, which is what follows the name, and its parts, without
-// those that stand everywhere.
+// valuesOf returns what a line may have that stands in a value: all of an element of a list, what
+// follows the name, and its parts, without those that stand everywhere.
 func valuesOf(line string) []string {
-	whole := strings.Trim(line[len(separator.FindString(line)):], `"'[], `+"\t")
+	line = element.ReplaceAllString(line, "")
+	trim := func(s string) string { return strings.Trim(s, `"'[], `+"\t") }
+	whole := trim(key.ReplaceAllString(line, ""))
 	between := func(r rune) bool { return strings.ContainsRune(`"', `, r) }
 	parts := strings.FieldsFunc(whole, between)
-	return slices.DeleteFunc(append([]string{whole}, parts...), func(s string) bool {
+	return slices.DeleteFunc(append([]string{trim(line), whole}, parts...), func(s string) bool {
 		return len(s) < 3 || s == "true" || s == "false"
 	})
 }
