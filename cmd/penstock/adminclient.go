@@ -30,17 +30,17 @@ func adminFlag(cmd *cobra.Command) *string {
 }
 
 // do sends a request and returns an answer with status 200, whose body the caller closes. An error
-// says what to do.
+// says what to do, and has its exit code where it is the user's mistake.
 func (a adminAddress) do(
 	ctx context.Context, method, path string, query url.Values,
 ) (*http.Response, error) {
 	s, err := a.server()
 	if err != nil {
-		return nil, err
+		return nil, &exitError{exitConfig, err}
 	}
 	client, err := s.client()
 	if err != nil {
-		return nil, err
+		return nil, &exitError{exitConfig, err}
 	}
 	target := s.url + path
 	if len(query) > 0 {
@@ -48,7 +48,7 @@ func (a adminAddress) do(
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target, nil)
 	if err != nil {
-		return nil, fmt.Errorf("--admin %q is neither host:port nor unix:///PATH: %w", s.url, err)
+		return nil, configError("--admin %q is neither host:port nor unix:///PATH: %w", s.url, err)
 	}
 	if s.token != "" {
 		req.Header.Set("Authorization", "Bearer "+s.token)

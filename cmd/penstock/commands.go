@@ -26,11 +26,11 @@ func commandThen(
 	resp, err := adminAddress(addr).do(ctx, http.MethodPost, "/api/"+name, query)
 	answered()
 	if err != nil {
-		return &exitError{exitFailure, err}
+		return err
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(cmd.OutOrStdout(), resp.Body); err != nil {
-		return &exitError{exitFailure, fmt.Errorf("the agent's answer breaks off: %w", err)}
+		return fmt.Errorf("the agent's answer breaks off: %w", err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -108,15 +109,16 @@ var exitTable = []exitMeanings{
 	}},
 	{"status check", []string{
 		"all is well, or mends itself", "have a look", "a person is needed",
-		"the agent does not answer, or the command line is wrong",
+		"the agent does not answer, or the configuration or the command line is wrong",
 	}},
 	{"pause resume flush tap top", []string{
-		"success", "the agent does not answer, or refuses it", "the command line is wrong",
+		"success", "the agent does not answer, or refuses it",
+		"the configuration or the command line is wrong",
 	}},
 	{"drain", []string{
 		"all is delivered, and the agent ends",
 		"some of it could not be delivered in time and stays on disk, or the agent does not answer",
-		"the command line is wrong",
+		"the configuration or the command line is wrong",
 	}},
 	{"help version completion", []string{"success", "-", "the command line is wrong"}},
 }
@@ -178,6 +180,10 @@ func exitCode(root *cobra.Command, args []string, err error) (int, error) {
 	code := exitFailure
 	if e, ok := err.(*exitError); ok {
 		code, err = e.code, e.err
+	} else if e, ok := errors.AsType[*exitError](err); ok {
+		if code = e.code; err.Error() == e.Error() {
+			err = e.err
+		}
 	} else if strings.HasPrefix(err.Error(), "unknown command ") {
 		code, err = exitConfig, fmt.Errorf("%w%s", err, foreignArg(err)) // cobra has no type for it
 	}

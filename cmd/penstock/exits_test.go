@@ -116,6 +116,74 @@ func TestExitCodesAreAsDocumented(t *testing.T) {
 	}
 }
 
+// Whichever way a command is given a configuration, one with mistakes has the code that the table
+// has for it.
+func TestAConfigurationWithMistakesHasItsExitCode(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "wrong.hcl")
+	for name, text := range map[string]string{
+		file: "agent {\n  date_dir = \"data\"\n}\n",
+		strings.TrimSuffix(file, ".hcl") + ".test.hcl": "case \"a\" {\n  lines = [\"x\"]\n  discarded = 1\n}\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arguments := map[string]string{
+		"pause": " output.x.y", "resume": " output.x.y", "tap": " output.x.y", "cat": " key",
+		"restore": " --to output.kafka.x key", "import-positions": " fluentd x",
+		"replay": " --output output.file.x --dead-letter", "dead-letters replay": " output.file.x",
+	}
+	tried := map[string]bool{}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			walk(c)
+		}
+		if cmd.HasSubCommands() {
+			return
+		}
+		path := strings.TrimPrefix(cmd.CommandPath(), "penstock ")
+		more := arguments[path]
+		if more == "" {
+			more = arguments[cmd.Name()]
+		}
+		line := path + more
+		var lines []string
+		if cmd.Flag("admin") != nil {
+			lines = append(lines, line+" --admin "+file)
+		}
+		if flag := cmd.Flag("config"); flag != nil && flag.Value.Type() != "bool" {
+			lines = append(lines, line+" --config "+file)
+		}
+		if strings.Contains(cmd.Use, " CONFIG") && !strings.Contains(cmd.Use, "--config") {
+			lines = append(lines, line+" "+file)
+		}
+		for _, line := range lines {
+			want := exitConfig
+			if cmd.Name() == "status" || cmd.Name() == "check" {
+				want = exitUnknown
+			}
+			tried[cmd.Name()] = true
+			var out, errs bytes.Buffer
+			got := run(strings.Fields(line), &out, &errs)
+			if text := out.String() + errs.String(); got != want || !strings.Contains(text, "date_dir") ||
+				strings.Contains(text, "exit code") {
+				t.Errorf("penstock %s: exit code %d, want %d\n%s", line, got, want, text)
+			}
+		}
+	}
+	walk(rootCommand(io.Discard, io.Discard))
+	for _, name := range []string{
+		"run", "validate", "test", "try", "graph", "import-positions", "replay", "ls", "cat", "audit",
+		"status", "check", "pause", "resume", "flush", "drain", "tap", "top",
+	} {
+		if !tried[name] {
+			t.Errorf("%s was not tried", name)
+		}
+	}
+}
+
 func TestFlagsOfFewValuesAreCompleted(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{

@@ -168,7 +168,7 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	f.print(cmd.OutOrStdout(), sum)
 	switch {
 	case err != nil:
-		return &exitError{exitFailure, err}
+		return err
 	case sum.Damaged > 0 || len(sum.Skipped) > 0:
 		return &exitError{code: exitFailure}
 	}
@@ -181,7 +181,7 @@ func (f *replayFlags) replay(
 ) (replay.Summary, error) {
 	to, ok := outs.Get(f.to).(*drain.Drainer)
 	if !ok {
-		return replay.Summary{}, fmt.Errorf(
+		return replay.Summary{}, configError(
 			"%s cannot take a replay: name a streaming output", f.to,
 		)
 	}
@@ -199,7 +199,7 @@ func (f *replayFlags) replay(
 	if f.from != "" {
 		store, ok := outs.Get(f.from).(outputs.Storer)
 		if !ok {
-			return replay.Summary{}, fmt.Errorf("%s is no object store", f.from)
+			return replay.Summary{}, configError("%s is no object store", f.from)
 		}
 		if f.deadLetter {
 			prefix, err := f.archivePrefix(cfg)
@@ -213,7 +213,7 @@ func (f *replayFlags) replay(
 	if f.deadLetter {
 		dir := agent.DeadLetterDir(cfg, f.to)
 		if dir == "" {
-			return replay.Summary{}, fmt.Errorf(
+			return replay.Summary{}, configError(
 				"the dead letters of %s are not in a directory: name the store that has them with --from, and --prefix dead-letter",
 				f.to,
 			)
@@ -241,11 +241,11 @@ func (f *replayFlags) archivePrefix(cfg *config.Config) (string, error) {
 	}
 	archive, ok := cfg.Find(f.from).Config.(interface{ DeadLetterPrefix() string })
 	if !ok {
-		return "", fmt.Errorf("%s is no archive", f.from)
+		return "", configError("%s is no archive", f.from)
 	}
 	prefix := archive.DeadLetterPrefix()
 	if prefix == "" {
-		return "", fmt.Errorf(
+		return "", configError(
 			"the dead_letter_path of %s begins with a variable: say which objects are meant with --prefix",
 			f.from,
 		)

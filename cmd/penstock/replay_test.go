@@ -91,8 +91,8 @@ func TestReplayCommand(t *testing.T) {
 		{"--output output.file.sink --dead-letter --keep", exitOK, "replayed 1 records of 1 objects", "one\ntwo\nthree\n"},
 		{"--output output.file.sink --dead-letter", exitOK, "replayed 0 records", "one\ntwo\nthree\n"},
 		{"--output output.file.none --dead-letter", exitConfig, "there is no output.file.none", "one\ntwo\nthree\n"},
-		{"--output output.local.overflow --dead-letter", exitFailure, "name a streaming output", "one\ntwo\nthree\n"},
-		{"--output output.file.sink --from output.file.sink --agent x", exitFailure, "is no object store", "one\ntwo\nthree\n"},
+		{"--output output.local.overflow --dead-letter", exitConfig, "name a streaming output", "one\ntwo\nthree\n"},
+		{"--output output.file.sink --from output.file.sink --agent x", exitConfig, "is no object store", "one\ntwo\nthree\n"},
 		{"--output output.file.sink --from output.local.overflow", exitConfig, "--agent", "one\ntwo\nthree\n"},
 		{"--output output.file.sink", exitConfig, "what is to be replayed?", "one\ntwo\nthree\n"},
 	} {

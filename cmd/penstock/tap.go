@@ -48,7 +48,7 @@ how many; delivery is never held up. Values over 4 KiB are cut.
 		defer stop()
 		resp, err := adminAddress(*addr).do(ctx, http.MethodGet, "/tap", q)
 		if err != nil {
-			return &exitError{exitFailure, err}
+			return err
 		}
 		defer resp.Body.Close()
 		out := &firstWrite{Writer: cmd.OutOrStdout(), came: make(chan struct{})}
@@ -57,7 +57,7 @@ how many; delivery is never held up. Values over 4 KiB are cut.
 		}
 		_, err = io.Copy(out, resp.Body)
 		if err != nil && ctx.Err() == nil {
-			return &exitError{exitFailure, fmt.Errorf("the agent has ended: %w", err)}
+			return fmt.Errorf("the agent has ended: %w", err)
 		}
 		return nil
 	}

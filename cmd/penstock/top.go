@@ -45,10 +45,7 @@ With --once it prints one page as plain text, for scripts.`,
 		} else {
 			t.plain = !isTerminal(t.out)
 		}
-		if err := t.run(ctx); err != nil {
-			return &exitError{exitFailure, err}
-		}
-		return nil
+		return t.run(ctx)
 	}
 	return cmd
 }
