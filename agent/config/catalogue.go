@@ -81,6 +81,9 @@ type validator interface{ Validate() error }
 // now. Texts are as those of Validate.
 type warner interface{ Warnings() error }
 
+// commonWarner is warner for what depends on what Component.Common returned, too.
+type commonWarner interface{ WarningsWith(common any) error }
+
 // defaulter is implemented by block structs that are used by pointer or repeated.
 type defaulter interface{ SetDefaults() }
 

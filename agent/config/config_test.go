@@ -106,6 +106,20 @@ func (b *bufferConfig) Validate() error {
 	return nil
 }
 
+// dropConfig warns of what its common struct lacks.
+type dropConfig struct{}
+
+type ifConfig struct {
+	If string `hcl:"if,optional" doc:"Condition."`
+}
+
+func (c *dropConfig) WarningsWith(common any) error {
+	if common.(*ifConfig).If == "" {
+		return errors.New("it discards every record")
+	}
+	return nil
+}
+
 func testCatalogue() *Catalogue {
 	common := func() any { return &commonConfig{} }
 	return &Catalogue{
@@ -134,6 +148,10 @@ func testCatalogue() *Catalogue {
 				Type:    "grep",
 				Doc:     "Grep.",
 				Default: func() any { return &emptyConfig{} },
+			},
+			{
+				Kind: Filter, Type: "drop", Doc: "Drop.", Default: func() any { return &dropConfig{} },
+				Common: func() any { return &ifConfig{} },
 			},
 		},
 		Buffer: func() any { return &bufferConfig{MaxSize: 1 << 30, Policy: "block"} },

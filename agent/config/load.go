@@ -363,6 +363,9 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 	d.validate(inst.Config)
 	if inst.Common != nil {
 		d.validate(inst.Common)
+		if w, ok := inst.Config.(commonWarner); ok && l.report.Errors() == before {
+			d.place(w.WarningsWith(inst.Common), "", d.report.warnf)
+		}
 	}
 	inst.Refs, inst.positions = d.refs, d
 	l.wrong[id] = l.report.Errors() > before

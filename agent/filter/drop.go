@@ -1,12 +1,26 @@
 package filter
 
-import "github.com/penstock/penstock/buffer/record"
+import (
+	"errors"
+
+	"github.com/penstock/penstock/buffer/record"
+)
 
 // DropConfig is the config of the drop filter.
 type DropConfig struct{}
 
 // DefaultDrop returns the defaults.
 func DefaultDrop() DropConfig { return DropConfig{} }
+
+// WarningsWith tells that nothing gets past it.
+func (c *DropConfig) WarningsWith(common any) error {
+	if with, ok := common.(*Common); ok && with.If.IsZero() {
+		return errors.New(
+			"it discards every record: write which are meant, as in if = \"field.level == 'debug'\"",
+		)
+	}
+	return nil
+}
 
 // Drop discards records: all that its condition, the if that every filter may have, leaves to it.
 type Drop struct{ base }
