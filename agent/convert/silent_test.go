@@ -317,7 +317,7 @@ func TestNothingChangesSilently(t *testing.T) {
 			[]string{
 				`if = "(field.message ?? value) matches 'x'"`, `field = "message" keep = "message"`,
 				`pattern = "(p=)(?:.)" with = "$${1}y"`,
-				`c = "upper(replace(string(field.a ?? ''), 'm', 'n')) + '!'"`,
+				`c = "upper(replace(field.a, 'm', 'n')) + '!'"`,
 			}, nil,
 		},
 		"promtail a path whose parts are labels, times with a comma, drops that need an age": {

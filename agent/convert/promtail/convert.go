@@ -42,12 +42,17 @@ type converter struct {
 	limits *kit.Node
 
 	// of the job that is being read:
-	labels    map[string]bool // headers
-	extracted map[string]bool // fields
-	parsed    bool            // records are objects
-	line      string          // the field that is the line, "" for the whole value
-	elsewhere string          // that of the records for which a match holds
-	joined    bool            // the input puts the runtime's lines together
+	labels    map[string]bool   // headers
+	extracted map[string]bool   // fields
+	texts     map[string]bool   // those of them that are texts, if they are there
+	origins   map[string]string // where they were found, if what is called so may be another one
+	emptied   map[string]bool   // those that a template may have made empty, which is none
+	unsure    bool              // something that is not known may have taken out more
+	begun     bool              // a stage has worked on lines
+	parsed    bool              // records are objects
+	line      string            // the field that is the line, "" for the whole value
+	elsewhere string            // that of the records for which a match holds
+	joined    bool              // the input puts the runtime's lines together
 	in        *draft.Block
 }
 
@@ -133,6 +138,8 @@ func (c *converter) job(n *kit.Node, i int) {
 	var labels []draft.Value
 	var ofFiles []filesLabels
 	c.labels, c.extracted, c.parsed, c.joined = map[string]bool{}, map[string]bool{}, false, false
+	c.origins = map[string]string{}
+	c.texts, c.emptied, c.unsure, c.begun = map[string]bool{}, map[string]bool{}, false, false
 	c.line, c.elsewhere = "", ""
 	rules := &relabeling{labels: map[string]string{}, known: func(string) string { return "" }}
 	add := func(typ string) {
@@ -196,15 +203,15 @@ func (c *converter) job(n *kit.Node, i int) {
 		add("tail")
 		rules = c.pods(n, n.Find("kubernetes_sd_configs"), b)
 		b.Set("path_header", draft.Text("filename"))
-		c.joined, c.labels["filename"] = true, true
-		for _, l := range []string{"namespace", "pod", "container", "node", "uid"} {
+		c.joined = true
+		for _, l := range []string{"filename", "stream", "namespace", "pod", "container", "node", "uid"} {
 			c.labels[l] = true
 		}
 		c.lineSize(b)
 	case n.Find("docker_sd_configs") != nil:
 		add("tail")
 		c.docker(n.Find("docker_sd_configs"), b)
-		c.joined = true
+		c.joined, c.labels["stream"] = true, true
 		c.lineSize(b)
 	case n.Find("kafka") != nil:
 		main, jobs := c.p, c.jobs

@@ -2,7 +2,9 @@ package promtail
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +21,7 @@ func (c *converter) stages(list *kit.Node, in *draft.Block, name, cond string) {
 	for _, s := range list.Kids {
 		for _, x := range s.Kids {
 			c.stage(x, in, name, cond)
+			c.begun = c.begun || x.Key != "static_labels" && x.Key != "docker" && x.Key != "cri"
 		}
 	}
 }
@@ -29,6 +32,10 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 		b.From(x.At)
 		c.D.Carried(x.At, x.Name)
 		return b
+	}
+	lost := func(why string) {
+		c.unsure = true
+		c.Lost(c.p.Notes, x, why)
 	}
 	whole := func(b *draft.Block) {
 		c.parsed = true
@@ -54,27 +61,40 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 		b := add("parse")
 		b.Set("format", draft.Text("json"))
 		c.parsed = true
+		within, field := "", c.line
 		if src := x.Take("source"); src != nil {
-			b.Set("field", draft.Text(src.Value))
-			b.Set("keep", draft.Text(src.Value))
+			field = src.Value
+			if x.On("drop_malformed") {
+				b.Set("if", draft.Text(kit.And(cond, c.ref(field)+" != nil")))
+			}
 		}
-		if x.Find("source") == nil && c.line != "" {
-			b.Set("field", draft.Text(c.line))
-			b.Set("keep", draft.Text(c.line))
+		if field != "" {
+			within = "promtail_json"
+			b.Set("field", draft.Text(field))
+			b.Set("keep", draft.Text(field))
+			b.Set("into", draft.Text(within))
 		}
 		if x.On("drop_malformed") {
 			b.Set("on_failure", draft.Text("discard"))
 		}
-		c.names(b, x.Find("expressions"), name, cond)
+		c.names(b, x.Find("expressions"), within, name, cond)
+		if within != "" {
+			c.p.Filter("remove_fields", name, cond).Set("fields", draft.Texts(within))
+		}
 	case "logfmt":
 		b := add("parse")
 		b.Set("format", draft.Text("logfmt"))
 		whole(b)
-		c.names(b, x.Find("mapping"), name, cond)
+		c.names(b, x.Find("mapping"), "", name, cond)
+		if m := x.Find("mapping"); m != nil {
+			for _, k := range m.Kids {
+				c.texts[k.Key] = true
+			}
+		}
 	case "regex":
 		pattern := x.Text("expression")
 		if _, err := regexp.Compile(pattern); err != nil {
-			c.Lost(c.p.Notes, x, "RE2 has it not: "+err.Error())
+			lost("RE2 has it not: " + err.Error())
 			return
 		}
 		groups := regexp.MustCompile(pattern).SubexpNames()
@@ -83,24 +103,23 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 			return
 		}
 		for _, g := range groups {
-			c.extracted[g] = true
+			c.extracted[g], c.texts[g] = true, true
 		}
+		c.overwritten(groups[1:]...)
 		b := add("parse")
 		b.Set("format", draft.Text("regex"))
 		b.Set("pattern", draft.Text(pattern))
 		whole(b)
 	case "docker", "cri":
-		if c.joined {
-			c.D.Carried(x.At, x.Name)
-			return
-		}
-		b := add("parse")
-		b.Set("format", draft.Text(x.Key))
-		b.Set("time", draft.Bool(true))
+		c.containers(x, in, name, cond)
 	case "timestamp":
 		src := x.Text("source")
 		if c.isLabel(src) {
 			c.Lost(c.p.Notes, x, "no time is read from a header: "+src)
+			return
+		}
+		if c.isMissing(src) {
+			c.Left(c.p.Notes, x, missing)
 			return
 		}
 		b := add("time")
@@ -135,6 +154,15 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 			if src == "" {
 				src = k.Key
 			}
+			if c.isMissing(src) {
+				c.Left(c.p.Notes, k, missing)
+				continue
+			}
+			if c.emptied[src] {
+				e := c.ref(src)
+				pairs = append(pairs, kit.Key(k.Key), draft.Text(e+" == '' ? nil : "+e))
+				continue
+			}
 			if e := c.ref(src); e != "header["+kit.Quote(k.Key)+"]" {
 				pairs = append(pairs, kit.Key(k.Key), draft.Text(e))
 			}
@@ -157,9 +185,20 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	case "multiline":
 		c.multiline(x, in, name, cond)
 	case "replace":
-		pattern, with, ok := aroundGroup(x.Text("expression"), x.Text("replace"))
+		expression, with := x.Text("expression"), x.Text("replace")
 		src := x.Text("source")
+		re, err := regexp.Compile(expression)
+		switch {
+		case err == nil && re.NumSubexp() == 0:
+			c.Left(c.p.Notes, x, "only groups are replaced, and it has none: it does nothing")
+			return
+		case src != "" && c.isMissing(src):
+			c.Left(c.p.Notes, x, missing)
+			return
+		}
+		pattern, with, ok := aroundGroup(expression, with)
 		if !ok {
+			c.unsure = true
 			c.Lost(c.p.Notes, x, "only the groups of it are replaced: write filter \"replace\" with the whole pattern")
 			return
 		}
@@ -172,14 +211,31 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 		}
 		b.Set("pattern", draft.Text(pattern))
 		b.Set("with", draft.Text(with))
+		for _, g := range re.SubexpNames() {
+			if g != "" {
+				c.unsure = true
+				c.D.Left(b, x.At, x.Name+" ?P<"+g+">", "what a group is replaced by is no field: write filter \"set\" for it")
+			}
+		}
 	case "sampling":
 		add("sample").Set("keep", draft.Value(x.Text("rate")))
 	case "output":
+		src := x.Text("source")
+		if c.isMissing(src) {
+			c.Left(c.p.Notes, x, missing)
+			return
+		}
+		if !c.parsed {
+			o := c.p.Filter("parse", name, cond)
+			o.Set("format", draft.Text("regex"))
+			o.Set("pattern", draft.Text("^(?s:(?P<message>.*))$"))
+			c.parsed = true
+		}
 		b := add("set")
 		if c.line == "" {
 			c.line = "message"
 		}
-		b.Set("fields", draft.Map(kit.Key(c.line), draft.Text(c.ref(x.Text("source")))))
+		b.Set("fields", draft.Map(kit.Key(c.line), draft.Text(c.asText(src))))
 		c.D.Changed(b, x.At, x.Name, "the record stays an object, whose message is the line")
 	case "decolorize":
 		b := add("replace")
@@ -191,6 +247,10 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	case "tenant":
 		e := quoted(x.Text("value"))
 		if src := x.Text("source", "label"); src != "" {
+			if c.isMissing(src) {
+				c.Left(c.p.Notes, x, missing)
+				return
+			}
 			e = c.ref(src)
 		}
 		b := add("set")
@@ -214,9 +274,9 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	case "pack":
 		c.Lost(c.p.Notes, x, "records keep their headers, where an output sends them: filter \"set\" makes fields of them")
 	case "eventlogmessage":
-		c.Lost(c.p.Notes, x, "penstock does not run on Windows: write filter \"parse\" for the message")
+		lost("penstock does not run on Windows: write filter \"parse\" for the message")
 	default:
-		c.Lost(c.p.Notes, x, "there is no filter that does this; see penstock help")
+		lost("there is no filter that does this; see penstock help")
 	}
 }
 
@@ -284,39 +344,119 @@ func (c *converter) ref(name string) string {
 	if c.isLabel(name) {
 		return "header[" + kit.Quote(name) + "]"
 	}
+	if e := c.origins[name]; e != "" {
+		return e
+	}
 	return kit.Field(name)
+}
+
+// overwritten notes that fields have another value now, and what was found in them, too.
+func (c *converter) overwritten(names ...string) {
+	for _, name := range names {
+		delete(c.origins, name)
+		delete(c.emptied, name)
+		maps.DeleteFunc(c.origins, func(_, at string) bool {
+			rest, ok := strings.CutPrefix(at, kit.Field(name))
+			return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+		})
+	}
 }
 
 func (c *converter) isLabel(name string) bool { return c.labels[name] && !c.extracted[name] }
 
+// isMissing reports whether nothing of a name is there for a stage.
+func (c *converter) isMissing(name string) bool {
+	return !c.unsure && !c.labels[name] && !c.extracted[name]
+}
+
+const missing = "nothing of this name is taken out before it: it does nothing"
+
+// asText is ref as the text that stages see, or nil.
+func (c *converter) asText(name string) string {
+	e := c.ref(name)
+	if c.isLabel(name) || c.texts[name] {
+		return e
+	}
+	return "(" + e + " == nil ? nil : string(" + e + "))"
+}
+
+// containers reads the lines of a container's runtime, in the input where nothing comes before it.
+func (c *converter) containers(x *kit.Node, in *draft.Block, name, cond string) {
+	defer func() { c.labels["stream"] = true }()
+	if c.joined {
+		c.D.Carried(x.At, x.Name)
+		return
+	}
+	if in.Type() == "tail" && !c.begun && in.Get("encoding") == "" && (cond == "" || cond == "tag == "+kit.Quote(in.Label())) {
+		c.joined = true
+		in.Set("container", draft.Bool(true))
+		c.D.Changed(
+			in, x.At, x.Name,
+			"lines that were cut are put together, with the time of their beginning, and have no line "+
+				"end; what has no time stays as it is; containers have headers of their own",
+		)
+		return
+	}
+	b := c.p.Filter("parse", name, cond)
+	b.From(x.At)
+	b.Set("format", draft.Text(x.Key))
+	b.Set("time", draft.Bool(true))
+	if c.line != "" {
+		b.Set("field", draft.Text(c.line))
+	}
+	c.D.Changed(
+		b, x.At, x.Name,
+		"the record becomes an object, whose log is the line; lines that were cut stay so",
+	)
+	c.parsed, c.line = true, "log"
+	c.p.Filter("set", name, cond).Set("headers", draft.Map("stream", draft.Text("field.stream")))
+}
+
 var path = regexp.MustCompile(`^[\w.-]+$`)
 
-// names gives what was parsed the names that a stage gives it.
-func (c *converter) names(b *draft.Block, list *kit.Node, name, cond string) {
+// names gives what was parsed, at the top or in a field of its own, the names that a stage gives it.
+func (c *converter) names(b *draft.Block, list *kit.Node, within, name, cond string) {
 	if list == nil {
 		return
 	}
 	var pairs []draft.Value
+	found := map[string]string{}
 	for _, k := range list.Kids {
 		k.Done()
 		c.extracted[k.Key] = true
+		delete(c.texts, k.Key)
 		from := k.Value
+		if within != "" && from == "" {
+			from = k.Key
+		}
 		field := kit.Field(from)
+		if within != "" {
+			field = within + "." + from
+			field = kit.Field(field)
+		}
 		if inner := strings.Trim(from, `"`); len(inner) == len(from)-2 && !strings.Contains(inner, `"`) {
 			from = inner
 			field = "field[" + kit.Quote(inner) + "]"
+			if within != "" {
+				field = "field." + within + "[" + kit.Quote(inner) + "]"
+			}
 		}
 		switch {
-		case from == "" || from == k.Key:
+		case from == "" || from == k.Key && within == "":
 			continue
 		case !path.MatchString(from):
 			c.Left(b, k, "write an expression for filter \"set\"")
 			continue
 		}
 		pairs = append(pairs, kit.Key(k.Key), draft.Text(field))
+		found[k.Key] = field
 	}
 	if pairs != nil {
 		c.p.Filter("set", name, cond).Set("fields", draft.Map(pairs...))
+	}
+	c.overwritten(slices.Collect(maps.Keys(found))...)
+	if within == "" {
+		maps.Copy(c.origins, found)
 	}
 }
 
@@ -335,7 +475,7 @@ func (c *converter) ofLabel(x *kit.Node, pattern string, groups []string, label 
 
 func (c *converter) template(x *kit.Node, name, cond string) {
 	src := x.Text("source")
-	e := templated(x.Text("template"), c.ref(src), c.ref)
+	e := templated(x.Text("template"), src, c)
 	if e == "" {
 		c.Lost(c.p.Notes, x, "it has more than fields, texts and simple functions: write filter \"set\" with an expression")
 		return
@@ -347,9 +487,11 @@ func (c *converter) template(x *kit.Node, name, cond string) {
 		of = "headers"
 		c.labels[src] = true
 	} else {
-		c.extracted[src] = true
+		c.extracted[src], c.texts[src] = true, true
+		c.overwritten(src)
 	}
 	b.Set(of, draft.Map(kit.Key(src), draft.Text(e)))
+	c.emptied[src] = true
 	c.D.Carried(x.At, x.Name)
 }
 
@@ -377,18 +519,18 @@ func (c *converter) limit(x *kit.Node, name, cond string) {
 	c.D.Carried(x.At, x.Name)
 }
 
+var groupName = regexp.MustCompile(`\(\?P?<\w+>`)
+
 var group = regexp.MustCompile(`\((?:[^()\\?]|\\.)(?:[^()\\]|\\.)*\)`)
 
 // aroundGroup returns a pattern and its replacement for one of which only the group is replaced.
 func aroundGroup(pattern, with string) (string, string, bool) {
 	re, err := regexp.Compile(pattern)
-	if err != nil || strings.Contains(with, "{{") || re.NumSubexp() > 1 {
+	if err != nil || strings.Contains(with, "{{") || re.NumSubexp() != 1 {
 		return "", "", false
 	}
 	with = strings.ReplaceAll(with, "$", "$$")
-	if re.NumSubexp() == 0 {
-		return pattern, with, true
-	}
+	pattern = groupName.ReplaceAllString(pattern, "(")
 	at := group.FindStringIndex(pattern)
 	if at == nil || kit.HasAlternatives(pattern) ||
 		at[1] < len(pattern) && strings.IndexByte("*+?{", pattern[at[1]]) >= 0 {
@@ -462,9 +604,14 @@ func (c *converter) multiline(x *kit.Node, in *draft.Block, name, cond string) {
 		}
 	}
 	m.Set("start", draft.Text(x.Text("firstline")))
+	m.Set("timeout", draft.Text("3s"))
+	m.Set("max_lines", "128")
 	c.Duration(m, "timeout", x, time.Second, "max_wait_time")
 	c.Number(m, "max_lines", x, "max_lines")
-	c.D.Carried(x.At, x.Name)
+	c.D.Changed(
+		m, x.At, x.Name,
+		"lines before the first event are one, too, and empty ones behind a full event are a record",
+	)
 }
 
 // changesBeforeLast reports whether a stage but the last may change labels or the line, which the

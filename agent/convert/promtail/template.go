@@ -29,7 +29,7 @@ var placeholder = regexp.MustCompile(`\$[123]`)
 
 // templated turns a template of Go into an expression; "" for one that has more than texts, fields,
 // conditions and simple functions.
-func templated(src, value string, ref func(name string) string) string {
+func templated(src, value string, of *converter) string {
 	stubs := map[string]any{"and": 1, "or": 1, "not": 1}
 	for name := range functions {
 		stubs[name] = 1
@@ -38,7 +38,7 @@ func templated(src, value string, ref func(name string) string) string {
 	if err != nil || trees[""] == nil {
 		return ""
 	}
-	t := &tmpl{value: value, ref: ref}
+	t := &tmpl{value: value, of: of, missing: "<no value>"}
 	out := t.list(trees[""].Root)
 	if t.failed {
 		return ""
@@ -47,9 +47,10 @@ func templated(src, value string, ref func(name string) string) string {
 }
 
 type tmpl struct {
-	value  string
-	ref    func(name string) string
-	failed bool
+	value   string // what is called .Value
+	of      *converter
+	missing string // what stands for a field that is not there
+	failed  bool
 }
 
 func (t *tmpl) fail() string {
@@ -89,7 +90,10 @@ func (t *tmpl) list(l *parse.ListNode) string {
 
 // condition is a pipe of an if: a text holds unless it is empty.
 func (t *tmpl) condition(p *parse.PipeNode) string {
+	before := t.missing
+	t.missing = ""
 	e := t.pipe(p)
+	t.missing = before
 	if strings.Contains(e, " == ") || strings.Contains(e, " != ") {
 		return e
 	}
@@ -113,12 +117,16 @@ func (t *tmpl) command(c *parse.CommandNode, piped string) string {
 		if len(c.Args) > 1 || piped != "" {
 			return t.fail()
 		}
-		return t.arg(c.Args[0])
+		return t.arg(c.Args[0], t.missing)
 	}
 	f, known := functions[name.Ident]
+	otherwise := "nil" // which these functions refuse, and then the stage does nothing
+	if name.Ident == "default" || name.Ident == "eq" || name.Ident == "ne" {
+		otherwise = ""
+	}
 	var args []string
 	for _, a := range c.Args[1:] {
-		args = append(args, t.arg(a))
+		args = append(args, t.arg(a, otherwise))
 	}
 	if piped != "" {
 		args = append(args, piped)
@@ -134,18 +142,27 @@ func (t *tmpl) command(c *parse.CommandNode, piped string) string {
 	return placeholder.ReplaceAllStringFunc(out, func(n string) string { return rest[n[1]-'1'] })
 }
 
-func (t *tmpl) arg(n parse.Node) string {
+// arg is an argument, and otherwise where it is missing.
+func (t *tmpl) arg(n parse.Node, otherwise string) string {
 	switch n := n.(type) {
 	case *parse.FieldNode:
-		switch {
-		case len(n.Ident) != 1:
+		if len(n.Ident) != 1 {
 			return t.fail()
-		case n.Ident[0] == "Value":
-			return "string(" + t.value + " ?? '')"
-		case n.Ident[0] == "Entry":
-			return "value"
 		}
-		return "string(" + t.ref(n.Ident[0]) + " ?? '')"
+		name := n.Ident[0]
+		switch name {
+		case "Entry":
+			return t.of.lineExpr()
+		case "Value":
+			name = t.value
+		}
+		switch isText := t.of.isLabel(name) || t.of.texts[name]; {
+		case otherwise == "nil":
+			return t.of.asText(name)
+		case isText:
+			return "(" + t.of.ref(name) + " ?? " + kit.Quote(otherwise) + ")"
+		}
+		return "string(" + t.of.ref(name) + " ?? " + kit.Quote(otherwise) + ")"
 	case *parse.StringNode:
 		return kit.Quote(n.Text)
 	case *parse.NumberNode:

@@ -6,6 +6,10 @@ input "tail" "docker" {
   tag         = "docker"
   paths       = ["/var/lib/docker/containers/*/*-json.log", "/srv/*.log"]
   path_header = "filename"
+  container   = true
+  # Changed: scrape_configs.pipeline_stages.docker: lines that were cut are put together, with the
+  # time of their beginning, and have no line end; what has no time stays as it is; containers have
+  # headers of their own
 }
 
 filter "set" "docker" {
@@ -20,12 +24,6 @@ filter "set" "docker_2" {
   headers = {
     job = "'srv'"
   }
-}
-
-filter "parse" "docker" {
-  if     = "tag == 'docker'"
-  format = "docker"
-  time   = true
 }
 
 filter "sample" "docker" {
@@ -44,6 +42,15 @@ filter "parse" "cri" {
   if     = "tag == 'cri'"
   format = "cri"
   time   = true
+  # Changed: scrape_configs.pipeline_stages.cri: the record becomes an object, whose log is the
+  # line; lines that were cut stay so
+}
+
+filter "set" "cri" {
+  if = "tag == 'cri'"
+  headers = {
+    stream = "field.stream"
+  }
 }
 
 output "stdout" "nothing" {
@@ -56,9 +63,9 @@ pipeline "main" {
   filter = [
     filter.set.docker,
     filter.set.docker_2,
-    filter.parse.docker,
     filter.sample.docker,
     filter.parse.cri,
+    filter.set.cri,
   ]
   to = [output.stdout.nothing]
   # LEFT OUT: client http://loki:3100/loki/api/v1/push: there is no output for Loki: write one,

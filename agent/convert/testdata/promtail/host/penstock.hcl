@@ -115,8 +115,11 @@ input "tail" "apps" {
   path_header = "filename"
   encoding    = "iso-8859-15"
   multiline {
-    start   = "^\\[\\d{4}-\\d{2}-\\d{2}T"
-    timeout = "5s"
+    start     = "^\\[\\d{4}-\\d{2}-\\d{2}T"
+    timeout   = "5s"
+    max_lines = 128
+    # Changed: scrape_configs.pipeline_stages.multiline: lines before the first event are one, too,
+    # and empty ones behind a full event are a record
   }
   path_pattern = "/srv/apps/(?P<app>[^/]+)/"
   # Left out: scrape_configs.decompression.enabled = false: what is compressed is told by its bytes
@@ -170,20 +173,21 @@ filter "set" "apps_3" {
 filter "set" "apps_4" {
   if = "tag == 'apps'"
   fields = {
-    level = "(string(field.lvl ?? '') == 'W' ? 'warn' : (string(field.lvl ?? '') == 'E' ? 'error' : 'info'))"
+    level = "((field.lvl ?? '') == 'W' ? 'warn' : ((field.lvl ?? '') == 'E' ? 'error' : 'info'))"
   }
 }
 
 filter "set" "apps_5" {
   if = "tag == 'apps'"
   headers = {
-    app = "upper(trimSuffix(string(header['app'] ?? ''), '-svc'))"
+    app = "upper(trimSuffix(header['app'], '-svc'))"
   }
 }
 
 filter "set" "apps_6" {
   if = "tag == 'apps'"
   headers = {
+    app   = "header['app'] == '' ? nil : header['app']"
     level = "field.lvl"
   }
 }
@@ -241,14 +245,20 @@ filter "parse" "nginx-json_2" {
   format = "json"
   field  = "http"
   keep   = "http"
+  into   = "promtail_json"
 }
 
 filter "set" "nginx-json_3" {
   if = "tag == 'nginx-json'"
   fields = {
-    verb = "field.method"
-    url  = "field.uri"
+    verb = "field.promtail_json.method"
+    url  = "field.promtail_json.uri"
   }
+}
+
+filter "remove_fields" "nginx-json" {
+  if     = "tag == 'nginx-json'"
+  fields = ["promtail_json"]
 }
 
 filter "drop" "nginx-json" {
@@ -357,6 +367,7 @@ pipeline "main" {
     filter.set.nginx-json_2,
     filter.parse.nginx-json_2,
     filter.set.nginx-json_3,
+    filter.remove_fields.nginx-json,
     filter.drop.nginx-json,
     filter.set.nginx-json_4,
     filter.set.nginx-json_5,

@@ -35,7 +35,7 @@ filter "time" "app" {
 filter "set" "app_3" {
   headers = {
     level = "field.level"
-    who   = "field.user"
+    who   = "field.ctx.user"
   }
 }
 

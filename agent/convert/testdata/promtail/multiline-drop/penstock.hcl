@@ -10,6 +10,8 @@ input "tail" "java" {
     start     = "^\\d{4}-"
     timeout   = "3s"
     max_lines = 500
+    # Changed: scrape_configs.pipeline_stages.multiline: lines before the first event are one, too,
+    # and empty ones behind a full event are a record
   }
 }
 

@@ -23,8 +23,8 @@ input "tail" "app" {
 
 filter "replace" "app" {
   if      = "tag == 'app'"
-  pattern = "password=\\S+"
-  with    = "password=***"
+  pattern = "(password=)(?:\\S+)"
+  with    = "$${1}***"
 }
 
 filter "parse" "app" {
