@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,9 @@ type view struct {
 	gapBytes int
 	eof      bool
 
-	noting []tally.Entry // memory of counted
+	noting   []tally.Entry // memory of counted
+	toKeeper sync.Once
+	keeper   tally.Keeper // that Log is; nil if it is none
 }
 
 // Unwrap gives record.As the abilities of the log that a view leaves as they are.
@@ -242,8 +245,9 @@ func (v *view) tellNoted() {
 
 // Note implements tally.Keeper.
 func (v *view) Note(entries ...tally.Entry) {
-	if k, ok := record.As[tally.Keeper](v.Log); ok {
-		k.Note(entries...)
+	v.toKeeper.Do(func() { v.keeper, _ = record.As[tally.Keeper](v.Log) })
+	if v.keeper != nil {
+		v.keeper.Note(entries...)
 	} else if v.counter != nil {
 		v.counter.Note(entries...)
 	}

@@ -18,9 +18,12 @@ type bookkeeper struct {
 	// What was looked at of late, which need not be looked for again.
 	rows    map[rowKey]*bookRow
 	origins map[string]*bookOrigin
-	recent  []recentRow     // of what was appended last, ascending
-	slot    slot            // the last one that is stored, or fresh; none after a failure
-	named   map[uint32]bool // names that are
+	// that of the batch counted last; files are read in turn, so that the next one is often known
+	lastOrigin *bookOrigin
+	recent     []recentRow     // of what was appended last, ascending
+	forgotten  int             // how many were in recent before
+	slot       slot            // the last one that is stored, or fresh; none after a failure
+	named      map[uint32]bool // names that are
 
 	// What was added to rows since they were brought up to date, which happens seldom: what is
 	// looked at with each commit is hardly ever in a processor's cache. The first of it are those
@@ -28,9 +31,9 @@ type bookkeeper struct {
 	journal []addition
 	inRows  int // of journal, what the rows of the commit's first group say
 
-	// Of the commit that is being built, rows of which the next group says something, and other
-	// changes that are not in a group yet.
-	grouped  []*bookRow
+	// Of the commit that is being built, what the next group says of rows, and other changes that
+	// are not in a group yet.
+	said     []addition
 	gone     map[rowKey]bool // rows that it forgets
 	chg      []change
 	made     []change // all of the commit that are in a group, with rows that are written
@@ -48,22 +51,22 @@ type bookkeeper struct {
 	through, reach, whole int64
 	ended                 bool
 
-	// memory of changes, noted and appendAdditions
-	out     []change
-	encoded []byte
-	taken   []takenEntries
+	taken   []takenEntries // for the next group
+	encoded []byte         // memory of changes
 }
 
 // bookOrigin is where what came from an origin is counted: the newest slot of it, and its row.
 type bookOrigin struct {
+	name string
 	slot slot
 	row  *bookRow
+	next *bookOrigin // which came after it the last time
 }
 
 // takenEntries are those of a cursor that a group stores.
 type takenEntries struct {
 	of      *unstoredEntries
-	entries []tally.Entry
+	entries []unstoredEntry
 }
 
 // mergeFrom is how long the journal may become.
@@ -120,10 +123,7 @@ func (k *bookkeeper) begin(c groupCommit) {
 		}
 		k.b.mu.Unlock()
 	}
-	for _, r := range k.grouped { // of a group that could not be built
-		r.group, r.isGrouped = r.group[:0], false
-	}
-	k.grouped, k.chg, k.made = k.grouped[:0], k.chg[:0], k.made[:0]
+	k.said, k.chg, k.made = k.said[:0], k.chg[:0], k.made[:0]
 	if len(k.journal) >= mergeFrom {
 		k.merge()
 	}
@@ -192,8 +192,12 @@ func (k *bookkeeper) group(ops []*appendOp) {
 	if k.b.opt.noBooks {
 		return
 	}
-	k.appended(ops, true)
-	k.noted()
+	for _, op := range ops {
+		k.reach = max(k.reach, op.batch.End)
+	}
+	slots := k.takeNoted()
+	k.count(ops, true, slots)
+	k.noted(slots)
 }
 
 // last tells that the next group is the last one of the commit.
@@ -243,12 +247,8 @@ func (k *bookkeeper) confirm(read []tally.Entry, by string) {
 	now = k.b.books.slots[len(k.b.books.slots)-1]
 	k.b.mu.Unlock()
 	for _, e := range read {
-		for _, s := range []tally.Stage{tally.Read, tally.Buffered} {
-			k.add(now, e.Origin, 0, s, e.Count)
-		}
-		for _, s := range []tally.Stage{tally.Taken, tally.Confirmed} {
-			k.add(now, e.Origin, k.name(by, true), s, e.Count)
-		}
+		k.add(now, e.Origin, 0, laidDown, e.Count)
+		k.add(now, e.Origin, k.name(by, true), 1<<tally.Taken|1<<tally.Confirmed, e.Count)
 	}
 }
 
@@ -258,7 +258,10 @@ func (k *bookkeeper) appended(ops []*appendOp, areWritten bool) {
 	if len(ops) == 0 {
 		return
 	}
-	slots := k.slots()
+	k.count(ops, areWritten, k.slots())
+}
+
+func (k *bookkeeper) count(ops []*appendOp, areWritten bool, slots slots) {
 	for _, op := range ops {
 		if op.batch == nil {
 			continue
@@ -273,19 +276,19 @@ func (k *bookkeeper) appended(ops []*appendOp, areWritten bool) {
 		n := tally.Count{
 			Records: op.batch.End - op.batch.First, Bytes: int64(op.batch.Size()),
 		}
-		if !areWritten {
-			k.say(r, 0, tally.Read, op.read)
-			k.say(r, 0, tally.Buffered, n)
-			continue
+		if areWritten {
+			k.journal = append(k.journal, addition{row: r, stages: laidDown, Count: n})
+		} else {
+			k.say(r, 0, laidDown, n)
 		}
-		k.journal = append(k.journal, addition{
-			row: r, stages: 1<<tally.Read | 1<<tally.Buffered, Count: n,
-		})
-		k.say(r, 0, tally.Read, tally.Count{
+		k.say(r, 0, 1<<tally.Read, tally.Count{
 			Records: op.read.Records - n.Records, Bytes: op.read.Bytes - n.Bytes,
 		})
 	}
 }
+
+// laidDown are the stages of what came to be in the log.
+const laidDown = 1<<tally.Read | 1<<tally.Buffered
 
 // slots returns those that there are. Others may append to them.
 func (k *bookkeeper) slots() slots {
@@ -294,90 +297,107 @@ func (k *bookkeeper) slots() slots {
 	return k.b.books.slots
 }
 
-// noted counts what outputs have done with records that are counted as appended, as far as their
-// cursors are, or will be with this commit.
-func (k *bookkeeper) noted() {
-	taken := k.taken[:0]
+// takeNoted takes what outputs have done with records that are counted as appended, as far as their
+// cursors are, or will be with this commit. It returns the slots that there are.
+func (k *bookkeeper) takeNoted() slots {
 	b := k.b
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	if k.ended {
 		k.reach = max(k.reach, k.whole)
 	}
-	slots := b.books.slots
 	for _, n := range b.books.noted {
-		if len(n.entries) == 0 && n.done >= k.reach {
+		if len(n.entries) == n.writing && n.done >= k.reach {
 			continue
 		}
-		limit := b.state.cursors[n.cursor].pos
-		for _, s := range k.states {
-			for i := range s.changes {
-				if c := &s.changes[i]; c.kind == changeCursor && c.name == n.cursor {
-					limit = max(limit, c.pos)
-				}
-			}
-		}
-		if list := n.take(min(limit, k.reach)); len(list) > 0 {
-			taken = append(taken, takenEntries{n, list})
+		if list := n.take(min(k.willBe(n.cursor), k.reach)); len(list) > 0 {
+			k.taken = append(k.taken, takenEntries{n, list})
 		}
 	}
-	b.mu.Unlock()
-	for _, t := range taken {
-		output, next := uint32(0), 0
+	return b.books.slots
+}
+
+// willBe returns the position of a cursor with this commit. Caller holds mu.
+func (k *bookkeeper) willBe(cursor string) int64 {
+	pos := int64(-1)
+	for _, s := range k.states {
+		for i := range s.changes {
+			if c := &s.changes[i]; c.kind == changeCursor && c.name == cursor {
+				pos = max(pos, c.pos) // which is not before where it is: see withAdvances
+			}
+		}
+	}
+	if pos < 0 {
+		pos = k.b.state.cursors[cursor].pos
+	}
+	return pos
+}
+
+// noted counts what was taken.
+func (k *bookkeeper) noted(slots slots) {
+	for _, t := range k.taken {
+		n := t.of
 		for i := range t.entries {
 			e := &t.entries[i]
-			var r *bookRow
-			if r, next = k.recall(e.First, e.Origin, next); r != nil && output != 0 {
-				k.say(r, output, e.Stage, e.Count)
-				continue
-			}
 			s, ok := slots.at(e.First)
 			if !ok {
 				continue
 			}
-			if output == 0 {
-				output = k.name(t.of.cursor, true)
+			if n.output == 0 {
+				n.output = k.name(n.cursor, true)
 			}
-			k.add(s, e.Origin, output, e.Stage, e.Count)
+			var r *bookRow
+			if r, n.recalled = k.recall(e.First, e.Origin, n.recalled); r != nil {
+				k.say(r, n.output, e.stages, e.Count)
+			} else {
+				k.add(s, e.Origin, n.output, e.stages, e.Count)
+			}
 		}
 	}
-	clear(taken)
-	k.taken = taken
+	clear(k.taken)
+	k.taken = k.taken[:0]
 }
 
-// add has the next group say that n came to a stage.
-func (k *bookkeeper) add(s slot, origin string, output uint32, stage tally.Stage, n tally.Count) {
+// add has the next group say that n came to stages.
+func (k *bookkeeper) add(s slot, origin string, output uint32, stages uint16, n tally.Count) {
 	if n == (tally.Count{}) {
 		return
 	}
 	if o := k.origins[origin]; o != nil && o.slot == s {
-		k.say(o.row, output, stage, n)
+		k.say(o.row, output, stages, n)
 		return
 	}
-	if stage > tally.Buffered {
+	if stages != laidDown {
 		k.storeSlot(s)
 		key := rowKey{s.minute, s.hour, k.name(origin, false)}
 		if k.find(key) == nil {
 			// It was read when there were too many origins, or so long ago that it is forgotten.
 			key.origin = 0
 			if r := k.find(key); r != nil {
-				k.say(r, output, stage, n)
+				k.say(r, output, stages, n)
 			}
 			return
 		}
 	}
-	k.say(k.rowOf(s, origin), output, stage, n)
+	k.say(k.rowOf(s, origin), output, stages, n)
 }
 
 // say has the next group say that n is to be added to a row.
-func (k *bookkeeper) say(r *bookRow, output uint32, stage tally.Stage, n tally.Count) {
+func (k *bookkeeper) say(r *bookRow, output uint32, stages uint16, n tally.Count) {
 	if n == (tally.Count{}) {
 		return
 	}
-	if !r.isGrouped {
-		r.isGrouped = true
-		k.grouped = append(k.grouped, r)
+	i := r.said
+	for ; i < len(k.said) && k.said[i].row == r && k.said[i].output == output; i++ {
+		if a := &k.said[i]; a.stages == stages {
+			a.Count = a.Plus(n)
+			return
+		}
 	}
-	r.group.Add(output, stage, n)
+	if i != len(k.said) {
+		r.said = len(k.said)
+	}
+	k.said = append(k.said, addition{row: r, output: output, stages: stages, Count: n})
 }
 
 // storeSlot has a slot stored with the next group.
@@ -436,37 +456,34 @@ func (k *bookkeeper) name(name string, output bool) uint32 {
 
 func nameKey(id uint32) string { return string(binary.AppendUvarint([]byte{'n'}, uint64(id))) }
 
-// changes returns those of the books that go into the next group, and its flags. They are good
-// until it is called again.
-func (k *bookkeeper) changes() (out []change, flags uint32) {
+// changes appends those of the books that go into the next group, and returns its flags. They are
+// good until it is called again.
+func (k *bookkeeper) changes(to []change) (all []change, flags uint32) {
 	if k.b.opt.noBooks {
-		return nil, 0
+		return to, 0
 	}
 	withRows := k.isFirst && k.rowsDue
 	k.isFirst = false
-	clear(k.out)
-	out = append(k.out[:0], k.chg...)
-	k.made = append(k.made, k.chg...)
-	clear(k.chg)
-	k.chg = k.chg[:0]
-	from := len(k.journal)
-	for _, r := range k.grouped {
-		k.journal = r.appendGroup(k.journal)
-		r.group, r.isGrouped = r.group[:0], false
+	if len(k.chg) > 0 {
+		to = append(to, k.chg...)
+		k.made = append(k.made, k.chg...)
+		clear(k.chg)
+		k.chg = k.chg[:0]
 	}
-	k.grouped = k.grouped[:0]
+	from := len(k.journal)
+	k.journal = append(k.journal, k.said...)
+	k.said = k.said[:0]
 	if withRows {
 		k.hasRows, k.inRows = true, len(k.journal)
-		out = k.allRows(out)
+		to = k.allRows(to)
 	} else {
 		flags = flagUncounted
 		k.encoded = appendAdditions(k.encoded[:0], k.journal[from:])
 		if len(k.encoded) > 0 {
-			out = append(out, change{kind: changeCounts, value: k.encoded})
+			to = append(to, change{kind: changeCounts, value: k.encoded})
 		}
 	}
-	k.out = out
-	return out, flags
+	return to, flags
 }
 
 // allRows appends all rows whose newest counts are in no group, with those of this one.
@@ -498,7 +515,9 @@ func (k *bookkeeper) others(out, rows []change) []change {
 	known := map[string]bool{}
 	for _, list := range [][]change{out, rows} {
 		for i := range list {
-			known[list[i].key] = true
+			if list[i].name == booksName {
+				known[list[i].key] = true
+			}
 		}
 	}
 	for key := range k.unwritten {

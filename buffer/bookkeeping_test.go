@@ -38,6 +38,7 @@ func countedCommits(t testing.TB, files, lines int) (commit func()) {
 	}
 	moved := &stateOp{changes: []change{{kind: changeCursor, name: c.name}}}
 	var pos int64
+	var chg []change
 	return func() {
 		moved.changes[0].pos = pos
 		k.begin(groupCommit{ops: ops, states: []*stateOp{moved}})
@@ -51,7 +52,7 @@ func countedCommits(t testing.TB, files, lines int) (commit func()) {
 		}
 		k.group(ops)
 		k.last()
-		k.changes()
+		chg, _ = k.changes(chg[:0])
 		b.mu.Lock()
 		k.published()
 		b.state.apply(&moved.changes[0])

@@ -108,10 +108,22 @@ func (k *books) store(st *state) {
 // unstoredEntries is what a cursor's reader has told, and is not stored.
 type unstoredEntries struct {
 	cursor  string
-	entries []tally.Entry
-	writing []tally.Entry // in the commit that is being written
-	done    int64         // entries before it are stored or being written
-	stored  int64         // entries before it are stored
+	entries []unstoredEntry
+	writing int   // so many of them are in the commit that is being written
+	next    int   // where those of the records that are told of next are likely to be
+	done    int64 // entries before it are stored or being written
+	stored  int64 // entries before it are stored
+
+	// the bookkeeper's: the number of the cursor's name, 0 when it is to be looked for, and where in
+	// all that was remembered the batch it recalled last is
+	output   uint32
+	recalled int
+}
+
+// unstoredEntry is of records that have come to several stages, a bit each.
+type unstoredEntry struct {
+	tally.Entry
+	stages uint16
 }
 
 func (k *books) load(st *state) {
@@ -204,20 +216,44 @@ func (n *unstoredEntries) add(e tally.Entry) {
 			return // known
 		}
 		e.Stage, e.End = tally.Again, 0
-	default:
+	case e.First < n.done:
 		_, e = split(e, n.done)
 	}
-	n.entries = append(n.entries, e)
+	if !n.join(&e) {
+		n.entries = append(n.entries, unstoredEntry{e, 1 << e.Stage})
+	}
+}
+
+// join adds an entry to the one that says the same of an earlier stage, if there is one: that most
+// records come from one stage to the next all together is told by a bit.
+func (n *unstoredEntries) join(e *tally.Entry) bool {
+	if e.Stage == tally.Taken || e.End == 0 {
+		return false
+	}
+	for i := n.next; i < len(n.entries) && n.entries[i].First <= e.First; i++ {
+		of := &n.entries[i]
+		if of.First != e.First {
+			continue
+		}
+		n.next = i
+		if of.End == e.End && of.Count == e.Count && of.stages>>e.Stage&1 == 0 &&
+			of.Origin == e.Origin {
+			of.stages |= 1 << e.Stage
+			return true
+		}
+	}
+	return false
 }
 
 // rewind forgets what is to come again.
 func (n *unstoredEntries) rewind(pos int64) {
-	n.entries = slices.DeleteFunc(n.entries, func(e tally.Entry) bool {
-		return e.End > pos && !splits(&e, pos)
+	left := slices.DeleteFunc(n.entries[n.writing:], func(e unstoredEntry) bool {
+		return e.End > pos && !splits(&e.Entry, pos)
 	})
-	for i, e := range n.entries {
-		n.entries[i], _ = split(e, pos)
+	for i := range left {
+		left[i].Entry, _ = split(left[i].Entry, pos)
 	}
+	n.entries, n.next = n.entries[:n.writing+len(left)], n.writing
 }
 
 // splits reports whether an entry is of all records between its bounds, and pos is among them: a
@@ -242,43 +278,52 @@ func split(e tally.Entry, pos int64) (before, after tally.Entry) {
 	return before, after
 }
 
-// take moves the entries up to pos to those that are being written, and returns them.
-func (n *unstoredEntries) take(pos int64) []tally.Entry {
+// take adds the entries up to pos to those that are being written, and returns them. They stay as
+// they are until written or failed is called.
+func (n *unstoredEntries) take(pos int64) []unstoredEntry {
 	n.done = max(n.done, pos)
-	before := len(n.writing)
-	rest := n.entries[:0]
-	for i := range n.entries {
-		e := &n.entries[i]
-		switch {
-		case e.End <= pos:
-			n.writing = append(n.writing, *e)
-		case !splits(e, pos):
-			rest = append(rest, *e)
-		default:
-			now, later := split(*e, pos)
-			n.writing = append(n.writing, now)
-			rest = append(rest, later)
-		}
+	before, end := n.writing, n.writing
+	for end < len(n.entries) && n.entries[end].End <= pos {
+		end++
 	}
-	clear(n.entries[len(rest):])
-	n.entries = rest
-	return n.writing[before:]
+	if slices.ContainsFunc(n.entries[end:], func(e unstoredEntry) bool {
+		return e.End <= pos || splits(&e.Entry, pos)
+	}) {
+		var now, later []unstoredEntry
+		for _, e := range n.entries[end:] {
+			switch {
+			case e.End <= pos:
+				now = append(now, e)
+			case !splits(&e.Entry, pos):
+				later = append(later, e)
+			default:
+				x, y := split(e.Entry, pos)
+				now = append(now, unstoredEntry{x, e.stages})
+				later = append(later, unstoredEntry{y, e.stages})
+			}
+		}
+		n.entries = slices.Concat(n.entries[:end], now, later)
+		end += len(now)
+	}
+	n.writing, n.next = end, max(n.next, end)
+	return n.entries[before:end]
 }
 
 // written settles a commit.
 func (n *unstoredEntries) written() {
-	clear(n.writing)
-	n.writing, n.stored = n.writing[:0], n.done
+	n.stored = n.done
+	if n.writing == 0 {
+		return
+	}
+	left := copy(n.entries, n.entries[n.writing:])
+	clear(n.entries[left:])
+	n.entries, n.next, n.writing = n.entries[:left], n.next-n.writing, 0
 }
 
 // failed takes back what a commit did not write.
 func (n *unstoredEntries) failed() {
-	if len(n.writing) > 0 {
-		n.entries = append(slices.Clone(n.writing), n.entries...)
-		clear(n.writing)
-		n.writing = n.writing[:0]
-	}
-	n.done = n.stored
+	n.writing, n.next, n.done = 0, 0, n.stored
+	n.output = 0
 }
 
 // booksBegin tells from where on a cursor is counted.

@@ -23,10 +23,8 @@ type rowKey struct {
 
 // bookRow is a row, and what is to be added to it.
 type bookRow struct {
-	id        rowKey
-	isGrouped bool      // the next group says something of it:
-	group     tally.Row // this
-	groupMem  [4]tally.Cell
+	id   rowKey
+	said int // where what the next group says of it begins, if it says something
 
 	tally.Row // but for what the journal adds; Buffer.mu guards it
 	key       string
@@ -60,8 +58,8 @@ func (k *bookkeeper) forgetRows() {
 	k.b.mu.Unlock()
 	clear(k.rows)
 	clear(k.origins)
-	clear(k.recent)
-	k.recent, k.slot = k.recent[:0], slot{}
+	k.forgetRecent()
+	k.slot, k.lastOrigin = slot{}, nil
 }
 
 // remember has recall know the row of a batch.
@@ -69,56 +67,66 @@ func (k *bookkeeper) remember(first int64, origin string, r *bookRow) {
 	n := len(k.recent)
 	switch {
 	case n > 0 && k.recent[n-1].first >= first: // it is built once more
-		clear(k.recent)
-		k.recent = k.recent[:0]
+		k.forgetRecent()
 	case n >= mostRecent:
 		left := copy(k.recent, k.recent[n/2:])
 		clear(k.recent[left:])
-		k.recent = k.recent[:left]
+		k.recent, k.forgotten = k.recent[:left], k.forgotten+n/2
 	}
 	k.recent = append(k.recent, recentRow{first, origin, r})
 }
 
+func (k *bookkeeper) forgetRecent() {
+	k.forgotten += len(k.recent)
+	clear(k.recent)
+	k.recent = k.recent[:0]
+}
+
 // recall returns the row of the batch at first, if it is remembered, and where the next batch is
-// likely to be. It looks at i at first.
+// likely to be, of all that were remembered ever. It looks at i at first.
 func (k *bookkeeper) recall(first int64, origin string, i int) (r *bookRow, next int) {
-	if i >= len(k.recent) || k.recent[i].first != first {
+	i -= k.forgotten
+	if i < 0 || i >= len(k.recent) || k.recent[i].first != first {
 		ok := false
 		i, ok = slices.BinarySearchFunc(k.recent, first, func(r recentRow, first int64) int {
 			return cmp.Compare(r.first, first)
 		})
 		if !ok {
-			return nil, i
+			return nil, i + k.forgotten
 		}
 	}
 	if c := &k.recent[i]; c.origin == origin {
-		return c.row, i + 1
+		return c.row, i + 1 + k.forgotten
 	}
-	return nil, i
+	return nil, i + k.forgotten
 }
 
 // rowOf returns the row of an origin, which is made if there is none.
 func (k *bookkeeper) rowOf(s slot, origin string) *bookRow {
+	last := k.lastOrigin
+	if last != nil && last.next != nil && last.next.slot == s && last.next.name == origin {
+		k.lastOrigin = last.next
+		return last.next.row
+	}
 	o := k.origins[origin]
-	if o != nil && o.slot == s {
-		return o.row
-	}
-	k.storeSlot(s)
-	id := k.name(origin, false)
-	r := k.row(rowKey{s.minute, s.hour, id})
-	switch {
-	case o != nil:
+	if o == nil || o.slot != s {
+		k.storeSlot(s)
+		id := k.name(origin, false)
+		r := k.row(rowKey{s.minute, s.hour, id})
+		if id == 0 {
+			return r
+		}
+		if o == nil {
+			o = &bookOrigin{name: origin}
+			k.origins[origin] = o
+		}
 		o.slot, o.row = s, r
-	case id != 0:
-		k.origins[origin] = &bookOrigin{s, r}
 	}
-	return r
-}
-
-func newBookRow(id rowKey, key string) *bookRow {
-	r := &bookRow{id: id, key: key}
-	r.group = r.groupMem[:0]
-	return r
+	if last != nil {
+		last.next = o
+	}
+	k.lastOrigin = o
+	return o.row
 }
 
 // find returns a row; nil if there is none.
@@ -131,7 +139,7 @@ func (k *bookkeeper) find(key rowKey) *bookRow {
 	if !ok || k.gone[key] {
 		return nil
 	}
-	r := newBookRow(key, name)
+	r := &bookRow{id: key, key: name}
 	r.Row, _ = tally.ParseRow(p)
 	k.rows[key] = r
 	return r
@@ -141,7 +149,7 @@ func (k *bookkeeper) find(key rowKey) *bookRow {
 func (k *bookkeeper) row(key rowKey) *bookRow {
 	r := k.find(key)
 	if r == nil {
-		r = newBookRow(key, key.String())
+		r = &bookRow{id: key, key: key.String()}
 		k.rows[key] = r
 	}
 	return r

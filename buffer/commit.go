@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// mostChanges is of how many changes memory is kept.
+const mostChanges = 1024
+
 // groupCommit is what one commit takes.
 type groupCommit struct {
 	ops           []*appendOp // the first of the queue
@@ -64,7 +67,7 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 	var ends []int
 	pos := b.disk
 	g := groupBuilder{}
-	g.chg = append(g.chg, w.extra...)
+	g.chg = append(w.chg[:0], w.extra...)
 	var moved changeSet
 	for _, op := range k.ops[:k.positionsOnly] {
 		moved.add(op.changes)
@@ -85,8 +88,8 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 			h.first = g.ops[0].batch.First
 		}
 		w.books.group(g.ops)
-		counts, flags := w.books.changes()
-		g.chg = append(g.chg, counts...)
+		var flags uint32
+		g.chg, flags = w.books.changes(g.chg)
 		h.flags |= flags
 		var err error
 		if buf, err = g.appendTo(buf, h, b.codec.get()); err != nil {
@@ -101,7 +104,11 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 		}
 		off += vlogEntrySize(int64(len(buf) - at))
 		ends = append(ends, len(buf))
-		g = groupBuilder{}
+		clear(g.chg)
+		if w.chg = g.chg[:0]; cap(w.chg) > mostChanges {
+			w.chg = nil
+		}
+		g = groupBuilder{chg: w.chg}
 		return nil
 	}
 	var size int64

@@ -36,7 +36,10 @@ func (a *addition) addTo(row *tally.Row) {
 }
 
 // inRun reports whether two additions are of one run.
-func (a *addition) inRun(o *addition) bool { return a.compare(o) == 0 }
+func (a *addition) inRun(o *addition) bool {
+	return a == o || a.stages == o.stages && a.output == o.output &&
+		a.row.id.minute == o.row.id.minute && a.row.id.hour == o.row.id.hour
+}
 
 func (a *addition) compare(o *addition) int {
 	x, y := &a.row.id, &o.row.id
@@ -51,33 +54,14 @@ func (a *addition) compare(o *addition) int {
 	return cmp.Or(cmp.Compare(a.output, o.output), cmp.Compare(a.stages, o.stages))
 }
 
-// appendGroup appends what the next group says of a row.
-func (r *bookRow) appendGroup(list []addition) []addition {
-	from := len(list)
-	for i := range r.group {
-		c := &r.group[i]
-		if c.Count == (tally.Count{}) {
-			continue
-		}
-		j := from
-		for ; j < len(list); j++ {
-			if list[j].output == c.Output && list[j].Count == c.Count {
-				break
-			}
-		}
-		if j == len(list) {
-			list = append(list, addition{row: r, output: c.Output, Count: c.Count})
-		}
-		list[j].stages |= 1 << c.Stage
-	}
-	return list
-}
-
 // appendAdditions appends additions as a change has them; nothing if there are none.
 func appendAdditions(dst []byte, list []addition) []byte {
-	if slices.ContainsFunc(list, func(a addition) bool { return !a.inRun(&list[0]) }) {
-		list = slices.Clone(list)
-		slices.SortFunc(list, func(x, y addition) int { return x.compare(&y) })
+	for i := range list {
+		if !list[i].inRun(&list[0]) {
+			list = slices.Clone(list)
+			slices.SortFunc(list, func(x, y addition) int { return x.compare(&y) })
+			break
+		}
 	}
 	for len(list) > 0 {
 		first, rows := &list[0], 1

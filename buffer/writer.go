@@ -23,9 +23,10 @@ type writer struct {
 
 	ahead ahead
 
-	seq     uint64 // of the last group written
-	durable uint64 // of the last group known to be on disk
-	buf     []byte // for groups
+	seq     uint64   // of the last group written
+	durable uint64   // of the last group known to be on disk
+	buf     []byte   // for groups
+	chg     []change // for the changes of one
 
 	books *bookkeeper
 
