@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,7 +22,11 @@ type Options struct {
 	// DataDir is used instead of the one that is written, where nothing is to be run: it need not
 	// be this machine's.
 	DataDir string
+	// Stdin is read for the path -, which is none without it.
+	Stdin io.Reader
 }
+
+const stdin = "<stdin>"
 
 // Load reads files, and directories of *.hcl files, as one configuration. The Config is nil if the
 // report holds errors.
@@ -115,6 +120,17 @@ func (l *loader) files(paths []string) []string {
 		}
 	}
 	for _, p := range paths {
+		if p == "-" {
+			if l.opts.Stdin == nil {
+				l.report.errorf(
+					hcl.Range{}, "Name a file, or a directory.",
+					"a configuration on standard input is read by validate and graph alone",
+				)
+				continue
+			}
+			add(stdin)
+			continue
+		}
 		info, err := os.Stat(p)
 		if err != nil {
 			l.report.errorf(hcl.Range{}, "", "%v", err)
@@ -143,7 +159,13 @@ func (l *loader) files(paths []string) []string {
 func IsTestFile(path string) bool { return strings.HasSuffix(path, ".test.hcl") }
 
 func (l *loader) parse(file string) {
-	src, err := os.ReadFile(file)
+	var src []byte
+	var err error
+	if file == stdin {
+		src, err = io.ReadAll(l.opts.Stdin)
+	} else {
+		src, err = os.ReadFile(file)
+	}
 	if err != nil {
 		l.report.errorf(hcl.Range{}, "", "%v", err)
 		return

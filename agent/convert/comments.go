@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -28,32 +27,38 @@ const (
 	anywhere
 )
 
-func yaml(string) syntax { return syntax{marks: "#", where: afterSpace, quotes: `"'`, yaml: true} }
+func yaml(string, []byte) syntax {
+	return syntax{marks: "#", where: afterSpace, quotes: `"'`, yaml: true}
+}
 
-func properties(string) syntax { return syntax{marks: "#!", where: atStart} }
+func properties(string, []byte) syntax { return syntax{marks: "#!", where: atStart} }
 
-func fluent(string) syntax { return syntax{marks: "#", where: afterSpace, quotes: `"`} }
+func fluent(string, []byte) syntax { return syntax{marks: "#", where: afterSpace, quotes: `"`} }
 
-func script(string) syntax { return syntax{marks: "#", where: anywhere, quotes: `"'`, blocks: true} }
+func script(string, []byte) syntax {
+	return syntax{marks: "#", where: anywhere, quotes: `"'`, blocks: true}
+}
 
-func classic(file string) syntax {
-	if ext := filepath.Ext(file); ext == ".yaml" || ext == ".yml" {
-		return yaml(file)
+func classic(file string, src []byte) syntax {
+	if kit.IsYAML(file, src) {
+		return yaml(file, src)
 	}
 	return syntax{marks: "#", where: atStart}
 }
 
-func vrl(file string) syntax {
-	if filepath.Ext(file) == ".toml" {
+func vrl(file string, src []byte) syntax {
+	if filepath.Ext(file) == ".toml" || file == "-" && !kit.IsYAML(file, src) {
 		return syntax{marks: "#", where: anywhere, quotes: `"'`, triple: true, vrl: true}
 	}
-	s := yaml(file)
+	s := yaml(file, src)
 	s.vrl = true
 	return s
 }
 
 // comments returns what the files that a draft was made of have.
-func comments(d *draft.Draft, files []string, of func(file string) syntax) ([]draft.Remark, error) {
+func comments(
+	d *draft.Draft, files []string, from kit.Reader, of func(file string, src []byte) syntax,
+) ([]draft.Remark, error) {
 	var out []draft.Remark
 	seen := map[string]bool{}
 	for _, file := range append(files, d.Files()...) {
@@ -61,11 +66,11 @@ func comments(d *draft.Draft, files []string, of func(file string) syntax) ([]dr
 			continue
 		}
 		seen[file] = true
-		src, err := os.ReadFile(file)
+		src, err := from(file)
 		if err != nil {
 			return nil, err
 		}
-		s := scanner{syntax: of(file), file: file, indent: -1}
+		s := scanner{syntax: of(file, src), file: file, indent: -1}
 		for i, line := range strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n") {
 			s.line(i+1, line)
 		}

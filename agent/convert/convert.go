@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/fluentbit"
 	"github.com/penstock/penstock/agent/convert/fluentd"
 	"github.com/penstock/penstock/agent/convert/flume"
+	"github.com/penstock/penstock/agent/convert/kit"
 	"github.com/penstock/penstock/agent/convert/logstash"
 	"github.com/penstock/penstock/agent/convert/promtail"
 	"github.com/penstock/penstock/agent/convert/rsyslog"
@@ -24,8 +26,8 @@ type Tool struct {
 	Name string
 	Doc  string
 
-	convert func(files []string) (*draft.Draft, error)
-	syntax  func(file string) syntax
+	convert func(files []string, from kit.Reader) (*draft.Draft, error)
+	syntax  func(file string, src []byte) syntax
 }
 
 // Tools returns all of them.
@@ -67,10 +69,15 @@ type Result struct {
 // Convert reads the files of a tool. An error means that they could not be read; all else is in the
 // result.
 func Convert(tool string, files []string) (*Result, error) {
+	return ConvertFrom(tool, files, os.ReadFile)
+}
+
+// ConvertFrom is Convert by a reader.
+func ConvertFrom(tool string, files []string, from kit.Reader) (*Result, error) {
 	var names []string
 	for _, t := range Tools() {
 		if t.Name == tool {
-			d, err := t.convert(files)
+			d, err := t.convert(files, from)
 			if err != nil {
 				return nil, err
 			}
@@ -78,7 +85,7 @@ func Convert(tool string, files []string) (*Result, error) {
 			if err := mend(d); err != nil {
 				return nil, err
 			}
-			remarks, err := comments(d, files, t.syntax)
+			remarks, err := comments(d, files, from, t.syntax)
 			if err != nil {
 				return nil, err
 			}

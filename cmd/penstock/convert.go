@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert"
@@ -14,7 +16,8 @@ func convertCommand() *cobra.Command {
 	var tools []string
 	long := `Turn the configuration of another tool into one of penstock. It is written to standard output, with a
 comment at everything that was not carried over and why; references to the environment stay what they
-are. What was changed and left out is told on standard error.
+are. What was changed and left out is told on standard error. - stands for standard input; what that
+includes is looked for where you are.
 
 FROM is one of
 
@@ -43,7 +46,7 @@ FROM is one of
 				fmt.Errorf("%q: write one of %s", args[0], strings.Join(tools, ", ")),
 			}
 		}
-		result, err := convert.Convert(args[0], args[1:])
+		result, err := convertFiles(cmd.InOrStdin(), args[0], args[1:])
 		if err != nil {
 			return err
 		}
@@ -62,6 +65,23 @@ FROM is one of
 		return nil
 	}
 	return cmd
+}
+
+// convertFiles is convert.Convert that reads stdin for the file -.
+func convertFiles(stdin io.Reader, tool string, files []string) (*convert.Result, error) {
+	if !slices.Contains(files, "-") {
+		return convert.Convert(tool, files)
+	}
+	text, err := io.ReadAll(stdin)
+	if err != nil {
+		return nil, err
+	}
+	return convert.ConvertFrom(tool, files, func(path string) ([]byte, error) {
+		if path == "-" {
+			return text, nil
+		}
+		return os.ReadFile(path)
+	})
 }
 
 // writeNew writes a file that does not exist yet.

@@ -13,7 +13,7 @@ func graphCommand() *cobra.Command {
 		Use:   "graph CONFIG...",
 		Short: "Draw a configuration: what goes where",
 		Long: `Draw a configuration: what goes from which inputs through which filters to which outputs, and where it
-goes in case of need. As text, as Mermaid for a page of Markdown, as DOT for Graphviz, or as a picture:
+goes in case of need. - stands for standard input. As text, as Mermaid for a page of Markdown, as DOT for Graphviz, or as a picture:
 
     penstock graph --format svg /etc/penstock > penstock.svg
 
@@ -25,7 +25,7 @@ and conditions are all that is shown of the configuration.`,
 	cmd.Flags().StringVar(&format, "format", "text", "text, mermaid, dot or svg")
 	choices(cmd, "format", "text", "mermaid", "dot", "svg")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
-		cfg, report, err := loadConfig(paths, *vars)
+		cfg, report, err := loadFrom(cmd.InOrStdin(), paths, *vars)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,14 @@ func varFlags(cmd *cobra.Command) *[]string {
 // loadConfig reads configuration files. It returns an error for a --var that cannot be read; all
 // else is in the report.
 func loadConfig(paths, vars []string) (*config.Config, *config.Report, error) {
-	opts := config.Options{Vars: map[string]string{}}
+	return loadFrom(nil, paths, vars)
+}
+
+// loadFrom is loadConfig that reads stdin for the path -.
+func loadFrom(
+	stdin io.Reader, paths, vars []string,
+) (*config.Config, *config.Report, error) {
+	opts := config.Options{Vars: map[string]string{}, Stdin: stdin}
 	for _, v := range vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {

@@ -17,6 +17,8 @@ is a line: ok, warning, or failed with what to do.
 
     penstock validate --online /etc/penstock
 
+- stands for standard input.
+
 Brokers are connected to, and asked for topics and groups and what this user may do with them; buckets
 are listed, servers connected to, handshakes done; ports are listened on for a moment; files and
 directories are looked at. Nothing is written, but with --write-probe: a small object in each object
@@ -33,7 +35,7 @@ user, on the agent's host.`,
 		if err := look.validate(); err != nil {
 			return err
 		}
-		cfg, report, err := loadConfig(paths, *vars)
+		cfg, report, err := loadFrom(cmd.InOrStdin(), paths, *vars)
 		if err != nil {
 			return err
 		}

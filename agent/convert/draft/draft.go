@@ -30,7 +30,11 @@ func (p Place) String() string {
 	if p.File == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d", p.File, p.Line)
+	file := p.File
+	if file == "-" {
+		file = "<stdin>"
+	}
+	return fmt.Sprintf("%s:%d", file, p.Line)
 }
 
 // Remark is a comment of the old configuration.

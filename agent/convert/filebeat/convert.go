@@ -2,7 +2,6 @@ package filebeat
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,11 +13,11 @@ import (
 )
 
 // Convert reads Filebeat's files and writes an agent.
-func Convert(paths []string) (*draft.Draft, error) {
+func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 	c := &converter{Conv: kit.New()}
 	root := &kit.Node{}
 	for _, path := range paths {
-		src, err := os.ReadFile(path)
+		src, err := from(path)
 		if err != nil {
 			return nil, err
 		}

@@ -8,11 +8,12 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // Convert reads fluent-bit's files and writes an agent.
-func Convert(paths []string) (*draft.Draft, error) {
-	f, err := read(paths)
+func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
+	f, err := read(paths, from)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -32,14 +33,15 @@ type prop struct {
 
 // files is all that was read.
 type files struct {
+	from     kit.Reader
 	sections []*section
 	set      map[string]string
 	pending  []*prop // parsers files
 	missing  []*prop // those of them that there are not
 }
 
-func read(paths []string) (*files, error) {
-	f := &files{set: map[string]string{}}
+func read(paths []string, from kit.Reader) (*files, error) {
+	f := &files{from: from, set: map[string]string{}}
 	for _, p := range paths {
 		if err := f.file(p, nil); err != nil {
 			return nil, err
@@ -67,11 +69,11 @@ func (f *files) file(path string, above []string) error {
 		return fmt.Errorf("%s includes itself", path)
 	}
 	above = append(above, path)
-	src, err := os.ReadFile(path)
+	src, err := f.from(path)
 	if err != nil {
 		return err
 	}
-	if ext := filepath.Ext(path); ext == ".yaml" || ext == ".yml" {
+	if kit.IsYAML(path, src) {
 		return f.yaml(path, src, above)
 	}
 	var s *section

@@ -15,8 +15,8 @@ import (
 )
 
 // Convert reads fluentd's files and writes an agent.
-func Convert(files []string) (*draft.Draft, error) {
-	root, err := read(files)
+func Convert(files []string, from kit.Reader) (*draft.Draft, error) {
+	root, err := read(files, from)
 	if err != nil {
 		return nil, err
 	}

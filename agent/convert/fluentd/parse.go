@@ -2,13 +2,13 @@ package fluentd
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // element is a <name arg> ... </name> with its parameters.
@@ -33,21 +33,21 @@ var (
 )
 
 // read reads files and what they include as one element.
-func read(files []string) (*element, error) {
+func read(files []string, from kit.Reader) (*element, error) {
 	root := &element{name: "ROOT"}
 	for _, f := range files {
-		if err := readInto(root, f, nil); err != nil {
+		if err := readInto(root, f, nil, from); err != nil {
 			return nil, err
 		}
 	}
 	return root, nil
 }
 
-func readInto(root *element, path string, above []string) error {
+func readInto(root *element, path string, above []string, from kit.Reader) error {
 	if slices.Contains(above, path) {
 		return fmt.Errorf("%s includes itself", path)
 	}
-	src, err := os.ReadFile(path)
+	src, err := from(path)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func readInto(root *element, path string, above []string) error {
 			stack = append(stack, e)
 		case strings.HasPrefix(line, "@include") || strings.HasPrefix(line, "include "):
 			_, target, _ := strings.Cut(line, " ")
-			if err := include(top, strings.TrimSpace(target), path, at, above); err != nil {
+			if err := include(top, strings.TrimSpace(target), path, at, above, from); err != nil {
 				return fmt.Errorf("%s: %w", at, err)
 			}
 		default:
@@ -98,7 +98,9 @@ func readInto(root *element, path string, above []string) error {
 	return nil
 }
 
-func include(into *element, target, from string, at draft.Place, above []string) error {
+func include(
+	into *element, target, path string, at draft.Place, above []string, from kit.Reader,
+) error {
 	target, raw := unquote(target)
 	if text, ok := withoutVariables(target); ok && !raw && text != target {
 		into.params = append(into.params, &param{key: chosen, value: "@include " + target, at: at})
@@ -108,7 +110,7 @@ func include(into *element, target, from string, at draft.Place, above []string)
 		return fmt.Errorf("@include %s: fetch it and name the file", target)
 	}
 	if !filepath.IsAbs(target) {
-		target = filepath.Join(filepath.Dir(from), target)
+		target = filepath.Join(filepath.Dir(path), target)
 	}
 	found, err := filepath.Glob(target)
 	if err != nil {
@@ -118,7 +120,7 @@ func include(into *element, target, from string, at draft.Place, above []string)
 		into.params = append(into.params, &param{key: "@include", value: target, at: at})
 	}
 	for _, f := range found {
-		if err := readInto(into, f, above); err != nil {
+		if err := readInto(into, f, above, from); err != nil {
 			return err
 		}
 	}

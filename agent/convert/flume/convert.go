@@ -10,8 +10,8 @@ import (
 )
 
 // Convert reads the properties of Flume agents and writes one agent.
-func Convert(paths []string) (*draft.Draft, error) {
-	agents, err := read(paths)
+func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
+	agents, err := read(paths, from)
 	if err != nil {
 		return nil, err
 	}

@@ -2,17 +2,16 @@ package flume
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // read reads java.util.Properties into trees, by the dots of the names: one for each agent.
-func read(paths []string) ([]*kit.Node, error) {
+func read(paths []string, from kit.Reader) ([]*kit.Node, error) {
 	root := &kit.Node{}
 	for _, path := range paths {
-		src, err := os.ReadFile(path)
+		src, err := from(path)
 		if err != nil {
 			return nil, err
 		}

@@ -12,11 +12,11 @@ import (
 )
 
 // Convert reads the files of one pipeline, which count as one, and writes an agent.
-func Convert(paths []string) (*draft.Draft, error) {
+func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 	c := &converter{Conv: kit.New(), tags: map[string]bool{}}
 	var all []section
 	for _, path := range paths {
-		some, err := parse(path)
+		some, err := parse(path, from)
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package logstash
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,8 +41,8 @@ type parser struct {
 	tokens []token
 }
 
-func parse(path string) ([]section, error) {
-	src, err := os.ReadFile(path)
+func parse(path string, from kit.Reader) ([]section, error) {
+	src, err := from(path)
 	if err != nil {
 		return nil, err
 	}

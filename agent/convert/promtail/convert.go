@@ -2,7 +2,6 @@ package promtail
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -12,12 +11,12 @@ import (
 )
 
 // Convert reads promtail's files and writes an agent.
-func Convert(paths []string) (*draft.Draft, error) {
+func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 	c := &converter{Conv: kit.New()}
 	c.p = c.Pipeline("main")
 	var roots []*kit.Node
 	for _, path := range paths {
-		src, err := os.ReadFile(path)
+		src, err := from(path)
 		if err != nil {
 			return nil, err
 		}

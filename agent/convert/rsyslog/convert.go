@@ -12,7 +12,7 @@ import (
 )
 
 // Convert reads rsyslog's files and writes an agent.
-func Convert(paths []string) (*draft.Draft, error) {
+func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 	c := &converter{
 		Conv:     kit.New(),
 		rulesets: map[string]statement{},
@@ -23,7 +23,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 	}
 	var all []statement
 	for _, path := range paths {
-		some, err := read(path, 0)
+		some, err := read(path, 0, from)
 		if err != nil {
 			return nil, err
 		}

@@ -27,8 +27,8 @@ type parser struct {
 	at   int
 }
 
-func read(path string, depth int) ([]statement, error) {
-	src, err := os.ReadFile(path)
+func read(path string, depth int, from kit.Reader) ([]statement, error) {
+	src, err := from(path)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func read(path string, depth int) ([]statement, error) {
 			out = append(out, statement{kind: "missing", at: s.at, text: glob})
 		}
 		for _, f := range files {
-			in, err := read(f, depth+1)
+			in, err := read(f, depth+1, from)
 			if err != nil {
 				return nil, err
 			}

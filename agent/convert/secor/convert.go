@@ -12,8 +12,8 @@ import (
 )
 
 // Convert reads properties, of which later ones count more, and writes a consumer.
-func Convert(files []string) (*draft.Draft, error) {
-	p, err := read(files)
+func Convert(files []string, from kit.Reader) (*draft.Draft, error) {
+	p, err := read(files, from)
 	if err != nil {
 		return nil, err
 	}

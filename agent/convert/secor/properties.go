@@ -15,6 +15,7 @@ import (
 // properties are all of them, in the order in which they were first met. What counts is the last
 // one written, of a file before what the file includes.
 type properties struct {
+	from  kit.Reader
 	order []string
 	byKey map[string]kit.Property
 	used  map[string]bool
@@ -22,8 +23,8 @@ type properties struct {
 	missing []kit.Property // files to include that there are not
 }
 
-func read(files []string) (*properties, error) {
-	p := &properties{byKey: map[string]kit.Property{}, used: map[string]bool{}}
+func read(files []string, from kit.Reader) (*properties, error) {
+	p := &properties{from: from, byKey: map[string]kit.Property{}, used: map[string]bool{}}
 	for _, f := range files {
 		if err := p.file(f, nil); err != nil {
 			return nil, err
@@ -38,7 +39,7 @@ func (p *properties) file(path string, above []string) error {
 			return fmt.Errorf("%s includes itself", path)
 		}
 	}
-	src, err := os.ReadFile(path)
+	src, err := p.from(path)
 	if err != nil {
 		return err
 	}

@@ -16,16 +16,16 @@ import (
 )
 
 // Convert reads Vector's files and writes an agent.
-func Convert(paths []string) (*draft.Draft, error) {
+func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 	c := &converter{Conv: kit.New(), byID: map[string]*component{}, reported: map[string]bool{}}
 	var roots []*kit.Node
 	for _, path := range paths {
-		src, err := os.ReadFile(path)
+		src, err := from(path)
 		if err != nil {
 			return nil, err
 		}
 		read := kit.YAML
-		if filepath.Ext(path) == ".toml" {
+		if filepath.Ext(path) == ".toml" || path == "-" && !kit.IsYAML(path, src) {
 			read = kit.TOML
 		}
 		root, err := read(path, []byte(interpolated(string(src))))
