@@ -4,11 +4,48 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
+
+// choosy registers those metrics that have one of names alone, so that they are asked for quickly.
+type choosy struct {
+	prometheus.Registerer
+	names []string // nil: all
+}
+
+func (c *choosy) MustRegister(list ...prometheus.Collector) {
+	for _, m := range list {
+		if err := c.Register(m); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func (c *choosy) Register(m prometheus.Collector) error {
+	if c.names != nil && !slices.ContainsFunc(c.names, func(name string) bool { return has(m, name) }) {
+		return nil
+	}
+	return c.Registerer.Register(m)
+}
+
+// has reports whether a collector has a metric of that name.
+func has(m prometheus.Collector, name string) (ok bool) {
+	descs := make(chan *prometheus.Desc)
+	go func() {
+		defer close(descs)
+		m.Describe(descs)
+	}()
+	for d := range descs {
+		ok = ok || strings.Contains(d.String(), strconv.Quote(name))
+	}
+	return ok
+}
 
 // figures are metrics of all agents together: counters and gauges by name and labels, and
 // histograms.

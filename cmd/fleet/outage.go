@@ -16,46 +16,63 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// countingStore counts requests. It is the store of all agents' overflow.
+// countingStore counts requests, by the second in which they were made. It is the store of all
+// agents' overflow.
 type countingStore struct {
 	*outputtest.MemStore
-	puts, gets, lists, deletes atomic.Int64
+	begun                      time.Time
+	puts, gets, lists, deletes bySecond
+}
+
+// bySecond counts what has come within each second; what comes later than those counts as the last.
+type bySecond [3600]atomic.Int64
+
+func (n *bySecond) add(begun time.Time) {
+	at := int(time.Since(begun).Seconds())
+	n[min(max(at, 0), len(n)-1)].Add(1)
+}
+
+func (n *bySecond) in(second int) float64 {
+	return float64(n[min(second, len(n)-1)].Load())
 }
 
 func (s *countingStore) Put(
 	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
-	s.puts.Add(1)
+	s.puts.add(s.begun)
 	return s.MemStore.Put(ctx, key, r, size, opts)
 }
 
 func (s *countingStore) Get(
 	ctx context.Context, key string,
 ) (io.ReadCloser, spool.Object, error) {
-	s.gets.Add(1)
+	s.gets.add(s.begun)
 	return s.MemStore.Get(ctx, key)
 }
 
 func (s *countingStore) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
-	s.lists.Add(1)
+	s.lists.add(s.begun)
 	return s.MemStore.List(ctx, prefix)
 }
 
 func (s *countingStore) Delete(ctx context.Context, key string) error {
-	s.deletes.Add(1)
+	s.deletes.add(s.begun)
 	return s.MemStore.Delete(ctx, key)
 }
 
-// runOutage lets the agents run, takes all brokers away, brings them back, and prints each second
-// until the store is empty.
+// runOutage lets the agents run, takes all brokers away, brings them back, prints each second until
+// the store is empty, and looks for every record in Kafka then.
 func (o *options) runOutage(ctx context.Context, c *servers.Cluster, dir string) error {
-	store := &countingStore{MemStore: outputtest.NewMemStore()}
+	store := &countingStore{MemStore: outputtest.NewMemStore(), begun: time.Now()}
 	failover := &outputs.Failover{}
 	failover.SetDefaults()
 	failover.To = "output.s3.overflow"
 	failover.After, failover.Recover, failover.ObjectAge = o.after, o.after, o.after
 	n := o.agents[0]
-	to := target{brokers: c.Addrs(), dir: dir, store: store, failover: failover}
+	to := target{
+		brokers: c.Addrs(), dir: dir, store: store, failover: failover,
+		figures: []string{connects, delivered},
+	}
 	f, err := startFleet(ctx, o.load, to, n)
 	if err != nil {
 		return err
@@ -65,26 +82,19 @@ func (o *options) runOutage(ctx context.Context, c *servers.Cluster, dir string)
 		return err
 	}
 	l := &outageLog{f: f, store: store}
-	if _, err := l.read(); err != nil {
+	if err := l.begin(); err != nil {
 		return err
 	}
-	begun := time.Now()
-	second := func() int { return int(time.Since(begun).Seconds()) }
 	fmt.Printf("%d agents, %s\n%7s %s\n", n, o.delivery, "second", l.head())
 	steps := make(chan error, 1)
 	go func() { steps <- o.takeAway(ctx, c) }()
-	away := true
-	for ctx.Err() == nil {
-		at := second()
-		end := begun.Add(time.Duration(at+1) * time.Second)
-		if err := fault.Sleep(ctx, time.Until(end)); err != nil {
-			return err
-		}
-		row, err := l.read()
+	away, begun := true, time.Now()
+	for {
+		row, err := l.second(ctx)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%7d %s\n", at, row)
+		fmt.Println(row)
 		select {
 		case err := <-steps:
 			if err != nil {
@@ -94,17 +104,16 @@ func (o *options) runOutage(ctx context.Context, c *servers.Cluster, dir string)
 		default:
 		}
 		kept := store.count(ctx)
-		if !away && kept == 0 || second() > int((o.outage+o.patience).Seconds()) {
-			fmt.Printf("%7s %s\n%d objects left, %.0f records delivered\n", "peak", l.peak, kept, l.delivered)
-			for i, key := range store.Keys("") {
-				if i < 3 {
-					fmt.Println("left:", key)
-				}
-			}
-			return nil
+		if late := time.Since(begun) > o.outage+o.patience; away || kept > 0 && !late {
+			continue
 		}
+		l.end()
+		if kept > 0 {
+			return fmt.Errorf("%d objects left, such as %s", kept, store.Keys("")[0])
+		}
+		fmt.Println("nothing is left in the store")
+		return f.prove(ctx, c, o.patience)
 	}
-	return ctx.Err()
 }
 
 // takeAway kills the brokers, starts them again after the outage, and returns once agents can have
@@ -138,17 +147,34 @@ func (s *countingStore) count(ctx context.Context) (n int) {
 	return n
 }
 
-// outageLog tells what has happened within each second.
+const (
+	connects  = "penstock_kafka_connects_total"
+	delivered = "penstock_output_records_total"
+)
+
+// outageLog tells what happens within each second. Requests to the store are of the second in which
+// they were made. The others are read at its end: where that comes late, since the machine has more
+// to do than it can, one row is of several seconds, and has their averages.
 type outageLog struct {
-	f         *fleet
-	store     *countingStore
-	last      row
-	peak      row
-	delivered float64
+	f       *fleet
+	store   *countingStore
+	at      int // the second, since the store has begun
+	read    time.Time
+	last    [3]float64
+	peak    row
+	rows    int
+	starved int // so many of these came late
+	latest  time.Duration
 }
 
 // row is figures of one second.
-type row [7]float64
+type row struct {
+	figures [7]float64
+	late    time.Duration
+}
+
+// lateFrom is how late the end of a second may be told.
+const lateFrom = 250 * time.Millisecond
 
 func (l *outageLog) head() string {
 	return fmt.Sprintf("%9s %9s %9s %7s %7s %7s %7s",
@@ -156,33 +182,74 @@ func (l *outageLog) head() string {
 }
 
 func (r row) String() string {
-	return fmt.Sprintf(
-		"%9.0f %9.0f %9.0f %7.0f %7.0f %7.0f %7.0f", r[0], r[1], r[2], r[3], r[4], r[5], r[6],
+	f := r.figures
+	text := fmt.Sprintf(
+		"%9.0f %9.0f %9.0f %7.0f %7.0f %7.0f %7.0f", f[0], f[1], f[2], f[3], f[4], f[5], f[6],
 	)
+	if r.late > lateFrom {
+		text += fmt.Sprintf("  starved: %.1f s late", r.late.Seconds())
+	}
+	return text
 }
 
-func (l *outageLog) read() (row, error) {
+func (l *outageLog) begin() (err error) {
+	l.at = int(time.Since(l.store.begun).Seconds())
+	l.last, err = l.totals()
+	return err
+}
+
+// totals reads what has come until now.
+func (l *outageLog) totals() (n [3]float64, err error) {
 	now, err := l.f.figures()
+	l.read = time.Now()
+	return [3]float64{
+		now.values[connects+"/ok"], now.values[connects+"/error"], now.values[delivered],
+	}, err
+}
+
+// second waits for the end of a second, and tells what it was like.
+func (l *outageLog) second(ctx context.Context) (text string, err error) {
+	from := l.at
+	l.at = max(from, int(time.Since(l.store.begun).Seconds())) + 1
+	due := l.store.begun.Add(time.Duration(l.at) * time.Second)
+	if err := fault.Sleep(ctx, time.Until(due)); err != nil {
+		return "", err
+	}
+	before := l.read
+	total, err := l.totals()
 	if err != nil {
-		return row{}, err
+		return "", err
 	}
-	l.delivered = now.values["penstock_output_records_total"]
-	total := row{
-		now.values["penstock_kafka_connects_total/ok"],
-		now.values["penstock_kafka_connects_total/error"],
-		l.delivered,
-		float64(l.store.puts.Load()),
-		float64(l.store.gets.Load()),
-		float64(l.store.lists.Load()),
-		float64(l.store.deletes.Load()),
-	}
-	passed := row{}
+	passed := l.read.Sub(before).Seconds()
+	r := row{late: l.read.Sub(due)}
 	for i := range total {
-		passed[i] = total[i] - l.last[i]
-		if l.last != (row{}) {
-			l.peak[i] = max(l.peak[i], passed[i])
-		}
+		r.figures[i] = (total[i] - l.last[i]) / passed
 	}
 	l.last = total
-	return passed, nil
+	for i, n := range []*bySecond{&l.store.puts, &l.store.gets, &l.store.lists, &l.store.deletes} {
+		at := len(total) + i
+		for second := from; second < l.at; second++ {
+			r.figures[at] += n.in(second) / float64(l.at-from)
+			l.peak.figures[at] = max(l.peak.figures[at], n.in(second))
+		}
+	}
+	for i, n := range r.figures[:len(total)] {
+		l.peak.figures[i] = max(l.peak.figures[i], n)
+	}
+	l.rows++
+	if l.latest = max(l.latest, r.late); r.late > lateFrom {
+		l.starved++
+	}
+	return fmt.Sprintf("%7d %s", l.at-1, r), nil
+}
+
+// end prints the peaks.
+func (l *outageLog) end() {
+	fmt.Printf("%7s %s\n%.0f records were delivered\n", "peak", l.peak, l.last[2])
+	if l.starved > 0 {
+		fmt.Printf(
+			"%d of %d rows came late, by up to %.1f s: this machine has too little for so many agents\n",
+			l.starved, l.rows, l.latest.Seconds(),
+		)
+	}
 }

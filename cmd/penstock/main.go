@@ -92,6 +92,7 @@ by a second signal. Those of status and check tell how the agent is: penstock he
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultHelpCmd()
 	addCompletion(root)
+	completeArgs(root)
 	explainExits(root)
 	return root
 }
