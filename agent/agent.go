@@ -68,6 +68,7 @@ type Agent struct {
 	cur       *built
 	pipelines map[string]*pipeline
 	leaving   map[string]<-chan struct{} // by name, of pipelines that are not configured any more
+	unclaimed map[string]unclaimed       // by name, of pipelines that are not configured any more
 	changed   chan struct{}              // closed, and made anew, with each change
 	phase     phase
 	reloaded  admin.Reload
@@ -118,6 +119,7 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		processors: newProcessors(),
 		pipelines:  map[string]*pipeline{},
 		leaving:    map[string]<-chan struct{}{},
+		unclaimed:  map[string]unclaimed{},
 		changed:    make(chan struct{}),
 		byHand:     map[string]*replay.Progress{},
 		lent:       lentBuffers{byName: map[string]*lentBuffer{}},
@@ -177,6 +179,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer keepSmall()()
 
 	a.show(a.cur)
+	a.set(func() { a.lookForUnclaimed(a.cur.plans) })
 	for _, p := range a.cur.plans {
 		a.startPipeline(p, nil)
 	}

@@ -226,5 +226,5 @@ func (a *Agent) statesLocked() []state.PipelineState {
 	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
 		out = append(out, a.pipelines[name].facts(a.phase.stopping, now).State(now))
 	}
-	return out
+	return append(out, a.unclaimedStates(now)...)
 }

@@ -185,8 +185,8 @@ type feed struct {
 
 // begin goes to where the reader has come.
 func (f *feed) begin(ctx context.Context) error {
-	// A commit of the feed before may be under way: what is noted anew before it is stored counts as
-	// stored with it.
+	// A commit of the feed before may be under way: what is noted anew before it is stored counts
+	// as stored with it.
 	pos, life, err := f.cursor.Refresh(ctx)
 	if err != nil {
 		return err

@@ -98,7 +98,7 @@ func (a *Agent) changePipelines(next *built) (starts []pipelineStart, stopped []
 			p := a.pipelines[name]
 			switch {
 			case p == nil:
-				starts = append(starts, pipelineStart{pl, nil})
+				starts = append(starts, pipelineStart{pl, a.leaving[name]})
 			case p.plan.buffer != pl.buffer || !p.open:
 				// Its buffer is opened anew: the new pipeline takes over when the old one is gone.
 				p.retire()
@@ -121,12 +121,9 @@ func (a *Agent) changePipelines(next *built) (starts []pipelineStart, stopped []
 				stopped = append(stopped, p.gone)
 				a.leaving[name] = p.gone
 				delete(a.pipelines, name)
-				p.log.Warn(
-					"the pipeline is not configured any more; what its buffer holds stays there",
-					"buffer", a.dir("buffer", name),
-				)
 			}
 		}
+		a.lookForUnclaimed(next.plans)
 	})
 	return starts, stopped
 }

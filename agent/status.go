@@ -98,6 +98,10 @@ func (a *Agent) Status() admin.Status {
 		s.Pipelines = append(s.Pipelines, p)
 		s.Level = max(s.Level, p.Now.Level)
 	}
+	for _, gone := range states[len(a.pipelines):] {
+		s.Pipelines = append(s.Pipelines, unclaimedStatus(gone))
+		s.Level = max(s.Level, gone.Level)
+	}
 	maskStrings(reflect.ValueOf(&s).Elem(), a.opts.Secrets)
 	return s
 }

@@ -44,7 +44,7 @@ type Reload struct {
 // Pipeline is one pipeline's condition.
 type Pipeline struct {
 	Name    string              `json:"name"`
-	State   string              `json:"state"` // opening, running, stopping
+	State   string              `json:"state"` // opening, running, stopping, failed, unclaimed
 	Error   string              `json:"error,omitempty"`
 	Now     state.PipelineState `json:"now"`
 	Buffer  *Buffer             `json:"buffer,omitempty"`

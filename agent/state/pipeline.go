@@ -14,6 +14,7 @@ const (
 	Running  = "running"
 	Opening  = "opening"
 	Stopping = "stopping"
+	Gone     = "unclaimed" // it is not configured any more, and something waits in its buffer
 )
 
 // Kinds of problems beside those of components.
@@ -22,7 +23,7 @@ const (
 	Filling = "filling" // a buffer is full soon
 	Dropped = "dropped"
 	Damaged = "damaged"
-	Orphan  = "orphan" // a cursor that no output reads holds up the buffer
+	Orphan  = "orphan" // what waits in a buffer is of no output that is configured
 )
 
 // ProblemKinds lists what a problem can be of.
@@ -87,6 +88,20 @@ type Pipeline struct {
 	Inputs          []Input
 	Outputs         []Output
 	OrphanedCursors []string // cursors that no output reads
+	// of a pipeline that is not configured any more; nil for others
+	Unclaimed *Unclaimed
+}
+
+// Unclaimed is what is known of a buffer that no pipeline has.
+type Unclaimed struct {
+	Records int64 // that some output has not delivered
+	Dir     string
+}
+
+// ReclaimOrGiveUp says what can be done about a buffer that no pipeline has.
+func ReclaimOrGiveUp(dir string) string {
+	return "configure the pipeline again, with its outputs, to have it delivered; or look at it with penstock buffer export " +
+		dir + ", and remove the directory"
 }
 
 // PipelineState is how a pipeline is.
@@ -116,6 +131,14 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		Name: p.Name, Kind: Running, Safe: true, Flows: true,
 		// in JSON never null
 		Inputs: []InputState{}, Outputs: []OutputState{}, Problems: []Problem{},
+	}
+	if u := p.Unclaimed; u != nil {
+		s.Kind, s.OnDisk = Gone, u.Records
+		waits := Count(u.Records, "record waits", "records wait")
+		s.add(
+			Orphan, Warning, "is not configured any more, and "+waits+" in its buffer",
+			ReclaimOrGiveUp(u.Dir),
+		)
 	}
 	switch {
 	case p.Error != "":
@@ -253,6 +276,8 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		return "Does not run: " + p.Error + "."
 	case s.Kind == Opening:
 		return "Being opened."
+	case s.Kind == Gone:
+		return "Safe on disk, but pipeline." + s.Name + " " + s.Problems[0].Text + "."
 	case !s.Safe:
 		parts = append(parts, "Not all is safe: see below.")
 	case !s.Flows:
