@@ -95,6 +95,11 @@ func scenes(now time.Time) map[string]*fakeAgent {
 	p.Outputs[0].StoreError = "no such host"
 	all["overflow-store-away"] = scene(now, p)
 
+	gone := state.Pipeline{
+		Name: "old", Unclaimed: &state.Unclaimed{Records: 1000, Dir: "/var/lib/penstock/buffer/old"},
+	}
+	all["pipeline-gone"] = scene(now, filesToKafka("app", 2), gone)
+
 	all["on-disk"] = scene(now, outage(filesToKafka("app", 2), now))
 
 	// It was started again during the outage, and failover has not begun anew.

@@ -185,6 +185,9 @@ func writeStatus(out io.Writer, s admin.Status) {
 		}
 	}
 	for _, p := range s.Pipelines {
+		if p.Now.Kind == state.Gone {
+			continue // all that there is to say is said
+		}
 		fmt.Fprintf(out, "\n%s\n", p.Name)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, in := range p.Now.Inputs {

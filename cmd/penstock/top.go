@@ -142,6 +142,9 @@ func (t *top) page(s admin.Status, now time.Time) []string {
 	}
 	next := map[string]sample{}
 	for _, p := range s.Pipelines {
+		if p.Now.Kind == state.Gone {
+			continue
+		}
 		head := "pipeline " + p.Name
 		if p.Buffer != nil {
 			head += fmt.Sprintf(
