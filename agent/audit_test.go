@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,7 +74,7 @@ type audited struct {
 
 	chain                filter.Chain
 	beforeView, pastView func(*record.Batch) *record.Batch
-	stop                 func()
+	cancel, stop         func()
 }
 
 type deadRecords struct{ n int }
@@ -139,6 +140,7 @@ func (a *audited) start() {
 		matches: func(tag string) bool { return tag == "app" },
 	}
 	ctx, cancel := context.WithCancel(a.t.Context())
+	a.cancel = cancel
 	errc := make(chan error, 1)
 	go func() { errc <- d.Drain(ctx, &meddler{Cursor: c, view: v, meddle: a.pastView}) }()
 	a.stop = func() {
@@ -330,6 +332,63 @@ func TestAuditNamesAnOverflowObjectThatIsGone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stoppingStore has a stop begin while an object is being removed.
+type stoppingStore struct {
+	*outputtest.MemStore
+	removing func() // called with the first
+}
+
+func (s *stoppingStore) Delete(ctx context.Context, key string) error {
+	if s.removing != nil && strings.HasSuffix(key, ".ndjson.zst") {
+		s.removing()
+		s.removing = nil
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return s.MemStore.Delete(ctx, key)
+}
+
+// An object that is counted as replayed when the agent is told to stop is not counted again by the
+// next run.
+func TestAReplayedObjectIsCountedOnceAcrossAStop(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	store := &stoppingStore{MemStore: outputtest.NewMemStore()}
+	a.to.Overflow = store
+	f := &outputs.Failover{To: "output.mem.a", Prefix: "overflow/"}
+	f.SetDefaults()
+	f.After, f.Recover, f.ObjectAge = time.Millisecond, time.Millisecond, time.Millisecond
+	f.ObjectSize = 1
+	a.c.Failover = f
+	a.dest.SetDown(true)
+	for range 3 {
+		a.append("app", "/log/x")
+	}
+	a.start()
+	runtest.Until(t, "all is in the store", func() bool {
+		c := a.buf.Cursors()
+		return len(c) == 1 && c[0].Pos == a.buf.End()
+	})
+	a.stop()
+	a.dest.SetDown(false)
+	begun, told := make(chan struct{}), make(chan struct{})
+	store.removing = func() {
+		close(begun)
+		<-told
+	}
+	a.start()
+	<-begun
+	a.cancel()
+	close(told)
+	a.stop()
+	a.start()
+	runtest.Until(t, "all has come back", a.storeEmpty)
+	a.stop()
+	a.wantNamed("", "", "", 0)
+	a.want("/log/x", map[string]int64{"overflowed": 30, "replayed": 30})
 }
 
 // wantMetric has the metric and the log tell of so many records.

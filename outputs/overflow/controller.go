@@ -138,10 +138,10 @@ func New(c Control) *Controller {
 // counted notes that an object has been replayed, durably: it is about to be removed.
 func (f *Controller) counted(
 	ctx context.Context, logMark string, origins map[string]*recordline.OriginCount,
-) {
+) error {
 	k, ok := record.As[tally.Keeper](f.Log)
 	if !ok || logMark == "" || logMark != mark(f.note().Log) {
-		return // it is of another log
+		return nil // it is of another log
 	}
 	for origin, n := range origins {
 		k.Note(tally.Entry{
@@ -150,8 +150,10 @@ func (f *Controller) counted(
 		})
 	}
 	if r, ok := record.As[record.Refresher](f.Log); ok {
-		_, _, _ = r.Refresh(ctx) // it fails when the log is lost, and the count with it
+		_, _, err := r.Refresh(ctx)
+		return err
 	}
+	return nil
 }
 
 // Run drives the activities until the log ends, ctx ends or one of them fails.

@@ -36,6 +36,7 @@ func (p *Replayer) Remove(
 	if err != nil {
 		return err
 	}
+	p.counted = ""
 	if p.m != nil {
 		if p.m.replayed.Inc(); damage != nil {
 			p.m.damaged.Inc()

@@ -40,6 +40,7 @@ type Replayer struct {
 
 	txn     *txnReplay // while run runs
 	partial partial    // of the object that is replayed
+	counted string     // the key of an object that is counted, and not removed yet
 }
 
 // OtherObjects are objects that are no overflow. The zero value says that they are overflow.
@@ -61,8 +62,11 @@ type agentSide struct {
 	note          func() Note // of the log: what the destination has already
 	// keeps it in the log's note
 	onReplayed func(context.Context, replayed)
-	// called with what was in an object of the log with this mark, before it is removed
-	onCounted func(ctx context.Context, mark string, origins map[string]*recordline.OriginCount)
+	// called with what was in an object of the log with this mark, before it is removed; it returns
+	// once that is durable
+	onCounted func(
+		ctx context.Context, mark string, origins map[string]*recordline.OriginCount,
+	) error
 	// what is known to be delivered of an object, by positions in the log
 	known func(key string) *deliver.Ahead
 }
@@ -213,35 +217,62 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 		p.partial.forget() // what was read was not what it holds
 		return err
 	}
-	p.count(ctx, src)
-	return p.Remove(ctx, o, f.Delivered, src.damage())
+	return p.finish(ctx, o, src.origins(), f.Delivered, src.damage())
 }
 
-// count notes what was in an object that was read to its end.
-func (p *Replayer) count(ctx context.Context, src *objectSource) {
-	if p.onCounted != nil && src.body.src != nil {
-		_, _, mark := recordline.ParseObjectName(path.Base(src.o.Key))
-		p.onCounted(ctx, mark, src.body.src.Origins)
+// finish counts an object of which all is delivered, and removes it. A replay that is told to end
+// has a moment for that: what is counted and not removed would be counted again.
+func (p *Replayer) finish(
+	ctx context.Context, o spool.Object, origins map[string]*recordline.OriginCount,
+	delivered int64, damage error,
+) error {
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), ErrLeaseLost) {
+			cancel()
+		}
+		time.AfterFunc(releaseWithin, cancel)
+	})()
+	if err := p.count(last, o.Key, origins); err != nil {
+		return err
 	}
+	return p.Remove(last, o, delivered, damage)
 }
 
-// countAgain reads an object only to note what is in it: it was replayed before a crash.
-func (p *Replayer) countAgain(ctx context.Context, o spool.Object) error {
+// count notes what was in an object that was read to its end: once, however often its removal is
+// cut short.
+func (p *Replayer) count(
+	ctx context.Context, key string, origins map[string]*recordline.OriginCount,
+) error {
 	if p.onCounted == nil {
 		return nil
 	}
+	if p.counted == key {
+		origins = nil
+	}
+	p.counted = key
+	_, _, mark := recordline.ParseObjectName(path.Base(key))
+	if err := p.onCounted(ctx, mark, origins); err != nil {
+		return fmt.Errorf("note that %s is replayed: %w", key, err)
+	}
+	return nil
+}
+
+// finishAgain removes an object that was replayed before a crash. It reads it to note what is in it.
+func (p *Replayer) finishAgain(ctx context.Context, o spool.Object, damage error) error {
 	src := p.source(o, 0)
 	defer src.body.close()
-	for {
+	for p.onCounted != nil {
 		_, err := src.Next(ctx)
-		switch {
-		case errors.Is(err, io.EOF):
-			p.count(ctx, src)
-			return nil
-		case err != nil:
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
 			return err
 		}
 	}
+	return p.finish(ctx, o, src.origins(), 0, damage)
 }
 
 func (p *Replayer) source(o spool.Object, at int64) *objectSource {

@@ -12,6 +12,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
+	"github.com/penstock/penstock/outputs/recordline"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -135,4 +136,12 @@ func timeOf(b *record.Batch) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// origins returns what was read, by origin.
+func (s *objectSource) origins() map[string]*recordline.OriginCount {
+	if s.body.src == nil {
+		return nil
+	}
+	return s.body.src.Origins
 }

@@ -154,10 +154,7 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 				if x.at.Damaged {
 					damage = errors.New("some of it could not be read")
 				}
-				if err := x.p.countAgain(ctx, o); err != nil {
-					return err
-				}
-				return x.p.Remove(ctx, o, 0, damage)
+				return x.p.finishAgain(ctx, o, damage)
 			}
 			start = x.at.At
 		}
@@ -183,9 +180,7 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 		if acked, handed := x.at.At, max(src.at, start); unfinished == nil && acked != handed {
 			unfinished = fmt.Errorf("%s is acknowledged up to line %d of %d", o.Key, acked, handed)
 		}
-		if errors.Is(err, io.EOF) && unfinished == nil {
-			x.p.count(ctx, src)
-		}
+		origins := src.origins()
 		src.body.close()
 		if x.p.m != nil {
 			x.p.m.replayedRecords.Add(float64(max(x.at.At-start, 0)))
@@ -197,7 +192,7 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 			x.live = false
 			return unfinished
 		case errors.Is(err, io.EOF):
-			return x.p.Remove(ctx, o, x.at.At-start, damage)
+			return x.p.finish(ctx, o, origins, x.at.At-start, damage)
 		}
 		x.live = false
 		if !errors.Is(err, deliver.ErrAborted) {
