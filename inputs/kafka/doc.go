@@ -14,6 +14,6 @@
 //     again: life.go
 //   - reading: reader.go, inflate.go (what batches inflate to is bounded), toolarge.go, pools.go,
 //     adopt.go (batches that are not copied)
-//   - offsets: offsets.go, lookup.go and start.go (where to begin), coalesce.go (many at once),
-//     lag.go
+//   - offsets: offsets.go, lookup.go and start.go (where to begin), epochs.go (is the log still the
+//     one that was read?), coalesce.go (many at once), lag.go
 package kafka

@@ -33,11 +33,13 @@ type Lease struct {
 	recreated bool       // the topic was made again while this member read it
 
 	former former
+	traced bool // brokers know under which leader a record was written; see epochs
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and renewed on each change
 	gone      error         // why the lease is lost
 	failure   error         // why Next cannot go on
+	rewritten *rewritten    // nothing behind it is what was read
 	ahead     readAhead
 	committed committed
 	// of the topic that is read; zero until located, and where brokers do not tell
@@ -56,6 +58,9 @@ type committed struct {
 	doubt    time.Time // of the last commit whose outcome is unknown
 	inflight int       // commits under way
 }
+
+// settled reports whether it is known what brokers have.
+func (c *committed) settled() bool { return c.inflight == 0 && c.doubt.IsZero() }
 
 func newLease(s *session, p partition) *Lease {
 	l := &Lease{
@@ -260,6 +265,9 @@ func (l *Lease) SeekTo(pos int64) error {
 	}
 	l.ahead.seekTo(pos)
 	l.failure = nil
+	if r := l.rewritten; r != nil && pos > r.from {
+		l.failure = r.err
+	}
 	l.mu.Unlock()
 	l.s.wakeReader()
 	return nil
@@ -293,16 +301,17 @@ func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 			)
 		}
 		member, generation := l.s.member.GroupMetadata()
-		id := l.topicID
+		id, epoch := l.topicID, l.ahead.epochs.before(pos)
 		l.committed.inflight++
 		l.mu.Unlock()
 
-		err := l.s.commitOffset(ctx, l.part, id, member, generation, pos, note)
+		err := l.s.commitOffset(ctx, l.part, id, member, generation, pos, epoch, note)
 
 		l.mu.Lock()
 		l.committed.inflight--
 		if err == nil {
 			l.committed.pos, l.committed.note = pos, note
+			l.ahead.epochs.forget(pos)
 		}
 		unknown := err != nil && !refused(err)
 		if unknown {

@@ -18,13 +18,14 @@ type stored struct {
 	at      int64
 	note    string
 	topicID string // of the topic that the offset is of; "" if that was not said
+	epoch   int32  // under which the record before was written; -1 if that was not said
 }
 
 // commitOffset commits one partition on behalf of a member of a generation. Brokers that know topic
 // ids refuse it for a topic that was made anew.
 func (s *session) commitOffset(
 	ctx context.Context, p partition, topicID [16]byte, member string, generation int32, at int64,
-	note string,
+	epoch int32, note string,
 ) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.MemberID, req.Generation = s.in.cfg.Group, member, generation
@@ -35,7 +36,7 @@ func (s *session) commitOffset(
 	rt.Topic, rt.TopicID = p.topic, topicID
 	rp := kmsg.NewOffsetCommitRequestTopicPartition()
 	note = WithTopicID(note, TopicID(topicID))
-	rp.Partition, rp.Offset, rp.Metadata = p.num, at, &note
+	rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = p.num, at, epoch, &note
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
 	resp, err := req.RequestWith(ctx, s.member)
@@ -70,11 +71,11 @@ func (s *session) fetchOffsets(
 		return nil, err
 	}
 	out := map[int32]stored{}
-	add := func(num int32, code int16, at int64, note *string) error {
+	add := func(num int32, code int16, at int64, epoch int32, note *string) error {
 		if err := kerr.ErrorForCode(code); err != nil {
 			return err
 		}
-		o := stored{at: at}
+		o := stored{at: at, epoch: epoch}
 		if note != nil {
 			o.topicID, o.note = TopicIDOf(*note)
 		}
@@ -87,7 +88,7 @@ func (s *session) fetchOffsets(
 		}
 		for _, t := range g.Topics {
 			for _, p := range t.Partitions {
-				if err := add(p.Partition, p.ErrorCode, p.Offset, p.Metadata); err != nil {
+				if err := add(p.Partition, p.ErrorCode, p.Offset, p.LeaderEpoch, p.Metadata); err != nil {
 					return nil, err
 				}
 			}
@@ -96,7 +97,7 @@ func (s *session) fetchOffsets(
 	if len(resp.Groups) == 0 {
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
-				if err := add(p.Partition, p.ErrorCode, p.Offset, p.Metadata); err != nil {
+				if err := add(p.Partition, p.ErrorCode, p.Offset, p.LeaderEpoch, p.Metadata); err != nil {
 					return nil, err
 				}
 			}
@@ -160,6 +161,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	topic, o := found.topic, found.group
 	l.mu.Lock()
 	l.topicID = topic.ID
+	l.traced = topic.Partitions[l.part.num].LeaderEpoch >= 0
 	l.mu.Unlock()
 	if id := TopicID(topic.ID); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
 		l.s.in.env.Log.Warn(
@@ -172,6 +174,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	if o.at >= 0 {
 		l.mu.Lock()
 		l.committed.pos, l.committed.note = o.at, o.note
+		l.ahead.epochs.from(o.at-1, o.epoch)
 		l.mu.Unlock()
 		return nil
 	}

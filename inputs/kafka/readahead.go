@@ -8,10 +8,11 @@ import (
 // readAhead is what was fetched of a partition and not returned by Next yet, and what the reader is
 // to do about the partition. Lease.mu guards it: the reader fills it, and Next empties it.
 type readAhead struct {
-	queue []queued
-	bytes int64
-	next  int64 // position after what was queued
-	read  int64 // position after what Next returned
+	queue  []queued
+	epochs epochs
+	bytes  int64
+	next   int64 // position after what was queued
+	read   int64 // position after what Next returned
 	// of the last record of the fetch that it came with, milliseconds; 0 if nothing was returned
 	readTime int64
 
@@ -36,6 +37,7 @@ func (a *readAhead) clear() { a.queue, a.bytes = nil, 0 }
 // seekTo makes the reader go on at pos, and Next with what is there.
 func (a *readAhead) seekTo(pos int64) {
 	a.clear()
+	a.epochs.seekTo(pos)
 	a.next, a.read, a.seek = pos, pos, true
 }
 
@@ -50,6 +52,7 @@ func (a *readAhead) push(q queued) {
 // behind it.
 func (a *readAhead) pass(q queued) {
 	a.push(q)
+	a.epochs.from(q.First, -1)
 	a.seek = true
 }
 

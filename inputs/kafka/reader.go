@@ -102,6 +102,7 @@ func (s *session) adjust(
 	}
 	share(wanted, s.in.cfg.BufferBytes)
 	full, hungry := false, false
+	seeks := map[string]map[int32]kgo.Offset{}
 	for p, l := range wanted {
 		l.mu.Lock()
 		a := &l.ahead
@@ -114,15 +115,20 @@ func (s *session) adjust(
 		if seek {
 			a.seek, a.reading = false, true
 		}
+		offset := kgo.NewOffset().At(at)
+		if l.traced {
+			offset = offset.WithEpoch(a.epochs.before(at)) // has the client look whether it still is
+		}
 		l.mu.Unlock()
 		if seek {
 			if mine[p] != nil {
 				remove(p)
 			}
 			mine[p] = l
-			s.reader.AddConsumePartitions(
-				map[string]map[int32]kgo.Offset{p.topic: {p.num: kgo.NewOffset().At(at)}},
-			)
+			if seeks[p.topic] == nil {
+				seeks[p.topic] = map[int32]kgo.Offset{}
+			}
+			seeks[p.topic][p.num] = offset
 		}
 		switch one := map[string][]int32{p.topic: {p.num}}; {
 		case changed && pause, seek && pause:
@@ -131,6 +137,9 @@ func (s *session) adjust(
 		case changed:
 			s.reader.ResumeFetchPartitions(one)
 		}
+	}
+	if len(seeks) > 0 {
+		s.reader.AddConsumePartitions(seeks)
 	}
 	return full && !hungry
 }
@@ -197,15 +206,19 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		l.onFetchError(ctx, fp.Err)
 		return
 	}
-	last := int64(0)
+	last, under := int64(0), epochs{}
 	if n := len(fp.Records); n > 0 {
 		last = fp.Records[n-1].Timestamp.UnixMilli()
+		under.add(fp.Records) // before their memory is given back
 	}
 	batches := l.batches(fp.Records)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ahead.seek || l.gone != nil || l.failure != nil || len(batches) == 0 {
 		return
+	}
+	for _, e := range under {
+		l.ahead.epochs.from(e.offset, e.epoch)
 	}
 	for _, b := range batches {
 		b.time = last
@@ -383,8 +396,10 @@ func (l *Lease) onFetchError(ctx context.Context, err error) {
 	var large *kgo.ErrDecompressTooLarge
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
-	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &loss):
-		l.relocate(ctx)
+	case errors.As(err, &loss):
+		l.relocate(ctx, loss)
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		l.relocate(ctx, nil)
 	case errors.Is(err, errCrowded):
 		l.s.in.metrics.crowded.Inc()
 		l.seekAgain()
@@ -409,16 +424,22 @@ func (l *Lease) onFetchError(ctx context.Context, err error) {
 }
 
 // relocate finds out what an offset out of range means: records taken by retention are skipped, and
-// said to be; a partition that ends before the position is not the one that was read before.
-func (l *Lease) relocate(ctx context.Context) {
+// said to be; a partition that ends before the position, or of which the client has found that it
+// was another one before the position, is not the one that was read before.
+func (l *Lease) relocate(ctx context.Context, loss *kgo.ErrDataLoss) {
 	start, end, err := l.s.bounds(ctx, l.part)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.gone != nil || l.failure != nil || l.ahead.seek {
+		l.mu.Unlock()
 		return
 	}
 	log := l.s.in.env.Log.With("partition", l.name)
-	switch at := l.ahead.next; {
+	at, left := l.ahead.next, end // what is left of what was read
+	if loss != nil {
+		left = min(left, loss.ResetTo)
+	}
+	anew := false
+	switch {
 	case err != nil:
 		l.ahead.seek = true // ask again
 	case at < start:
@@ -431,17 +452,30 @@ func (l *Lease) relocate(ctx context.Context) {
 		b := record.FromRecords(l.part.topic, l.name, nil)
 		b.First, b.End, b.Lost = at, start, start-at
 		l.ahead.pass(queued{Batch: b})
+	case left < at && left >= l.committed.pos && l.committed.settled():
+		log.Error(
+			"brokers have lost records that were read and not committed; the partition is read again from its committed position",
+			"committed", l.committed.pos, "from", left, "to", at,
+			"do", "find out which broker came back without its last records, or became leader without them",
+		)
+		anew = true
 	case at > end:
-		l.failure = fmt.Errorf(
+		l.fail(left, fmt.Errorf(
 			"%s: the position is %d and the partition ends at %d: the topic was made anew, or records were lost on the brokers; "+
 				"set the group's offset for the partition to where reading shall go on",
 			l.name,
 			at,
 			end,
-		)
+		))
+	case left < at:
+		l.fail(left, otherRecords(l.name, at, left))
 	default:
 		l.ahead.seek = true
 	}
 	l.change()
+	l.mu.Unlock()
+	if anew {
+		l.s.beginAnew(l)
+	}
 	l.s.wakeReader()
 }

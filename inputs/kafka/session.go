@@ -131,6 +131,17 @@ func (s *session) beginLocked(p partition, recreated bool) {
 	s.leases.wg.Go(func() { l.run(before) })
 }
 
+// beginAnew has another lease take the place of l, which ends.
+func (s *session) beginAnew(l *Lease) {
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
+	if s.leases.held[l.part] != l {
+		return
+	}
+	l.revoke(errRewritten)
+	s.beginLocked(l.part, false)
+}
+
 // take ends the leases of partitions for the session, not yet for their handles.
 func (s *session) take(parts map[string][]int32) []*Lease {
 	s.leases.mu.Lock()
@@ -179,7 +190,10 @@ var (
 	errRevoked = fmt.Errorf(
 		"the group has taken the partition from this member: %w", record.ErrFenced,
 	)
-	errLost   = fmt.Errorf("the group has dropped this member: %w", record.ErrFenced)
+	errLost      = fmt.Errorf("the group has dropped this member: %w", record.ErrFenced)
+	errRewritten = fmt.Errorf(
+		"the log is not the one that was read: it is read again: %w", record.ErrFenced,
+	)
 	errSilent = fmt.Errorf(
 		"the group has not been heard of for longer than the session timeout: %w", record.ErrFenced,
 	)
