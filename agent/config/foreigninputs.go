@@ -269,7 +269,7 @@ var foreignInputs = []ForeignName{
 	},
 	{
 		At:    "input.forward",
-		Names: "users user user_auth",
+		Names: "users user user_auth auth authentication basic_auth",
 		Write: `security {
   shared_key = env("SHARED_KEY")
   user_auth  = true

@@ -82,6 +82,7 @@ func ConvertFrom(tool string, files []string, from kit.Reader) (*Result, error) 
 				return nil, err
 			}
 			d.Unverified()
+			d.Split()
 			if err := mend(d); err != nil {
 				return nil, err
 			}

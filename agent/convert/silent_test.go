@@ -497,6 +497,30 @@ func TestNothingChangesSilently(t *testing.T) {
 				`separator = ":"`, `"%Y-%m-%d %H:%M:%S.%f"`,
 			}, nil,
 		},
+		"fluentd maps in msgpack for Kafka, and where they cannot be": {
+			"fluentd", ".conf",
+			"<source>\n@type forward\n</source>\n<match a.**>\n@type kafka2\nbrokers k:9092\n" +
+				"default_topic logs\n<format>\n@type msgpack\n</format>\n</match>\n<match b>\n" +
+				"@type kafka_buffered\nbrokers k:9092\ndefault_topic old\noutput_data_type msgpack\n</match>\n" +
+				"<match c>\n@type kafka2\nbrokers k:9092\ntopic_key t\n<format>\n@type msgpack\n</format>\n" +
+				"</match>\n<match d>\n@type file\npath /d\n<format>\n@type msgpack\n</format>\n</match>\n",
+			[]string{
+				`topic = "logs" format = "msgpack"`, `topic = "old" format = "msgpack"`,
+				`topic = "${field.t}" #`,
+			},
+			[]string{"23: changed: format msgpack: values leave as JSON", "30: changed: format msgpack"},
+		},
+		"fluent-bit maps in msgpack for Kafka, and where they cannot be": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name forward\n[OUTPUT]\n name kafka\n match a\n brokers k:9092\n topics logs\n" +
+				" format msgpack\n[OUTPUT]\n name kafka\n match b\n brokers k:9092\n topics logs\n" +
+				" format MsgPack\n message_key_field id\n",
+			[]string{`${time} format = "msgpack"`},
+			[]string{
+				"3: changed: OUTPUT kafka timestamp_key @timestamp: the time is that",
+				"14: changed: format MsgPack: values are JSON: in msgpack, topic and key are",
+			},
+		},
 		"Logstash parts of an event into files by date": {
 			"logstash", ".conf",
 			"input { stdin { } }\nfilter { split { field => \"list\" } }\n" +

@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -217,6 +218,20 @@ func (b *Block) TypeOr(otherwise string) string {
 		return otherwise
 	}
 	return b.labels[0]
+}
+
+// ofEnvironment is a list whose only element is a variable of the environment, which may hold many.
+var ofEnvironment = regexp.MustCompile(`^\[(env\("[^"]*"(?:, "[^"]*")?\))\]$`)
+
+// Split has brokers that one variable of the environment names be split as their clients do.
+func (d *Draft) Split() {
+	for _, top := range d.blocks {
+		for _, i := range top.all {
+			if m := ofEnvironment.FindStringSubmatch(string(i.value)); m != nil && i.name == "brokers" {
+				i.value = Value(`split(",", ` + m[1] + `)`)
+			}
+		}
+	}
 }
 
 // Unverified takes authorities out of tls blocks in which nothing is verified, and tells.

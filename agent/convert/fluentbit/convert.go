@@ -2,6 +2,7 @@ package fluentbit
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,10 @@ func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 		case "input":
 			inputs++
 		}
+		c.joins = c.joins || slices.ContainsFunc(s.props, func(p *prop) bool {
+			return p.key == "multiline.parser" || p.key == "multiline" && on(p.value) ||
+				p.key == "name" && strings.EqualFold(p.value, "multiline")
+		})
 	}
 	c.only = inputs == 1
 	for _, kind := range []string{"service", "input", "filter", "output"} {
@@ -78,6 +83,7 @@ func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 
 type converter struct {
 	*files
+	joins              bool // there are records of several lines
 	d                  *draft.Draft
 	agent              *draft.Block
 	flow               *flow.Flow
@@ -190,29 +196,38 @@ var harmless = map[string]string{
 	"alias":                     "components have names of their own",
 	"buffer_chunk_size":         "see max_line_size",
 	"hc_errors_count":           "see /healthz",
-	"health_check":              "see /healthz",
-	"threaded":                  "inputs run beside each other",
-	"queue_full_retries":        "attempts never end",
-	"suppress_type_name":        "Elasticsearch has no types any more",
-	"trace_error":               "see the log",
-	"replace_dots":              "see filter \"rename_fields\"",
-	"inotify_watcher":           "see watch",
-	"static_batch_size":         "the tail is held back by the buffer",
-	"upload_timeout":            "see roll.age",
-	"use_put_object":            "see part_size",
-	"store_dir":                 "the spool lies below data_dir",
-	"http_listen":               "the status page is on loopback: see agent.admin.listen",
-	"http_port":                 "see agent.admin.listen",
-	"tls.verify":                "see client_ca_file of inputs, insecure_skip_verify of outputs",
-	"mkdir":                     "directories are made",
-	"buffer":                    "what is held has bounds, and lies on disk",
-	"emitter_name":              "what is held has bounds, and lies on disk",
-	"emitter_storage.type":      "what is held has bounds, and lies on disk",
-	"emitter_mem_buf_limit":     "what is held has bounds, and lies on disk",
-	"dynamic_topic":             "a template of topic may make any name",
-	"docker_mode":               "container = true of input \"tail\" puts lines together",
-	"docker_mode_flush":         "container = true of input \"tail\" puts lines together",
-	"timestamp_format":          "the time is that of the Kafka record",
+	"hc_retry_failure_count":    "see /healthz",
+	"hc_period":                 "see /healthz",
+	"hot_reload":                "see SIGHUP in penstock help run",
+	"scheduler.base":            "see retry",
+	"scheduler.cap":             "see retry",
+	"lowercase":                 "fields are called as the journal calls them",
+	"strip_underscores":         "fields are called as the journal calls them",
+
+	"storage.pause_on_chunks_overlimit": "inputs wait when the buffer is full: see buffer.when_full",
+	"health_check":                      "see /healthz",
+	"threaded":                          "inputs run beside each other",
+	"queue_full_retries":                "attempts never end",
+	"suppress_type_name":                "Elasticsearch has no types any more",
+	"trace_error":                       "see the log",
+	"replace_dots":                      "see filter \"rename_fields\"",
+	"inotify_watcher":                   "see watch",
+	"static_batch_size":                 "the tail is held back by the buffer",
+	"upload_timeout":                    "see roll.age",
+	"use_put_object":                    "see part_size",
+	"store_dir":                         "the spool lies below data_dir",
+	"http_listen":                       "the status page is on loopback: see agent.admin.listen",
+	"http_port":                         "see agent.admin.listen",
+	"tls.verify":                        "see client_ca_file of inputs, insecure_skip_verify of outputs",
+	"mkdir":                             "directories are made",
+	"buffer":                            "what is held has bounds, and lies on disk",
+	"emitter_name":                      "what is held has bounds, and lies on disk",
+	"emitter_storage.type":              "what is held has bounds, and lies on disk",
+	"emitter_mem_buf_limit":             "what is held has bounds, and lies on disk",
+	"dynamic_topic":                     "a template of topic may make any name",
+	"docker_mode":                       "container = true of input \"tail\" puts lines together",
+	"docker_mode_flush":                 "container = true of input \"tail\" puts lines together",
+	"timestamp_format":                  "the time is that of the Kafka record",
 }
 
 func (c *converter) rest(b *draft.Block, s *section) {
@@ -443,6 +458,11 @@ func (c *converter) input(s *section) {
 			} else {
 				matches = append(matches, p.value)
 			}
+			c.carry(p)
+		}
+		if p := s.get("systemd_filter_type"); p != nil && !strings.EqualFold(p.value, "or") {
+			c.d.Lost(b, p.at, shown(p), "of several one is enough: write a filter \"where\" for the rest")
+		} else if p != nil {
 			c.carry(p)
 		}
 		if units != nil {

@@ -38,10 +38,12 @@ type files struct {
 	set      map[string]string
 	pending  []*prop // parsers files
 	missing  []*prop // those of them that there are not
+
+	upstreams map[string][]*section // nodes, by the name of theirs
 }
 
 func read(paths []string, from kit.Reader) (*files, error) {
-	f := &files{from: from, set: map[string]string{}}
+	f := &files{from: from, set: map[string]string{}, upstreams: map[string][]*section{}}
 	for _, p := range paths {
 		if err := f.file(p, nil); err != nil {
 			return nil, err
@@ -157,6 +159,10 @@ func (f *files) yaml(path string, src []byte, above []string) error {
 					f.entry(strings.TrimSuffix(kind, "s"), e, path)
 				}
 			})
+		case "upstream_servers":
+			for _, e := range v.Content {
+				f.upstream(e, path)
+			}
 		case "parsers", "multiline_parsers":
 			for _, e := range v.Content {
 				f.entry(strings.TrimSuffix(key, "s"), e, path)
@@ -177,6 +183,37 @@ func (f *files) yaml(path string, src []byte, above []string) error {
 		}
 	})
 	return err
+}
+
+// upstream reads the nodes that an output spreads over.
+func (f *files) upstream(n *yaml.Node, path string) {
+	name := ""
+	var nodes []*section
+	pairs(n, func(key string, v *yaml.Node) {
+		switch key {
+		case "name":
+			name = v.Value
+		case "nodes":
+			for _, e := range v.Content {
+				s := &section{kind: "node", at: draft.Place{File: path, Line: e.Line}}
+				f.fill(s, e, path)
+				nodes = append(nodes, s)
+			}
+		default:
+			f.other("upstream_servers."+key, v, path)
+		}
+	})
+	f.upstreams[name] = nodes
+}
+
+// expanded has in a text what its references are set to in the configuration.
+func (f *files) expanded(text string) string {
+	return variable.ReplaceAllStringFunc(text, func(s string) string {
+		if v, ok := f.set[s[2:len(s)-1]]; ok {
+			return v
+		}
+		return s
+	})
 }
 
 // other keeps what is no section that is known, to be told.

@@ -86,6 +86,9 @@ func (c *converter) parser(
 			re = "^(?P<log>.*)$"
 			c.d.Lost(b, s.at, s.title()+" regex", err.Error()+"; write pattern")
 		}
+		if c.joins {
+			re = flow.OfLines(re)
+		}
 		b.Set("pattern", draft.Text(re))
 	default:
 		c.d.Lost(

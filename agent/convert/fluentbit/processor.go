@@ -260,8 +260,11 @@ func rule(n *yaml.Node) (string, error) {
 			err = fmt.Errorf("%s is not known", key)
 		}
 	})
-	if err != nil || value == nil || name == "" {
+	switch {
+	case err != nil:
 		return "", fmt.Errorf("a rule of it is not known: %w", err)
+	case value == nil || name == "":
+		return "", fmt.Errorf("a rule of it has no field or no value: op %s", op)
 	}
 	f := kit.Field(name)
 	there := f + " != nil and "

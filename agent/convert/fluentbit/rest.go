@@ -232,7 +232,10 @@ func (c *converter) output(s *section) {
 	case "forward":
 		add("forward", "forward")
 		b.Set("peer", draft.Text("fluentd"))
-		b.Add("server", "main").Set("address", draft.Join(hostPort("24224")...))
+		up := s.get("upstream")
+		if up == nil || !c.upstream(b, up.value) {
+			b.Add("server", "main").Set("address", draft.Join(hostPort("24224")...))
+		}
 		c.set(b, "shared_key", s, "shared_key")
 		c.set(b, "self_hostname", s, "self_hostname")
 		c.set(b, "user", s, "username")
@@ -247,8 +250,10 @@ func (c *converter) output(s *section) {
 			b.Set("compression", draft.Text("gzip"))
 			c.carry(p)
 		}
-		if p := s.get("upstream"); p != nil {
-			c.d.Lost(b, p.at, title+" "+shown(p), "write a server block for each node")
+		if _, known := c.upstreams[s.value("upstream")]; known {
+			c.carry(up)
+		} else if up != nil {
+			c.d.Lost(b, up.at, title+" "+shown(up), "write a server block for each node")
 		}
 		c.tlsClient(b, s)
 	case "s3":
@@ -397,9 +402,36 @@ func (c *converter) output(s *section) {
 	c.flow.Send(m, b)
 }
 
+// upstream adds a server for each node of an upstream, and reports whether there are any.
+func (c *converter) upstream(b *draft.Block, name string) bool {
+	for _, n := range c.upstreams[name] {
+		called := n.value("name")
+		if called == "" {
+			called = n.value("host")
+		}
+		in := b.Add("server", called)
+		host, port := n.value("host"), n.value("port")
+		if port == "" {
+			port = "24224"
+		}
+		in.Set("address", draft.Join(append(append(c.parts(host), draft.Lit(":")), c.parts(port)...)...))
+		c.set(in, "shared_key", n, "shared_key")
+		c.set(in, "user", n, "username")
+		c.set(in, "password", n, "password")
+		if p := n.get("tls"); p != nil && on(p.value) {
+			c.tlsClient(b, n)
+		}
+		c.d.Carried(n.at, "NODE "+called)
+		c.rest(in, n)
+	}
+	return len(c.upstreams[name]) > 0
+}
+
+const ofRecord = "values are JSON: in msgpack, topic and key are the same for all records of a source"
+
 func (c *converter) kafka(b *draft.Block, s *section) {
 	var brokers []draft.Value
-	for h := range strings.SplitSeq(s.value("brokers"), ",") {
+	for h := range strings.SplitSeq(c.expanded(s.value("brokers")), ",") {
 		if h = strings.TrimSpace(h); h != "" {
 			brokers = append(brokers, draft.Join(c.parts(h)...))
 		}
@@ -434,16 +466,21 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 		}
 	}
 	switch p := s.get("format"); {
-	case p == nil || p.value == "json":
-		if t := s.get("timestamp_key"); t != nil || p == nil || p.value == "json" {
-			key := "@timestamp"
-			if t != nil {
-				key = t.value
-			}
-			c.d.Changed(
-				b, s.at, s.title()+" timestamp_key "+key,
-				"the time is that of the Kafka record; for a field write filter \"add_fields\" with ${time}",
-			)
+	case p == nil, strings.EqualFold(p.value, "json"), strings.EqualFold(p.value, "msgpack"):
+		key := "@timestamp"
+		if t := s.get("timestamp_key"); t != nil {
+			key = t.value
+		}
+		c.d.Changed(
+			b, s.at, s.title()+" timestamp_key "+key,
+			"the time is that of the Kafka record; for a field write filter \"add_fields\" with ${time}",
+		)
+		switch {
+		case p == nil || !strings.EqualFold(p.value, "msgpack"):
+		case kit.Msgpack(b):
+			c.carry(p)
+		default:
+			c.d.Changed(b, p.at, shown(p), ofRecord)
 		}
 	case p.value == "raw":
 		at, what := p.at, shown(p)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // match adds the outputs of a <match>.
@@ -226,14 +227,15 @@ func (c *converter) inject(b *draft.Block, s *element) {
 func (c *converter) formatOf(b *draft.Block, e *element) {
 	s, keys := e.sub("format"), []string{"@type", "type"}
 	if s == nil {
-		s, keys = e, []string{"format"} // of v0.12
+		s, keys = e, []string{"format", "output_data_type"} // of v0.12, and of kafka_buffered
 	}
 	p := s.get(keys...)
 	if p == nil {
 		return
 	}
 	switch {
-	case p.value == "json":
+	case p.value == "json",
+		p.value == "msgpack" && b.Kind()+b.Type() == "outputkafka" && kit.Msgpack(b):
 		c.carry(p)
 	case p.value == "single_value" && c.raw:
 		if k := s.get("message_key"); k != nil && k.value != "message" {

@@ -2,6 +2,7 @@ package fluentd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -18,6 +19,22 @@ const (
 	apacheErrorLine = `^\[[^ ]* (?P<time>[^\]]*)\] \[(?P<level>[^\]]*)\](?: \[pid (?P<pid>[^\]:]*)[^\]]*\])?(?: \[client (?P<client>[^\]]*)\])? (?P<message>.*)$`
 	clf             = "%d/%b/%Y:%H:%M:%S %z"
 )
+
+// joins reports whether something puts lines together.
+func (c *converter) joins() bool {
+	var within func(e *element) bool
+	within = func(e *element) bool {
+		return slices.ContainsFunc(e.elements, within) || slices.ContainsFunc(e.params, func(p *param) bool {
+			isType := p.key == "@type" || p.key == "type"
+			return isType && (p.value == "concat" || p.value == "detect_exceptions")
+		})
+	}
+	found := within(c.root)
+	for _, l := range c.labels {
+		found = found || within(l)
+	}
+	return found
+}
 
 // parse adds the filters that do what a source's <parse>, or format of v0.12, did.
 func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match, only bool) {
@@ -111,6 +128,9 @@ func (c *converter) parser(
 			b.Set("pattern", draft.Text("^(?P<message>.*)$"))
 			c.d.Lost(b, p.at, "expression "+expression, err.Error()+"; write pattern")
 		} else {
+			if c.joins() {
+				re = flow.OfLines(re)
+			}
 			b.Set("pattern", draft.Text(re))
 		}
 	case "nginx":

@@ -1,12 +1,29 @@
 package kit
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/penstock/penstock/agent/convert/draft"
 )
+
+// part is the name that a part of a template begins with.
+var part = regexp.MustCompile(`\$\{\s*(\w+)`)
+
+// Msgpack has the output kafka b write maps in msgpack. It reports whether it can, which it cannot
+// where topic or key are made of a record.
+func Msgpack(b *draft.Block) bool {
+	for _, m := range part.FindAllStringSubmatch(string(b.Get("topic")+b.Get("key")), -1) {
+		if !slices.Contains([]string{"tag", "origin", "agent", "env"}, m[1]) {
+			return false
+		}
+	}
+	b.Set("format", draft.Text("msgpack"))
+	return true
+}
 
 type how int
 

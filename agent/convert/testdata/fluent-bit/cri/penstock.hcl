@@ -33,7 +33,7 @@ filter "parse" "parser" {
   if      = "tag matches '^(?:kube(?:[.].*)?)$'"
   format  = "regex"
   field   = "log"
-  pattern = "^(?P<level>[A-Z]+) (?P<text>.*)$"
+  pattern = "(?m)^(?P<level>[A-Z]+) (?P<text>.*)$"
 }
 
 output "stdout" "stdout" {

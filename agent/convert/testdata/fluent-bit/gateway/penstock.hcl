@@ -17,7 +17,7 @@ agent {
   # Left out: http_listen 0.0.0.0: the status page is on loopback: see agent.admin.listen
   # Left out: health_check On: see /healthz
   # Left out: hc_errors_count 5: see /healthz
-  # Left out: hot_reload On: penstock has nothing of this name here
+  # Left out: hot_reload On: see SIGHUP in penstock help run
   # Left out: plugins_file plugins.conf: penstock has nothing of this name here
   # Left out: storage.path /var/lib/fluent-bit/storage: the buffer lies below data_dir
   # Left out: storage.sync normal: see buffer.sync
@@ -25,8 +25,8 @@ agent {
   # Left out: storage.max_chunks_up 256: see buffer
   # Left out: storage.backlog.mem_limit 64M: see buffer
   # Left out: storage.metrics on: see /metrics
-  # Left out: scheduler.base 3: penstock has nothing of this name here
-  # Left out: scheduler.cap 60: penstock has nothing of this name here
+  # Left out: scheduler.base 3: see retry
+  # Left out: scheduler.cap 60: see retry
   # LEFT OUT: INPUT kubernetes_events: there is no such input; see penstock help for those there are
 }
 
@@ -103,10 +103,9 @@ input "journald" "journal" {
   # LEFT OUT: INPUT systemd tag host.*: the unit is no part of the tag; it is a field, by which a
   # route can choose with if
   units = ["docker.service"]
-  # Left out: systemd_filter_type Or: penstock has nothing of this name here
   # Left out: db /var/lib/fluent-bit/systemd.db: positions are kept below data_dir
-  # Left out: strip_underscores On: penstock has nothing of this name here
-  # Left out: lowercase On: penstock has nothing of this name here
+  # Left out: strip_underscores On: fields are called as the journal calls them
+  # Left out: lowercase On: fields are called as the journal calls them
 }
 
 filter "grep" "grep" {
@@ -144,7 +143,7 @@ filter "parse" "parser_3" {
   if      = "tag matches '^(?:app(?:[.].*)?)$'"
   format  = "regex"
   field   = "log"
-  pattern = "^(?P<time>[^ ]+ [^ ]+) (?P<level>[A-Z]+) (?P<message>.*)$"
+  pattern = "(?m)^(?P<time>[^ ]+ [^ ]+) (?P<level>[A-Z]+) (?P<message>.*)$"
   types = {
     took = "int"
     ok   = "bool"

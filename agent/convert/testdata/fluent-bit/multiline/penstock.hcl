@@ -37,7 +37,7 @@ input "tail" "b" {
 filter "parse" "b" {
   if       = "tag == 'b'"
   format   = "regex"
-  patterns = ["(?s)^(?P<time>\\d{4}-\\d{2}-\\d{2}) (?P<message>.*)", "^(?P<log>(?s:.*))$"]
+  patterns = ["(?m)(?s)^(?P<time>\\d{4}-\\d{2}-\\d{2}) (?P<message>.*)", "^(?P<log>(?s:.*))$"]
 }
 
 input "tail" "c" {

@@ -57,7 +57,6 @@ input "journald" "journal" {
   directory = "/var/log/journal"
   units     = ["docker.service", "kubelet.service"]
   from      = "beginning"
-  # Left out: systemd_filter_type Or: penstock has nothing of this name here
   # Left out: max_entries 1000: penstock has nothing of this name here
 }
 

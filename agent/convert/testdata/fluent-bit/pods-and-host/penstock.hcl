@@ -8,7 +8,7 @@ agent {
   }
   # Left out: flush 1: outputs read the buffer all the time
   # Left out: http_listen 0.0.0.0: the status page is on loopback: see agent.admin.listen
-  # Left out: scheduler.cap 30: penstock has nothing of this name here
+  # Left out: scheduler.cap 30: see retry
 }
 
 input "tail" "kube" {
@@ -53,8 +53,8 @@ input "journald" "journal" {
   # LEFT OUT: INPUT systemd tag host.*: the unit is no part of the tag; it is a field, by which a
   # route can choose with if
   units = ["kubelet.service"]
-  # Left out: strip_underscores On: penstock has nothing of this name here
-  # Left out: lowercase On: penstock has nothing of this name here
+  # Left out: strip_underscores On: fields are called as the journal calls them
+  # Left out: lowercase On: fields are called as the journal calls them
 }
 
 filter "throttle" "throttle" {
@@ -68,7 +68,7 @@ filter "parse" "parser" {
   if      = "tag matches '^(?:kube(?:[.].*)?)$'"
   format  = "regex"
   field   = "log"
-  pattern = "^(?P<time>[^ ]+) (?P<level>\\w+) (?P<msg>.*)$"
+  pattern = "(?m)^(?P<time>[^ ]+) (?P<level>\\w+) (?P<msg>.*)$"
   types = {
     status = "int"
   }

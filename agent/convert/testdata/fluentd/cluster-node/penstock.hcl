@@ -162,7 +162,7 @@ filter "grep" "grep_2" {
 }
 
 output "kafka" "out_payments" {
-  brokers = [env("KAFKA_BROKERS")]
+  brokers = split(",", env("KAFKA_BROKERS"))
   topic   = "${header.topic}"
   # Changed: default_topic payments: the topic stands in a header, too, which filter "set" gives to
   # each record

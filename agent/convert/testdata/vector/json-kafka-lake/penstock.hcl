@@ -98,7 +98,7 @@ filter "set" "p_2" {
 }
 
 output "kafka" "err" {
-  brokers = [env("BROKERS")]
+  brokers = split(",", env("BROKERS"))
   sasl {
     mechanism = "SCRAM-SHA-512"
     username  = env("U")
