@@ -182,6 +182,7 @@ var _ archive = (*spool.Output)(nil)
 func (u *outputUnit) facts(log string, now time.Time) state.Output {
 	f := u.unitFacts()
 	f.Out = u.out.Rate(now)
+	f.Broken, f.BrokenSince = u.broken.errors(now)
 	out := u.plan.output.Output
 	if o, ok := out.(interface{ Stuck() []string }); ok {
 		f.Refusals = o.Stuck()

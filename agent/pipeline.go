@@ -75,6 +75,7 @@ type outputUnit struct {
 	// by log: what waits in the overflow, as far as last known; under Agent.mu
 	stored  map[string]overflow.State
 	sources map[string]runningSource // the inputs whose logs it drains; under mu
+	broken  brokenLogs
 }
 
 func (a *Agent) newPipeline(p *plan) *pipeline {

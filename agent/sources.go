@@ -98,8 +98,10 @@ func (u *outputUnit) persist(
 	ctx context.Context, r restart, name string, drain func(context.Context) error,
 ) error {
 	one := &supervised{id: u.id, log: u.log.With("log", name), restarts: u.restarts}
+	defer u.broken.forget(name)
 	var last error
 	one.loop(ctx, r, func(ctx context.Context) error {
+		u.broken.started(name, time.Now())
 		last = drain(ctx)
 		if errors.Is(last, record.ErrFenced) {
 			return nil
@@ -108,6 +110,7 @@ func (u *outputUnit) persist(
 			u.mu.Lock()
 			u.err = name + ": " + last.Error()
 			u.mu.Unlock()
+			u.broken.failed(name, last.Error(), time.Now())
 		}
 		return last
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,10 +20,14 @@ import (
 type memLog struct {
 	batches chan *record.Batch
 	pos     int64
+	broken  atomic.Bool
 }
 
 func (l *memLog) Name() string { return "mem" }
 func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
+	if l.broken.Load() {
+		return nil, errors.New("the log is broken")
+	}
 	select {
 	case b, ok := <-l.batches:
 		if !ok {

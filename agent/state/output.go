@@ -72,6 +72,9 @@ type Output struct {
 
 	ByHand *ByHand // dead letters that are brought back; nil while nobody does
 
+	Broken      []string  // why logs fail, while others go on
+	BrokenSince time.Time // the first of them
+
 	Refusals   []string // what only a person can mend
 	Held       []string // what is held up while the rest goes on
 	DeadLetter string   // why the dead letter cannot be written
@@ -148,6 +151,11 @@ func (o Output) State(now time.Time) OutputState {
 		s.Text, s.Do = "cannot go on: "+strings.Join(
 			o.Refusals, "; ",
 		), "change what is refused; it goes on by itself then"
+	case len(o.Broken) > 0:
+		s.Kind, s.Level, s.Since = Failed, Critical, o.BrokenSince
+		s.Text = "cannot go on with " + Count(int64(len(o.Broken)), "log", "logs") +
+			sinceText(s.Since, now) + ": " + o.Broken[0]
+		s.Do = "mend what it says; it is started again until it works"
 	case o.DeadLetter != "":
 		s.Kind, s.Level = Retrying, Critical
 		s.Text = "waits, because the dead letter cannot take what the destination refuses: " + o.DeadLetter
