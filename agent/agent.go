@@ -362,7 +362,7 @@ func (a *Agent) handleOpened(o opened) {
 	}
 	a.set(func() {
 		p.buf, p.openErr, p.opening = o.buf, o.err, false
-		p.orphanedCursors = o.orphanedCursors
+		p.orphans = o.orphans
 	})
 	if o.err == nil {
 		a.set(func() { p.run() })

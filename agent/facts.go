@@ -22,7 +22,7 @@ const growingAfter = 10 * time.Second
 // facts returns what is known of a pipeline. Agent.mu is held.
 func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	f := state.Pipeline{
-		Name: p.name, Opening: !p.open, Stopping: stopping, OrphanedCursors: p.orphanedCursors,
+		Name: p.name, Opening: !p.open, Stopping: stopping,
 	}
 	if p.openErr != nil {
 		f.Error = p.openErr.Error()
@@ -48,6 +48,10 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 			cursors[c.Name] = bufferCursor{c.Lag, c.Oldest}
 		}
 		unresolved = p.buf.UnresolvedCursors()
+	}
+	for _, o := range p.orphans {
+		o.Records = cursors[o.ID].lag
+		f.Orphans = append(f.Orphans, o)
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.inputs)) {
 		in := p.inputs[id].facts(now)
@@ -204,6 +208,7 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 			}
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
 			f.Objects, f.ObjectRecords = l.Objects, l.ObjectRecords
+			f.Stranded = l.Stranded
 			u.remember(log, overflow.State{
 				Objects: l.Objects, Bytes: l.ObjectBytes, Records: l.ObjectRecords,
 				Oldest: l.Oldest,

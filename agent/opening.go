@@ -6,16 +6,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/outputs/overflow"
 )
 
 // opened is the outcome of opening a pipeline's buffer.
 type opened struct {
-	p               *pipeline
-	buf             *buffer.Buffer
-	orphanedCursors []string
-	err             error
+	p       *pipeline
+	buf     *buffer.Buffer
+	orphans []state.Orphan
+	err     error
 }
 
 // openBuffer opens the pipeline's buffer once after is closed and pause is over, makes sure that
@@ -29,12 +31,12 @@ func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
 		out.err = errStopping
 	}
 	if !p.plan.spec.Source && out.err == nil {
-		out.buf, out.orphanedCursors, out.err = p.tryOpen()
+		out.buf, out.orphans, out.err = p.tryOpen()
 	}
 	p.a.opened <- out
 }
 
-func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
+func (p *pipeline) tryOpen() (*buffer.Buffer, []state.Orphan, error) {
 	reg := newRegistry("buffer." + p.name)
 	buf, err := buffer.Open(
 		p.a.dir("buffer", p.name), p.plan.options(p.a.log.With("component", "buffer."+p.name), reg),
@@ -64,13 +66,11 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 	p.fronts.Lock()
 	p.orphanedInputs = p.findOrphanedInputs(buf)
 	p.fronts.Unlock()
-	return buf, p.findOrphanedCursors(buf), nil
+	return buf, p.findOrphans(buf), nil
 }
 
-// findOrphanedCursors returns the cursors that no output reads any more. They hold what they have
-// not passed.
-func (p *pipeline) findOrphanedCursors(buf *buffer.Buffer) []string {
-	var out []string
+// findOrphans returns the outputs that are gone and whose cursors hold what they have not passed.
+func (p *pipeline) findOrphans(buf *buffer.Buffer) (out []state.Orphan) {
 	for _, c := range buf.Cursors() {
 		if slices.Contains(p.plan.readerCursors(), c.Name) {
 			continue
@@ -78,10 +78,12 @@ func (p *pipeline) findOrphanedCursors(buf *buffer.Buffer) []string {
 		if !slices.ContainsFunc(
 			p.plan.outputs, func(o *outputPlan) bool { return o.id == c.Name },
 		) {
-			out = append(out, c.Name)
+			one := state.Orphan{ID: c.Name, Records: c.Lag, Overflow: overflow.LeftBehind(c.Note)}
+			out = append(out, one)
 			p.log.Warn(
 				"the buffer keeps data for an output that is not configured any more: configure it again to have it delivered, or give it up: stop the agent and run penstock buffer forget",
 				"output", c.Name, "records", c.Lag, "buffer", p.a.dir("buffer", p.name),
+				"overflow", one.Overflow,
 			)
 		}
 	}

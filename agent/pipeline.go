@@ -31,12 +31,12 @@ type pipeline struct {
 	inputRate state.Meter // records
 
 	pipelineBuffer
-	open            bool // inputs and outputs have been started
-	retired         bool
-	inputs          map[string]*inputUnit
-	outputs         map[string]*outputUnit
-	orphanedCursors []string
-	lastRuns        map[string]<-chan struct{} // of inputs: when they ended that are gone
+	open     bool // inputs and outputs have been started
+	retired  bool
+	inputs   map[string]*inputUnit
+	outputs  map[string]*outputUnit
+	orphans  []state.Orphan
+	lastRuns map[string]<-chan struct{} // of inputs: when they ended that are gone
 
 	fronts         sync.Mutex
 	orphanedInputs []string // that are gone, and of which something is held; under fronts

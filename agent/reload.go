@@ -111,7 +111,7 @@ func (a *Agent) changePipelines(next *built) (starts []pipelineStart, stopped []
 				}
 				stopped = append(stopped, p.run()...)
 				if p.buf != nil {
-					p.orphanedCursors = p.findOrphanedCursors(p.buf)
+					p.orphans = p.findOrphans(p.buf)
 				}
 			}
 		}

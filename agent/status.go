@@ -153,8 +153,11 @@ func maskStrings(v reflect.Value, secrets *Secrets) {
 
 func (p *pipeline) status(stopping bool) admin.Pipeline {
 	s := admin.Pipeline{
-		Name: p.name, State: "running", OrphanedCursors: p.orphanedCursors,
+		Name: p.name, State: "running",
 		Inputs: []admin.Component{}, Outputs: []admin.Component{},
+	}
+	for _, o := range p.orphans {
+		s.OrphanedCursors = append(s.OrphanedCursors, o.ID)
 	}
 	switch {
 	case p.openErr != nil:

@@ -11,13 +11,15 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
+	"github.com/penstock/penstock/outputs/overflow"
 )
 
 // unclaimed is a buffer in which something waits and which no pipeline has: that was renamed, or
 // taken out of the configuration.
 type unclaimed struct {
-	dir     string
-	records int64 // that some output has not delivered
+	dir       string
+	records   int64  // that some output has not delivered
+	overflows string // where records wait, too, one to a line
 }
 
 // lookForUnclaimed looks into the buffers of which there is no pipeline, each once it is closed.
@@ -67,24 +69,30 @@ func (a *Agent) look(name string) {
 		return
 	}
 	for _, c := range in.Cursors() {
-		if strings.HasPrefix(c.Name, "output.") { // not a reader's, which takes what it needs
-			one.records = max(one.records, c.Lag)
+		if !strings.HasPrefix(c.Name, "output.") {
+			continue // a reader's, which takes what it needs
+		}
+		one.records = max(one.records, c.Lag)
+		if where := overflow.LeftBehind(c.Note); where != "" {
+			one.overflows = strings.TrimLeft(one.overflows+"\n"+where, "\n")
 		}
 	}
+	waits := one.records > 0 || one.overflows != ""
 	if err := in.Close(); err != nil {
 		a.log.Warn("closing a buffer failed", "dir", one.dir, "error", err)
 	}
 	told := false
 	a.set(func() {
 		told = a.unclaimed[name] == one
-		if delete(a.unclaimed, name); one.records > 0 {
+		if delete(a.unclaimed, name); waits {
 			a.unclaimed[name] = one
 		}
 	})
-	if one.records > 0 && !told {
+	if waits && !told {
 		a.log.Warn(
 			"a pipeline is not configured any more, and what waits in its buffer is not delivered",
 			"component", "pipeline."+name, "records", one.records, "buffer", one.dir,
+			"overflow", strings.ReplaceAll(one.overflows, "\n", ", "),
 			"do", state.ReclaimOrGiveUp(one.dir),
 		)
 	}
@@ -97,10 +105,11 @@ func (a *Agent) unclaimedStates(now time.Time) (out []state.PipelineState) {
 		if _, err := os.Stat(one.dir); errors.Is(err, os.ErrNotExist) {
 			continue // given up
 		}
-		f := state.Pipeline{
-			Name: name, Unclaimed: &state.Unclaimed{Records: one.records, Dir: one.dir},
+		u := &state.Unclaimed{Records: one.records, Dir: one.dir}
+		if one.overflows != "" {
+			u.Overflows = strings.Split(one.overflows, "\n")
 		}
-		out = append(out, f.State(now))
+		out = append(out, state.Pipeline{Name: name, Unclaimed: u}.State(now))
 	}
 	return out
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer"
+	"github.com/penstock/penstock/outputs/overflow"
 )
 
 const other = `
@@ -118,5 +120,39 @@ func TestABufferThatIsRemovedIsNotWaitedFor(t *testing.T) {
 	}
 	if s := r.Status(); len(s.Pipelines) != 1 || s.Level != state.OK {
 		t.Errorf("%+v", s)
+	}
+}
+
+// What has gone to the overflow waits for the pipeline, too, when the buffer is empty.
+func TestAnOverflowThatIsLeftBehindIsTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	left := overflow.Note{Objects: true, Base: "overflow/web-1/", To: "output.s3.overflow"}
+	for name, cursor := range map[string]string{"old": "output.fake.x", "other": "output.fake.gone"} {
+		buf, err := buffer.Open(filepath.Join(dir, "buffer", name), buffer.DefaultOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := buf.Cursor(cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Commit(t.Context(), 0, left.String()); err != nil {
+			t.Fatal(err)
+		}
+		if err := buf.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := startAgent(t, newWorld(), dir, other)
+	r.awaitUnclaimed(t, 1)
+	shown := get(t, r, "/api/status")
+	for _, want := range []string{
+		"is not configured any more; records wait in overflow/web-1/ of output.s3.overflow",
+		"its buffer keeps what comes for output.fake.gone, which is not configured any more; more wait in overflow/web-1/ of output.s3.overflow",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("not %q in %s", want, shown)
+		}
 	}
 }

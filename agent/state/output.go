@@ -78,6 +78,7 @@ type Output struct {
 	Refusals   []string // what only a person can mend
 	Held       []string // what is held up while the rest goes on
 	DeadLetter string   // why the dead letter cannot be written
+	Stranded   string   // where records wait into which it does not look; "" for nowhere
 	Dead       int64    // records that were refused for good since the start
 }
 

@@ -23,7 +23,8 @@ const (
 	Filling = "filling" // a buffer is full soon
 	Dropped = "dropped"
 	Damaged = "damaged"
-	Orphan  = "orphan" // what waits in a buffer is of no output that is configured
+	// what waits is of no output that is configured, or waits where none looks
+	Orphaned = "orphan"
 )
 
 // ProblemKinds lists what a problem can be of.
@@ -44,7 +45,7 @@ var ProblemKinds = []string{
 	Filling,
 	Dropped,
 	Damaged,
-	Orphan,
+	Orphaned,
 }
 
 // NotReady lists the kinds of problems with which an agent is not ready unless that is set: it does
@@ -80,22 +81,30 @@ type Buffer struct {
 
 // Pipeline is what is known of a pipeline.
 type Pipeline struct {
-	Name            string
-	Opening         bool
-	Stopping        bool
-	Error           string  // why it cannot be opened
-	Buffer          *Buffer // nil if its inputs are logs themselves
-	Inputs          []Input
-	Outputs         []Output
-	OrphanedCursors []string // cursors that no output reads
+	Name     string
+	Opening  bool
+	Stopping bool
+	Error    string  // why it cannot be opened
+	Buffer   *Buffer // nil if its inputs are logs themselves
+	Inputs   []Input
+	Outputs  []Output
+	Orphans  []Orphan
 	// of a pipeline that is not configured any more; nil for others
 	Unclaimed *Unclaimed
 }
 
+// Orphan is an output that is not configured any more, and for which a buffer keeps what comes.
+type Orphan struct {
+	ID       string
+	Records  int64  // that wait there
+	Overflow string // where records wait, too; "" for nowhere
+}
+
 // Unclaimed is what is known of a buffer that no pipeline has.
 type Unclaimed struct {
-	Records int64 // that some output has not delivered
-	Dir     string
+	Records   int64 // that some output has not delivered
+	Dir       string
+	Overflows []string // where records wait, too
 }
 
 // ReclaimOrGiveUp says what can be done about a buffer that no pipeline has.
@@ -125,6 +134,28 @@ type PipelineState struct {
 	Problems []Problem     `json:"problems"`
 }
 
+func (o Orphan) text() string {
+	text := "its buffer keeps what comes for " + o.ID + ", which is not configured any more"
+	if o.Records > 0 {
+		text += "; " + waits(o.Records, "there")
+	}
+	if o.Overflow != "" {
+		text += "; more wait in " + o.Overflow
+	}
+	return text
+}
+
+func (u *Unclaimed) text() string {
+	text := "is not configured any more"
+	if u.Records > 0 {
+		text += ", and " + waits(u.Records, "in its buffer")
+	}
+	if len(u.Overflows) > 0 {
+		text += "; records wait in " + strings.Join(u.Overflows, " and in ")
+	}
+	return text
+}
+
 // State tells how the pipeline is.
 func (p Pipeline) State(now time.Time) PipelineState {
 	s := PipelineState{
@@ -134,11 +165,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	}
 	if u := p.Unclaimed; u != nil {
 		s.Kind, s.OnDisk = Gone, u.Records
-		waits := Count(u.Records, "record waits", "records wait")
-		s.add(
-			Orphan, Warning, "is not configured any more, and "+waits+" in its buffer",
-			ReclaimOrGiveUp(u.Dir),
-		)
+		s.add(Orphaned, Warning, u.text(), ReclaimOrGiveUp(u.Dir))
 	}
 	switch {
 	case p.Error != "":
@@ -173,6 +200,13 @@ func (p Pipeline) State(now time.Time) PipelineState {
 				s.Problems, Problem{st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do},
 			)
 		}
+		if out.Stranded != "" {
+			s.Problems = append(s.Problems, Problem{
+				st.ID, Orphaned, Warning, time.Time{},
+				"has records in " + out.Stranded + ", where it does not look any more",
+				"restore its failover block as it was, or bring them back with penstock replay",
+			})
+		}
 		if len(out.Held) > 0 {
 			s.Problems = append(s.Problems, Problem{
 				st.ID, Held, Warning, time.Time{},
@@ -184,9 +218,9 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	if p.Buffer != nil {
 		s.addBuffer(p.Buffer)
 	}
-	for _, o := range p.OrphanedCursors {
+	for _, o := range p.Orphans {
 		s.add(
-			Orphan, Warning, "its buffer keeps data for "+o+", which is not configured any more",
+			Orphaned, Warning, o.text(),
 			"configure it again, or stop the agent and run penstock buffer forget",
 		)
 	}

@@ -16,6 +16,7 @@ import (
 	humanize "github.com/dustin/go-humanize"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs/overflow"
 	"github.com/spf13/cobra"
 )
 
@@ -361,6 +362,12 @@ func bufferForget(pick pickDir) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			waits := ""
+			for _, c := range before.Cursors() {
+				if c.Name == rest[0] {
+					waits = overflow.LeftBehind(c.Note)
+				}
+			}
 			if err := before.Close(); err != nil {
 				return err
 			}
@@ -378,6 +385,12 @@ func bufferForget(pick pickDir) *cobra.Command {
 				cmd.OutOrStdout(), "cursor %s is gone; %s given back\n", rest[0],
 				humanize.IBytes(uint64(max(freed, 0))),
 			)
+			if waits != "" {
+				fmt.Fprintf(
+					cmd.OutOrStdout(), "records of it wait in %s: bring them back with penstock replay\n",
+					waits,
+				)
+			}
 			return nil
 		},
 	}

@@ -82,8 +82,16 @@ func TestOverflowThatIsNotLookedAtAnyMoreIsTold(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				ended := make(chan error, 1)
+				go func() { ended <- d.Drain(t.Context(), r.log.Owner()) }()
+				synctest.Wait()
+				where := d.Status().Logs[0].Stranded
+				if !strings.HasPrefix(where, base) ||
+					!strings.HasSuffix(where, " of output.s3.overflow") {
+					t.Errorf("the status has it in %q", where)
+				}
 				r.log.Seal()
-				if err := d.Drain(t.Context(), r.log.Owner()); err != nil {
+				if err := <-ended; err != nil {
 					t.Fatal(err)
 				}
 				d.Close()

@@ -41,6 +41,7 @@ type LogStatus struct {
 	Oldest        time.Time
 	StoreError    string // why the overflow's store cannot be used, if it cannot
 	CommitFails   bool   // what is delivered cannot be committed, for a while now
+	Stranded      string // where records wait into which the output does not look; "" for nowhere
 }
 
 // Held implements Holder.
@@ -72,7 +73,8 @@ func (d *Drainer) Status() Status {
 	defer d.mu.Unlock()
 	for r := range d.drains {
 		l := LogStatus{Log: r.log.Name(), State: overflow.StateDirect}
-		l.Committed, _ = r.ledger.State()
+		var note string
+		l.Committed, note = r.ledger.State()
 		l.Stalled = r.health.Stalled()
 		l.CommitFails = r.ledger.Fails()
 		if f := r.over; f != nil {
@@ -80,6 +82,9 @@ func (d *Drainer) Status() Status {
 			l.State, l.Objects, l.ObjectBytes = o.Name, o.Objects, o.Bytes
 			l.Oldest, l.StoreError = o.Oldest, o.StoreError
 			l.ObjectRecords, l.Since, l.Replayed, l.Down = o.Records, o.Since, o.Gone, o.Down
+			l.Stranded = o.Stranded
+		} else {
+			l.Stranded = overflow.LeftBehind(note)
 		}
 		s.Logs = append(s.Logs, l)
 	}

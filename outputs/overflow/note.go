@@ -89,6 +89,28 @@ func (n Note) empty() bool {
 // Stored reports whether something of the log is in the store, or may be.
 func (n Note) Stored() bool { return n.Objects || n.Intent != nil || n.Void != nil }
 
+// Stranded tells where something of the log is stored into which an output that fails over to to,
+// or to nothing, does not look; "" if there is no such place.
+func (n Note) Stranded(to string) string {
+	if !n.Stored() || to != "" && (n.To == "" || n.To == to) {
+		return ""
+	}
+	if n.Base == "" {
+		return "its overflow" // of an earlier release, which did not note where
+	}
+	return n.Base + " of " + n.To
+}
+
+// LeftBehind tells where something of a log is stored whose output is gone, by the note of its
+// commit; "" if nothing is.
+func LeftBehind(note string) string {
+	n, err := ParseNote(note)
+	if err != nil {
+		return "" // another kind of output's
+	}
+	return n.Stranded("")
+}
+
 // ResolveDoubt ends a doubt: has is how far the destination had come in this log, 0 where it holds
 // nothing of it. It reports whether the oldest of what is not to be replayed had to be forgotten.
 func (n *Note) ResolveDoubt(has int64) (forgot bool) {

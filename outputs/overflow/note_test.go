@@ -114,3 +114,32 @@ func TestNoteOfALaterFormatIsRefused(t *testing.T) {
 		t.Errorf("taken: %v", err)
 	}
 }
+
+// Where records wait into which nobody looks is told, and nowhere else.
+func TestStrandedRecordsAreFound(t *testing.T) {
+	stored := Note{Objects: true, Base: "overflow/web-1/", To: "output.s3.a"}
+	old := Note{Objects: true} // of a release that did not note where
+	for _, c := range []struct {
+		note Note
+		to   string
+		want string
+	}{
+		{stored, "output.s3.a", ""},
+		{stored, "output.s3.b", "overflow/web-1/ of output.s3.a"},
+		{stored, "", "overflow/web-1/ of output.s3.a"},
+		{old, "output.s3.a", ""},
+		{old, "", "its overflow"},
+		{Note{Base: "overflow/web-1/", To: "output.s3.a"}, "", ""},
+		{Note{Intent: &objectRange{}, Base: "x/", To: "output.s3.a"}, "", "x/ of output.s3.a"},
+	} {
+		if got := c.note.Stranded(c.to); got != c.want {
+			t.Errorf("%+v for %q: %q, want %q", c.note, c.to, got, c.want)
+		}
+	}
+	if got := LeftBehind(stored.String()); got != "overflow/web-1/ of output.s3.a" {
+		t.Errorf("%q", got)
+	}
+	if got := LeftBehind("archive: something"); got != "" {
+		t.Errorf("%q", got)
+	}
+}

@@ -14,6 +14,7 @@ func (f *Controller) logBase() {
 	case !n.Stored() || n.Base == "":
 	case f.moving == nil, n.To != f.Config.To:
 		LogStranded(f.slog, n, "failover.to is "+f.Config.To+" now")
+		f.status.strand(n.Stranded(f.Config.To))
 	case f.base != f.own:
 		f.slog.Warn(
 			"the agent, the output or the prefix was renamed while records wait in the overflow: they are replayed from where they are, and what is moved before that is done goes there too",

@@ -22,6 +22,14 @@ type overflowStatus struct {
 	bytes   int64
 	records int64     // positions, by the objects' names
 	oldest  time.Time // of the first waiting object's first record; zero while not known
+	// where records waited at the start into which nobody looks any more; "" for nowhere
+	stranded string
+}
+
+func (s *overflowStatus) strand(where string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stranded = where
 }
 
 func (s *overflowStatus) enter(state string, down bool) (was string, changed bool) {
@@ -139,6 +147,7 @@ type State struct {
 	Records    int64 // at most, by the objects' names
 	Oldest     time.Time
 	StoreError string // why the overflow's store cannot be used, if it cannot
+	Stranded   string // where records waited at the start into which nobody looks; "" for nowhere
 }
 
 func (s *overflowStatus) now() State {
@@ -153,6 +162,8 @@ func (s *overflowStatus) now() State {
 		Bytes:   s.bytes,
 		Records: s.records,
 		Oldest:  s.oldest,
+
+		Stranded: s.stranded,
 	}
 }
 
