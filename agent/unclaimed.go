@@ -22,6 +22,14 @@ type unclaimed struct {
 	overflows string // where records wait, too, one to a line
 }
 
+func (u unclaimed) known() *state.Unclaimed {
+	k := &state.Unclaimed{Records: u.records, Dir: u.dir}
+	if u.overflows != "" {
+		k.Overflows = strings.Split(u.overflows, "\n")
+	}
+	return k
+}
+
 // lookForUnclaimed looks into the buffers of which there is no pipeline, each once it is closed.
 // Who wants one of them meanwhile waits for a.leaving: what is looked into is locked. Agent.mu is
 // held, by the goroutine of Run.
@@ -93,7 +101,7 @@ func (a *Agent) look(name string) {
 			"a pipeline is not configured any more, and what waits in its buffer is not delivered",
 			"component", "pipeline."+name, "records", one.records, "buffer", one.dir,
 			"overflow", strings.ReplaceAll(one.overflows, "\n", ", "),
-			"do", state.ReclaimOrGiveUp(one.dir),
+			"do", one.known().Do(),
 		)
 	}
 }
@@ -105,11 +113,7 @@ func (a *Agent) unclaimedStates(now time.Time) (out []state.PipelineState) {
 		if _, err := os.Stat(one.dir); errors.Is(err, os.ErrNotExist) {
 			continue // given up
 		}
-		u := &state.Unclaimed{Records: one.records, Dir: one.dir}
-		if one.overflows != "" {
-			u.Overflows = strings.Split(one.overflows, "\n")
-		}
-		out = append(out, state.Pipeline{Name: name, Unclaimed: u}.State(now))
+		out = append(out, state.Pipeline{Name: name, Unclaimed: one.known()}.State(now))
 	}
 	return out
 }

@@ -107,12 +107,6 @@ type Unclaimed struct {
 	Overflows []string // where records wait, too
 }
 
-// ReclaimOrGiveUp says what can be done about a buffer that no pipeline has.
-func ReclaimOrGiveUp(dir string) string {
-	return "configure the pipeline again, with its outputs, to have it delivered; or look at it with penstock buffer export " +
-		dir + ", and remove the directory"
-}
-
 // PipelineState is how a pipeline is.
 type PipelineState struct {
 	Name string `json:"name"`
@@ -145,6 +139,15 @@ func (o Orphan) text() string {
 	return text
 }
 
+// Do says what a person can do about it.
+func (u *Unclaimed) Do() string {
+	text := "configure the pipeline again, with its outputs, to have it delivered; or "
+	if len(u.Overflows) > 0 {
+		text += "bring back what is in the overflow with penstock replay, "
+	}
+	return text + "look at it with penstock buffer export " + u.Dir + ", and remove the directory"
+}
+
 func (u *Unclaimed) text() string {
 	text := "is not configured any more"
 	if u.Records > 0 {
@@ -165,7 +168,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	}
 	if u := p.Unclaimed; u != nil {
 		s.Kind, s.OnDisk = Gone, u.Records
-		s.add(Orphaned, Warning, u.text(), ReclaimOrGiveUp(u.Dir))
+		s.add(Orphaned, Warning, u.text(), u.Do())
 	}
 	switch {
 	case p.Error != "":
