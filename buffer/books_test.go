@@ -1,9 +1,11 @@
 package buffer
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -505,5 +507,61 @@ func TestWhatTheDestinationHasAfterACrashIsConfirmed(t *testing.T) {
 				t.Error(r.Differences)
 			}
 		})
+	}
+}
+
+// A cursor that is opened while what its last owner has asked for is being written begins behind
+// that: it would note anew what counts as stored with it.
+func TestACursorBeginsBehindWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	var holding atomic.Bool
+	held, hold := make(chan struct{}), make(chan struct{})
+	opt := small(t)
+	opt.onStage = func(stage string) {
+		if stage == "write" && holding.CompareAndSwap(true, false) {
+			close(held)
+			<-hold
+		}
+	}
+	b := open(t, t.TempDir(), opt)
+	c := cursor(t, b, "out")
+	appendWait(t, b, batchOf(0, 10, 100))
+	noteDelivered(c, next(t, c))
+	ctx, cancel := context.WithCancel(t.Context())
+	holding.Store(true)
+	gaveUp := make(chan struct{})
+	go func() {
+		defer close(gaveUp)
+		_ = c.Commit(ctx, 10, "") // which nobody waits for any more
+	}()
+	<-held
+	cancel()
+	<-gaveUp
+	c.Close()
+	opened := make(chan struct{})
+	go func() {
+		defer close(opened)
+		var err error
+		if c, err = b.Cursor("out"); err != nil {
+			t.Error(err)
+		}
+	}()
+	runtest.Until(t, "it is opened, or waits", func() bool {
+		select {
+		case <-opened:
+			return true
+		default:
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.cursors.commits) > 0
+	})
+	close(hold)
+	<-opened
+	if pos, _ := c.Committed(); pos != 10 {
+		t.Fatalf("it begins at %d", pos)
+	}
+	if r := tally.Audit(b.Books(), time.Time{}); len(r.Differences) > 0 {
+		t.Errorf("%+v", r.Differences)
 	}
 }

@@ -126,7 +126,7 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		},
 	}
 	b.chain = chain{dir: b.dir, retry: opt.retry, quit: b.quit, mu: &b.mu}
-	b.cursors.open = map[string]*Cursor{}
+	b.cursors.open, b.cursors.asked = map[string]*Cursor{}, map[string]int64{}
 	b.cursors.unresolved.none = make(chan struct{})
 	b.window.max, b.window.maxAge = opt.window, opt.age
 	if opt.MaxSize > 0 {

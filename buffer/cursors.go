@@ -15,8 +15,9 @@ import (
 // writer. Where every cursor stands durably, open or not, is in state. Buffer.mu guards it.
 type cursors struct {
 	open       map[string]*Cursor
-	commits    []*stateOp // in order
-	unresolved unresolved // of spill mode: what a killed run has left undecided
+	commits    []*stateOp       // in order
+	asked      map[string]int64 // the newest position that was to be committed, by cursor
+	unresolved unresolved       // of spill mode: what a killed run has left undecided
 }
 
 // stateOp is changes of the state that are stored together, for who waits at done.
@@ -83,6 +84,13 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	c := &Cursor{b: b, name: name}
 	b.cursors.open[name] = c
 	st, ok := b.state.cursors[name]
+	isAsked := ok && b.cursors.asked[name] > st.pos
+	b.mu.Unlock()
+	if isAsked {
+		b.awaitAsked()
+	}
+	b.mu.Lock()
+	st, ok = b.state.cursors[name]
 	if !ok {
 		st.pos = b.chain.first(b.end)
 	}
@@ -100,6 +108,18 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	return c, nil
 }
 
+// askedWithin is how long a cursor that is opened waits for what was asked of the one before it. A
+// disk that takes longer must not hold up what reads.
+const askedWithin = time.Second
+
+// awaitAsked waits for commits that nobody waits for any more: who goes on from the position before
+// them would count anew what is stored as counted with them.
+func (b *Buffer) awaitAsked() {
+	ctx, cancel := context.WithTimeout(context.Background(), askedWithin)
+	defer cancel()
+	_ = b.submit(ctx, &stateOp{done: make(chan error, 1), barrier: b.opt.Spill})
+}
+
 // change makes one change to the state durable.
 func (b *Buffer) change(ctx context.Context, c change) error {
 	return b.submit(ctx, &stateOp{changes: []change{c}, done: make(chan error, 1)})
@@ -113,6 +133,11 @@ func (b *Buffer) submit(ctx context.Context, op *stateOp) error {
 		return ErrClosed
 	}
 	b.cursors.commits = append(b.cursors.commits, op)
+	for i := range op.changes {
+		if c := &op.changes[i]; c.kind == changeCursor {
+			b.cursors.asked[c.name] = c.pos
+		}
+	}
 	b.mu.Unlock()
 	b.wakeWriter()
 	select {
