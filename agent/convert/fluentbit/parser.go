@@ -73,8 +73,14 @@ func (c *converter) parser(
 		return b
 	}
 	switch format := s.value("format"); format {
-	case "json", "logfmt":
+	case "json":
 		add(format)
+	case "logfmt":
+		add(format)
+		c.d.Changed(
+			b, s.at, s.title()+" format logfmt",
+			"a text that has no pair in it stays as it is; there its words became fields",
+		)
 	case "ltsv":
 		add("key_value")
 		b.Set("pair_separator", draft.Text("\t"))

@@ -246,6 +246,8 @@ filter "parse" "parser_2" {
   if     = "tag matches '^(?:java(?:[.].*)?)$'"
   format = "logfmt"
   field  = "text"
+  # Changed: PARSER pairs format logfmt: a text that has no pair in it stays as it is; there its
+  # words became fields
 }
 
 filter "set" "rewrite_tag" {
