@@ -14,7 +14,7 @@ type Config struct {
 	kafkaclient.Config
 	Group             string        `hcl:"group" doc:"Consumer group to join; its offsets hold the progress."`
 	Topics            []string      `hcl:"topics,optional" doc:"Topics to read."`
-	TopicsRegex       []string      `hcl:"topics_regex,optional" doc:"Regular expressions for the topics to read, beside those listed; new topics that match are read once they appear. A match anywhere in the name counts unless ^ and $ are used."`
+	TopicsRegex       []string      `hcl:"topics_regex,optional" doc:"Regular expressions for the topics to read, beside those listed; new topics that match are read once they appear. A match anywhere in the name counts unless ^ and $ are used. Internal topics of brokers, such as __consumer_offsets, are left out."`
 	ExcludeRegex      []string      `hcl:"exclude_regex,optional" doc:"Regular expressions for topics to leave out of what topics_regex matches."`
 	Start             string        `hcl:"start,optional" doc:"Where a group that has no offsets yet starts: earliest, latest, or a time such as \"2026-01-31T00:00:00Z\". Partitions and topics that come once the group has begun are read from their beginning."`
 	Isolation         string        `hcl:"isolation,optional" oneof:"read_committed|read_uncommitted" doc:"Whether records of aborted and open transactions are left out."`

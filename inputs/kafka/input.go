@@ -122,11 +122,22 @@ func (in *Input) memberOptions(protocol string, guard *heartbeats) []kgo.Opt {
 	for _, t := range in.cfg.Topics {
 		patterns = append(patterns, "^"+regexp.QuoteMeta(t)+"$")
 	}
+	// Brokers that match patterns themselves match their own topics, too: the group's commits would
+	// be records to commit. With something to leave out the client does it.
+	exclude := append([]string(nil), in.cfg.ExcludeRegex...)
+	for _, t := range internalTopics {
+		if match(in.cfg.TopicsRegex, t) {
+			exclude = append(exclude, "^"+t+"$")
+		}
+	}
 	return append(
 		opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(patterns...),
-		kgo.ConsumeExcludeTopics(in.cfg.ExcludeRegex...),
+		kgo.ConsumeExcludeTopics(exclude...),
 	)
 }
+
+// internalTopics are those that brokers write to.
+var internalTopics = []string{"__consumer_offsets", "__transaction_state", "__share_group_state"}
 
 // protocol finds out which group protocol to speak. It retries until the cluster answers.
 func (in *Input) protocol(ctx context.Context, cl *kgo.Client) (string, error) {

@@ -613,6 +613,21 @@ func TestUnknownCommit(t *testing.T) {
 	}
 }
 
+// A pattern for all topics does not lead to those of the brokers, where each commit of the group is a
+// record.
+func TestRegexLeavesInternalTopicsOut(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, protocol string) {
+		c := startCluster(t, kfake.SeedTopics(1, "app", "__consumer_offsets", "__audit"))
+		cfg := testConfig(c)
+		cfg.Protocol, cfg.Topics, cfg.TopicsRegex = protocol, nil, []string{".*"}
+		m := join(t, cfg)
+		m.log("app/0")
+		m.log("__audit/0")
+		m.await("two partitions", count(2))
+	})
+}
+
 func TestRegexAndExclude(t *testing.T) {
 	t.Parallel()
 	eachProtocol(t, func(t *testing.T, protocol string) {

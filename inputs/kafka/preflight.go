@@ -68,11 +68,6 @@ func (c *Config) checkRegex(ctx context.Context, cl *kgo.Client, r *preflight.Re
 		r.Unreachable("topics_regex", err)
 		return
 	}
-	match := func(list []string, name string) bool {
-		return slices.ContainsFunc(list, func(re string) bool {
-			return regexp.MustCompile(re).MatchString(name) // Validate has compiled it
-		})
-	}
 	n := 0
 	for i := range all {
 		t := &all[i]
@@ -94,4 +89,11 @@ func (c *Config) checkRegex(ctx context.Context, cl *kgo.Client, r *preflight.Re
 		return
 	}
 	r.OK(target, "%s", kafkaclient.Count(n, "topic"))
+}
+
+// match reports whether a topic's name matches one of the expressions.
+func match(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(re string) bool {
+		return regexp.MustCompile(re).MatchString(name) // Validate has compiled it
+	})
 }
