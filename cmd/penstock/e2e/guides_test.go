@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -93,6 +94,10 @@ func TestReadme(t *testing.T) {
 	text, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	first := regexp.MustCompile("(?s)```hcl first.hcl\n(.*?)```").FindSubmatch(text)
+	if first == nil || bytes.Count(first[1], []byte("\n")) > 10 {
+		t.Errorf("README's first configuration has more than ten lines:\n%s", first)
 	}
 	parallel(t)
 	short, long := `agent { data_dir = "data" }`, "agent {\n  data_dir = \"data\"\n}"
