@@ -22,8 +22,8 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,spool/storehttp spool/protocol) \
 	$(addprefix github.com/penstock/penstock/inputs/,kubernetes listen) \
 	$(addprefix github.com/penstock/penstock/outputs/,deadletter elasticsearch forward gcs http) \
-	$(addprefix github.com/penstock/penstock/outputs/,httpsend local overflow replay s3) \
-	github.com/andybalholm github.com/dustin github.com/elastic github.com/fsnotify github.com/coreos \
+	$(addprefix github.com/penstock/penstock/outputs/,drain httpsend local overflow replay s3) \
+	github.com/andybalholm github.com/dsnet github.com/ulikunitz github.com/dustin github.com/elastic github.com/fsnotify github.com/coreos \
 	github.com/go-logr github.com/json-iterator github.com/modern-go github.com/go-viper \
 	github.com/pelletier github.com/google/go-cmp github.com/google/flatbuffers github.com/twpayne \
 	github.com/dgraph-io/ristretto cloud.google.com go.opentelemetry.io go.yaml.in \

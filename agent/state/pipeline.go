@@ -294,15 +294,33 @@ func Shown(all []Problem) (out []Problem) {
 
 // SortProblems puts first what is worst, and of equals what concerns outputs.
 func SortProblems(all []Problem) {
-	rank := func(p Problem) int {
-		if strings.HasPrefix(p.Component, "output.") {
-			return 0
-		}
-		return 1
-	}
 	slices.SortStableFunc(
-		all, func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), rank(a)-rank(b)) },
+		all, func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), a.rank()-b.rank()) },
 	)
+}
+
+func (p Problem) rank() int {
+	if strings.HasPrefix(p.Component, "output.") {
+		return 0
+	}
+	return 1
+}
+
+// isWorse reports whether a pipeline is to be told of rather than another.
+func (s *PipelineState) isWorse(o *PipelineState) bool {
+	rank := func(s *PipelineState) int {
+		if len(s.Problems) == 0 {
+			return 2
+		}
+		return s.Problems[0].rank()
+	}
+	switch {
+	case s.Level != o.Level:
+		return s.Level > o.Level
+	case s.Safe != o.Safe:
+		return !s.Safe
+	}
+	return rank(s) < rank(o)
 }
 
 // sentence says in one how the pipeline is.
@@ -451,8 +469,7 @@ func Sentence(all []PipelineState) string {
 		if all[i].Level > OK {
 			amiss++
 		}
-		if all[i].Level > all[worst].Level ||
-			all[i].Level == all[worst].Level && all[worst].Safe && !all[i].Safe {
+		if all[i].isWorse(&all[worst]) {
 			worst = i
 		}
 	}

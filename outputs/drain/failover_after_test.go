@@ -70,6 +70,10 @@ func TestFailoverBeginsAfterAfter(t *testing.T) {
 					took > after+after/5+500*time.Millisecond {
 					t.Errorf("failover began after %v", took)
 				}
+				since := r.d.Status().Logs[0].Since
+				if late := since.Sub(begin); late > 100*time.Millisecond {
+					t.Errorf("it says that the destination was away %v later than it was", late)
+				}
 				r.log.Seal()
 				cancel()
 				r.d.Close()

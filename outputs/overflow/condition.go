@@ -18,6 +18,8 @@ type condition struct {
 
 	// the destination took nothing for cfg.After, and has not been healthy for cfg.Recover since
 	down bool
+	// how long it had taken nothing when that was found
+	silent time.Duration
 	// the buffer has passed cfg.AtFill and not fallen far enough below since
 	filling bool
 	ended   bool // the log is sealed, and nothing of it is left
@@ -37,7 +39,7 @@ func (c *condition) stalled(d time.Duration, taken func() bool) {
 	if taken() {
 		c.retries = 0
 	}
-	c.down = true
+	c.down, c.silent = true, d
 }
 
 // fill takes note of how full the buffer is.
@@ -52,7 +54,7 @@ func (c *condition) fill(fill float64) {
 
 // recovered takes note that the destination is to be tried again.
 func (c *condition) recovered() {
-	c.down = false
+	c.down, c.silent = false, 0
 	c.retries = min(c.retries+1, 3)
 }
 

@@ -494,7 +494,7 @@ func (f *Controller) announce(log string, replay bool) {
 	if state == "" {
 		state = StateDirect
 	}
-	was, changed := f.status.enter(state, f.down)
+	was, changed := f.status.enter(state, f.down, f.silent)
 	_, waiting := f.status.waiting()
 	now := time.Now()
 	if !changed {

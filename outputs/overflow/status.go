@@ -32,7 +32,11 @@ func (s *overflowStatus) strand(where string) {
 	s.stranded = where
 }
 
-func (s *overflowStatus) enter(state string, down bool) (was string, changed bool) {
+// enter takes note of the state. What the destination has not taken anything for counts to the
+// time for which it is down.
+func (s *overflowStatus) enter(
+	state string, down bool, silent time.Duration,
+) (was string, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = down
@@ -44,7 +48,7 @@ func (s *overflowStatus) enter(state string, down bool) (was string, changed boo
 		s.m.switches.WithLabelValues(state).Inc()
 	}
 	s.m.logs.WithLabelValues(state).Inc()
-	s.state, s.since, s.gone = state, time.Now(), 0
+	s.state, s.since, s.gone = state, time.Now().Add(-silent), 0
 	return was, true
 }
 
