@@ -3,16 +3,17 @@
 // It owns the catalogue of components (catalogue.go; component.go says what a row is), and the life
 // of every component and buffer (build.go, pipeline.go, opening.go, sources.go, supervised.go,
 // reload.go). It owns what connects them: the sink that an input appends to (sink.go; front.go for
-// filters in front of the buffer; feed.go and takeover.go for an input of several pipelines), and
-// the view of a log that an output drains (view.go, and routes.go for who gets what). One
-// goroutine, that of Run (agent.go), owns all that changes.
+// filters in front of the buffer; feed.go and takeover.go for an input of several pipelines;
+// inherit.go for one that is renamed), and the view of a log that an output drains (view.go, and
+// routes.go for who gets what). One goroutine, that of Run (agent.go), owns all that changes.
 //
 // Where the rest is:
 //
 //   - what is commanded: commands.go, pauses.go, stopping.go (whom a stop waits for)
 //   - what is told: taps.go, facts.go (gathered for package state), status.go, audit.go,
 //     publishing.go, statemetrics.go, registry.go (metrics by component), logging.go,
-//     recent.go (what was logged as amiss), watch.go (states, to the log and systemd)
+//     recent.go (what was logged as amiss), watch.go (states, to the log and systemd),
+//     unclaimed.go (what waits in buffers that no pipeline has)
 //   - the process: system.go and memory.go (limits, memory given back), gcpacer.go (the collector),
 //     processors.go (how many are in use)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a

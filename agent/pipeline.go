@@ -181,6 +181,9 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		defer p.a.registries.hide(reg)
 		u.show(reg, input, s)
 		if err = p.takeOver(ctx, s); err == nil {
+			err = p.inherit(ctx, s, input)
+		}
+		if err == nil {
 			err = input.Run(ctx, s)
 		}
 		s.closeFront(p.deliversHeld(in, ctx.Err() != nil, err))

@@ -46,6 +46,14 @@ type Sink interface {
 // positions up to which every output has them, or the disk does.
 type Replayer interface{ Replayable() bool }
 
+// Heir is implemented by inputs that can go on where others of their kind have stopped which are
+// gone, as one has that was renamed.
+type Heir interface {
+	// Inherit returns those of the other's positions that hold for this one, too: what they tell of
+	// is in the same buffer already.
+	Inherit(positions map[string][]byte) []Position
+}
+
 // Spiller is implemented by sinks that keep in memory what a Replayer appends. Spill has all of it
 // written to disk, because a source is about to vanish or has changed. It does not wait. reason is
 // a word for metrics, of few.

@@ -101,6 +101,17 @@ func newKey(id ident, now time.Time) string {
 	return fmt.Sprintf("%x-%x-%x", id.dev, id.ino, now.UnixNano())
 }
 
+// Inherit implements inputs.Heir: a file that was read under another name of the input is read on.
+// Where files begin that were not is for start_at to say, as at any first start.
+func (*Tail) Inherit(positions map[string][]byte) (out []inputs.Position) {
+	for key, value := range positions {
+		if key != startedKey {
+			out = append(out, inputs.Position{Key: key, Value: value})
+		}
+	}
+	return out
+}
+
 // decodePositions reads what stored made. Values that make no sense are left out and reported.
 func decodePositions(stored map[string][]byte) (all []*position, started bool, bad []error) {
 	for key, value := range stored {
