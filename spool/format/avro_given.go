@@ -107,7 +107,7 @@ func (r *row) plan(s *avro.RecordSchema) *plan {
 }
 
 // appendAvroRecord appends the members of an object in the order of the schema's fields. Of members
-// with one name the last counts.
+// with one name the first counts.
 func (r *row) appendAvroRecord(dst []byte, s *avro.RecordSchema, n node) ([]byte, error) {
 	p, fields := r.plan(s), s.Fields()
 	base := len(r.found)
@@ -122,7 +122,7 @@ func (r *row) appendAvroRecord(dst []byte, s *avro.RecordSchema, n node) ([]byte
 		}
 		r.spare = r.spare[:0]
 		for _, t := range p.targets[view(unquoted(&r.spare, w.key, w.esc))] {
-			if t.rank <= r.ranks[base+t.field] {
+			if t.rank < r.ranks[base+t.field] {
 				r.found[base+t.field], r.ranks[base+t.field] = m, t.rank
 			}
 		}

@@ -85,7 +85,6 @@ type tableSchema struct {
 type trie struct {
 	col      *column // that the member fills
 	all      []int   // slots of all columns that it fills, by declaration
-	below    []int   // and of those that are filled from what is in it
 	children map[string]*trie
 	omit     bool // left out of the file
 }
@@ -130,10 +129,6 @@ func newTable(columns []*column, c *Config) *tableSchema {
 			col.id = t.slots
 			t.slots++
 			if col.meta == noMeta {
-				for i := range col.path {
-					up := t.root.at(col.path[:i])
-					up.below = append(up.below, col.id)
-				}
 				at := t.root.at(col.path)
 				at.col, at.all = col, append(at.all, col.id)
 			}
@@ -381,7 +376,7 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 		inside := c == nil || c.typ == tGroup
 		if !inside {
 			n, _ := scan(r.src, i, depth)
-			inside = n.val != nil && !r.fits(c, &n)
+			inside = n.val != nil && (r.has(c) || !r.fits(c, &n))
 		}
 		if inside {
 			if c != nil && c.typ == tGroup {
@@ -402,7 +397,8 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 		return -1, nil
 	}
 	if next != nil {
-		if c := next.col; c != nil && r.fits(c, &n) {
+		// Of members with one name the first is the column's, as it is the path's.
+		if c := next.col; c != nil && !r.has(c) && r.fits(c, &n) {
 			r.slots[c.id] = n
 			return end, nil
 		}
@@ -443,7 +439,7 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 }
 
 // fill gives columns the values at their paths, whatever they are. Of members with one name the
-// last counts.
+// first counts, as it does for the path.
 func (r *row) fill(t *tableSchema, n node) {
 	r.begin(t, n.val)
 	r.fillFrom(t.root, n)
@@ -461,10 +457,9 @@ func (r *row) fillFrom(at *trie, n node) {
 			continue
 		}
 		for _, id := range next.all {
-			r.slots[id] = m
-		}
-		for _, id := range next.below {
-			r.slots[id] = node{kind: absent}
+			if r.slots[id].kind == absent {
+				r.slots[id] = m
+			}
 		}
 		if m.kind == object && len(next.children) > 0 {
 			r.fillFrom(next, m)
