@@ -109,7 +109,7 @@ func (o *options) runOutage(ctx context.Context, c *servers.Cluster, dir string)
 		}
 		l.end()
 		if kept > 0 {
-			return fmt.Errorf("%d objects left, such as %s", kept, store.Keys("")[0])
+			return fmt.Errorf("%d objects are left in the store", kept)
 		}
 		fmt.Println("nothing is left in the store")
 		return f.prove(ctx, c, o.patience)
