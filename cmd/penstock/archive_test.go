@@ -283,6 +283,14 @@ func TestArchiveCommand(t *testing.T) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 
+	// A name that is mistyped is not sound for ever.
+	for _, args := range [][]string{{"ap/"}, {"--topic", "ap"}} {
+		out, _, err := runArchive(append([]string{"verify", "--directory", dir}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), "nothing was verified") {
+			t.Errorf("verify %q: %v\n%s", args, err, out)
+		}
+	}
+
 	out, _, err = runArchive("cat", "--directory", dir, "app/")
 	if err != nil || strings.Count(out, "\n") != archiveRecords ||
 		!strings.Contains(out, "{\"id\":7}\n") {

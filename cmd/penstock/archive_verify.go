@@ -67,6 +67,11 @@ is about to finish it, and it is one when none does.`,
 			} else {
 				err = printReport(cmd, rep, opts.Deep)
 			}
+			if err == nil && rep.OK() && rep.Objects == 0 && (opts.Prefix != "" || opts.Topic != "") {
+				return errors.New(
+					"no object is there that this asks for, so nothing was verified: PREFIX is what keys begin with below the output's prefix, --topic the name of a topic",
+				)
+			}
 			if err == nil && (!rep.OK() || strict && len(rep.Gaps) > 0) {
 				return &exitError{exitFailure, nil}
 			}
