@@ -51,17 +51,17 @@ func modifyCondition(op, f, value string) (string, error) {
 	case "key_does_not_exist":
 		return f + " == nil", nil
 	case "key_value_equals":
-		return "string(" + f + " ?? '') == " + flow.Quote(value), nil
+		return f + " == " + flow.Quote(value), nil
 	case "key_value_does_not_equal":
-		return "(" + f + " != nil and string(" + f + ") != " + flow.Quote(value) + ")", nil
+		return "(" + f + " != nil and " + f + " != " + flow.Quote(value) + ")", nil
 	case "key_value_matches", "key_value_does_not_match":
 		re, err := flow.RE2(value)
 		if err != nil {
 			return "", err
 		}
-		match := "string(" + f + " ?? '') matches " + flow.Quote(re)
+		match := "type(" + f + ") in ['string', 'bool'] and string(" + f + ") matches " + flow.Quote(re)
 		if op == "key_value_matches" {
-			return match, nil
+			return "(" + match + ")", nil
 		}
 		return "(" + f + " != nil and not (" + match + "))", nil
 	}

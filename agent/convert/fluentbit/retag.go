@@ -35,7 +35,7 @@ func (c *converter) retag(s *section, m flow.Match, label string) {
 			At: p.at, What: s.title() + " " + shown(p), From: m, Tags: pattern, Keep: on(words[3]),
 		}
 		c.flow.Retag(
-			r, label, f+" != nil and string("+f+") matches "+flow.Quote(re), expr,
+			r, label, textMatches(f, re), expr,
 		)
 		c.flow.Expect(r)
 	}

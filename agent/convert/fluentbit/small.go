@@ -10,6 +10,19 @@ import (
 	"github.com/penstock/penstock/agent/convert/timepattern"
 )
 
+// textMatches asks whether a field is a text that matches: numbers and booleans never do.
+func textMatches(f, re string) string {
+	return "type(" + f + ") == 'string' and " + f + " matches " + flow.Quote(re)
+}
+
+func (c *converter) grepBy(set, cond string, m flow.Match, label string) {
+	if set == "exclude" {
+		c.flow.Filter("drop", label, m, cond)
+		return
+	}
+	c.flow.Filter("where", label, m, "").Set("condition", draft.Text(cond))
+}
+
 // grep lets records pass whose fields match; with an operator, those that all or some match are
 // meant together.
 func (c *converter) grep(s *section, m flow.Match, label string) {
@@ -23,28 +36,23 @@ func (c *converter) grep(s *section, m flow.Match, label string) {
 				c.d.Lost(c.flow.Notes(), p.at, s.title()+" "+shown(p), err.Error())
 				continue
 			}
-			if op != "legacy" {
-				f := kit.Field(field(key))
-				conds = append(conds, "string("+f+" ?? '') matches "+flow.Quote(re))
-			} else {
-				b := c.flow.Filter("grep", label, m, "")
-				b.Set("field", draft.Text(field(key)))
-				b.Set(attr.set, draft.Texts(re))
+			cond := textMatches(kit.Field(field(key)), re)
+			if op == "or" {
+				cond = "(" + cond + ")"
+			}
+			conds = append(conds, cond)
+			if op == "legacy" {
+				c.grepBy(attr.set, conds[len(conds)-1], m, label)
 			}
 			c.carry(p)
 		}
-		if conds == nil {
-			continue
-		}
-		cond := strings.Join(conds, " "+op+" ")
-		if attr.set == "exclude" {
-			c.flow.Filter("drop", label, m, "("+cond+")")
-			if b := c.d.Last(); b.Get("if") == "" {
-				b.Set("if", draft.Text(cond))
+		if conds != nil && op != "legacy" {
+			cond := strings.Join(conds, " "+op+" ")
+			if op == "or" {
+				cond = "(" + cond + ")"
 			}
-			continue
+			c.grepBy(attr.set, cond, m, label)
 		}
-		c.flow.Filter("where", label, m, "").Set("condition", draft.Text(cond))
 	}
 	if p := s.get("logical_op"); p != nil {
 		c.carry(p)

@@ -8,9 +8,8 @@ input "tcp" "tcp" {
   tag    = "in"
 }
 
-filter "grep" "grep" {
-  field   = "path"
-  exclude = ["^/health"]
+filter "drop" "grep" {
+  if = "type(field.path) == 'string' and field.path matches '^/health'"
 }
 
 filter "add_fields" "modify" {
@@ -79,7 +78,7 @@ output "stdout" "stdout" {
 pipeline "main" {
   from = [input.tcp.tcp]
   filter = [
-    filter.grep.grep,
+    filter.drop.grep,
     filter.add_fields.modify,
     filter.add_fields.modify_2,
     filter.rename_fields.modify,

@@ -108,16 +108,12 @@ input "journald" "journal" {
   # Left out: lowercase On: fields are called as the journal calls them
 }
 
-filter "grep" "grep" {
-  if      = "tag matches '^(?:app(?:[.].*)?)$'"
-  field   = "log"
-  exclude = ["healthz|/readyz"]
+filter "drop" "grep" {
+  if = "tag matches '^(?:app(?:[.].*)?)$' and type(field.log) == 'string' and field.log matches 'healthz|/readyz'"
 }
 
-filter "grep" "grep_2" {
-  if      = "tag matches '^(?:app(?:[.].*)?)$'"
-  field   = "kubernetes.labels.noisy"
-  exclude = ["^true$"]
+filter "drop" "grep_2" {
+  if = "tag matches '^(?:app(?:[.].*)?)$' and type(field.kubernetes.labels.noisy) == 'string' and field.kubernetes.labels.noisy matches '^true$'"
 }
 
 filter "parse" "parser" {
@@ -183,7 +179,7 @@ filter "flatten" "nest" {
 }
 
 filter "set" "rewrite_tag" {
-  if = "tag matches '^(?:app(?:[.].*)?)$' and field.level != nil and string(field.level) matches '^(error|fatal)$' and header.new_tag == nil and header.copied_tag == nil"
+  if = "tag matches '^(?:app(?:[.].*)?)$' and type(field.level) == 'string' and field.level matches '^(error|fatal)$' and header.new_tag == nil and header.copied_tag == nil"
   headers = {
     copied_tag = "'errors.' + tag[1]"
   }
@@ -192,7 +188,7 @@ filter "set" "rewrite_tag" {
 }
 
 filter "set" "rewrite_tag_2" {
-  if = "tag matches '^(?:app(?:[.].*)?)$' and field.team != nil and string(field.team) matches '^([a-z]+)$' and header.new_tag == nil and header.copied_tag == nil"
+  if = "tag matches '^(?:app(?:[.].*)?)$' and type(field.team) == 'string' and field.team matches '^([a-z]+)$' and header.new_tag == nil and header.copied_tag == nil"
   headers = {
     new_tag = "'team.' + string(field.team)"
   }
@@ -339,8 +335,8 @@ pipeline "main" {
   filter = [
     filter.parse.app_team_app,
     filter.add_fields.file,
-    filter.grep.grep,
-    filter.grep.grep_2,
+    filter.drop.grep,
+    filter.drop.grep_2,
     filter.parse.parser,
     filter.time.parser,
     filter.parse.parser_2,

@@ -31,10 +31,9 @@ filter "add_fields" "file" {
   }
 }
 
-filter "grep" "grep" {
-  if      = "tag matches '^(?:kube(?:[.].*)?)$'"
-  field   = "kubernetes.labels.app"
-  include = ["web"]
+filter "where" "grep" {
+  if        = "tag matches '^(?:kube(?:[.].*)?)$'"
+  condition = "type(field.kubernetes.labels.app) == 'string' and field.kubernetes.labels.app matches 'web'"
 }
 
 output "forward" "forward" {
@@ -55,7 +54,7 @@ pipeline "main" {
     filter.parse.kube,
     filter.add_fields.stream,
     filter.add_fields.file,
-    filter.grep.grep,
+    filter.where.grep,
   ]
   route {
     match = ["kube.**"]

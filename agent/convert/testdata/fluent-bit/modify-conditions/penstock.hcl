@@ -14,14 +14,14 @@ filter "parse" "app" {
 }
 
 filter "add_fields" "modify" {
-  if = "tag == 'app' and string(field.level ?? '') == 'debug' and field.msg != nil"
+  if = "tag == 'app' and field.level == 'debug' and field.msg != nil"
   fields = {
     keep = "no"
   }
 }
 
 filter "add_fields" "modify_2" {
-  if = "tag == 'app' and string(field.level ?? '') == 'debug' and field.msg != nil"
+  if = "tag == 'app' and field.level == 'debug' and field.msg != nil"
   fields = {
     extra = "yes"
   }
@@ -36,7 +36,7 @@ filter "add_fields" "modify_3" {
 }
 
 filter "rename_fields" "modify" {
-  if = "tag == 'app' and string(field.msg ?? '') matches '^slow'"
+  if = "tag == 'app' and (type(field.msg) in ['string', 'bool'] and string(field.msg) matches '^slow')"
   fields = {
     ms = "slow_ms"
   }
@@ -44,7 +44,7 @@ filter "rename_fields" "modify" {
 }
 
 filter "add_fields" "modify_4" {
-  if = "tag == 'app' and (field.level != nil and string(field.level) != 'info') and (field.msg != nil and not (string(field.msg ?? '') matches 'fine$'))"
+  if = "tag == 'app' and (field.level != nil and field.level != 'info') and (field.msg != nil and not (type(field.msg) in ['string', 'bool'] and string(field.msg) matches 'fine$'))"
   fields = {
     odd = "true"
   }

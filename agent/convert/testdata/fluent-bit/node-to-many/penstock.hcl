@@ -91,16 +91,12 @@ filter "nest" "nest" {
   into   = "kubernetes"
 }
 
-filter "grep" "grep" {
-  if      = "tag matches '^(?:kube(?:[.].*)?)$'"
-  field   = "log"
-  exclude = ["/healthz"]
+filter "drop" "grep" {
+  if = "tag matches '^(?:kube(?:[.].*)?)$' and type(field.log) == 'string' and field.log matches '/healthz'"
 }
 
-filter "grep" "grep_2" {
-  if      = "tag matches '^(?:kube(?:[.].*)?)$'"
-  field   = "kubernetes.container_name"
-  exclude = ["^istio-proxy$"]
+filter "drop" "grep_2" {
+  if = "tag matches '^(?:kube(?:[.].*)?)$' and type(field.kubernetes.container_name) == 'string' and field.kubernetes.container_name matches '^istio-proxy$'"
 }
 
 filter "add_fields" "record_modifier" {
@@ -135,11 +131,11 @@ filter "set" "type_converter" {
 
 filter "where" "grep" {
   if        = "tag matches '^(?:service(?:[.].*)?)$'"
-  condition = "string(field.PRIORITY ?? '') matches '^[0-4]$' or string(field._SYSTEMD_UNIT ?? '') matches '^kubelet'"
+  condition = "((type(field.PRIORITY) == 'string' and field.PRIORITY matches '^[0-4]$') or (type(field._SYSTEMD_UNIT) == 'string' and field._SYSTEMD_UNIT matches '^kubelet'))"
 }
 
-filter "drop" "grep" {
-  if = "tag matches '^(?:service(?:[.].*)?)$' and (string(field.MESSAGE ?? '') matches 'debug' and string(field.PRIORITY ?? '') matches '^7$')"
+filter "drop" "grep_3" {
+  if = "tag matches '^(?:service(?:[.].*)?)$' and type(field.MESSAGE) == 'string' and field.MESSAGE matches 'debug' and type(field.PRIORITY) == 'string' and field.PRIORITY matches '^7$'"
 }
 
 output "elasticsearch" "elasticsearch" {
@@ -214,8 +210,8 @@ pipeline "main" {
     filter.remove_fields.modify,
     filter.remove_fields.modify_2,
     filter.nest.nest,
-    filter.grep.grep,
-    filter.grep.grep_2,
+    filter.drop.grep,
+    filter.drop.grep_2,
     filter.add_fields.record_modifier,
     filter.add_fields.record_modifier_2,
     filter.keep_fields.record_modifier,
@@ -223,7 +219,7 @@ pipeline "main" {
     filter.uuid.record_modifier,
     filter.set.type_converter,
     filter.where.grep,
-    filter.drop.grep,
+    filter.drop.grep_3,
   ]
   # Left out: FILTER modify remove_regex ^tmp: write filters with if, or the names of fields
   # Left out: FILTER expect: see penstock test

@@ -109,7 +109,7 @@ filter "rename_fields" "modify_2" {
 
 filter "where" "grep" {
   if        = "tag matches '^(?:kube(?:[.].*)?)$'"
-  condition = "string(field.level ?? '') matches '^(error|warn)$' or string(field.status ?? '') matches '^5'"
+  condition = "((type(field.level) == 'string' and field.level matches '^(error|warn)$') or (type(field.status) == 'string' and field.status matches '^5'))"
 }
 
 output "elasticsearch" "elasticsearch" {

@@ -101,14 +101,12 @@ filter "set" "kubernetes_2" {
   # headers go with the record
 }
 
-filter "grep" "grep" {
-  if      = "tag matches '^(?:kube(?:[.].*)?)$'"
-  field   = "kubernetes.namespace_name"
-  exclude = ["^kube-system$"]
+filter "drop" "grep" {
+  if = "tag matches '^(?:kube(?:[.].*)?)$' and type(field.kubernetes.namespace_name) == 'string' and field.kubernetes.namespace_name matches '^kube-system$'"
 }
 
 filter "set" "rewrite_tag" {
-  if = "tag matches '^(?:kube(?:[.].*)?)$' and field.kubernetes.labels.team != nil and string(field.kubernetes.labels.team) matches '^(.+)$' and header.new_tag == nil and header.copied_tag == nil"
+  if = "tag matches '^(?:kube(?:[.].*)?)$' and type(field.kubernetes.labels.team) == 'string' and field.kubernetes.labels.team matches '^(.+)$' and header.new_tag == nil and header.copied_tag == nil"
   headers = {
     new_tag = "'team.' + string(field.kubernetes.labels.team)"
   }
@@ -140,7 +138,7 @@ pipeline "main" {
     filter.set.kubernetes,
     filter.parse.kubernetes,
     filter.set.kubernetes_2,
-    filter.grep.grep,
+    filter.drop.grep,
     filter.set.rewrite_tag,
   ]
   to = [output.kafka.kafka_2]

@@ -57,9 +57,8 @@ filter "convert" "convert" {
   }
 }
 
-filter "grep" "grep" {
-  field   = "text"
-  exclude = ["^debug"]
+filter "drop" "grep" {
+  if = "type(field.text) == 'string' and field.text matches '^debug'"
 }
 
 filter "where" "sql" {
@@ -99,7 +98,7 @@ pipeline "main" {
     filter.hash.hash,
     filter.parse.extract,
     filter.convert.convert,
-    filter.grep.grep,
+    filter.drop.grep,
     filter.where.sql,
     filter.rename_fields.sql,
     filter.keep_fields.sql,

@@ -15,7 +15,7 @@ filter "parse" "app" {
 }
 
 filter "set" "rewrite_tag" {
-  if = "tag == 'app' and field.level != nil and string(field.level) matches '^(error|fatal)$' and header.new_tag == nil and header.copied_tag == nil"
+  if = "tag == 'app' and type(field.level) == 'string' and field.level matches '^(error|fatal)$' and header.new_tag == nil and header.copied_tag == nil"
   headers = {
     new_tag = "'alerts.' + tag + '.' + string(field.level)"
   }
@@ -24,7 +24,7 @@ filter "set" "rewrite_tag" {
 }
 
 filter "set" "rewrite_tag_2" {
-  if = "tag == 'app' and field.audit != nil and string(field.audit) matches '^true$' and header.new_tag == nil and header.copied_tag == nil"
+  if = "tag == 'app' and type(field.audit) == 'string' and field.audit matches '^true$' and header.new_tag == nil and header.copied_tag == nil"
   headers = {
     copied_tag = "'audit.log'"
   }

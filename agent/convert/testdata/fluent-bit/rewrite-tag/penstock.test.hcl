@@ -8,9 +8,9 @@ case "a record that is moved" {
     topic   = "alerts"
   }
 }
-case "a record that is copied" {
+case "a text that is copied" {
   tag   = "app"
-  lines = ["{\"audit\":true}"]
+  lines = ["{\"audit\":\"true\"}"]
   expect {
     to = [output.kafka.kafka_2, output.kafka.kafka_3]
   }

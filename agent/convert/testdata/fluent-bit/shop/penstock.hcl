@@ -120,10 +120,8 @@ filter "convert" "convert" {
   }
 }
 
-filter "grep" "grep" {
-  if      = "tag == 'shop.app'"
-  field   = "uri"
-  exclude = ["^/healthz$"]
+filter "drop" "grep" {
+  if = "tag == 'shop.app' and type(field.uri) == 'string' and field.uri matches '^/healthz$'"
 }
 
 input "tail" "java" {
@@ -198,8 +196,8 @@ input "http" "http" {
   tag    = "api"
 }
 
-filter "drop" "grep" {
-  if = "tag matches '^(?:shop(?:[.].*)?)$' and (string(field.level ?? '') matches '^(debug|trace)$' or string(field.uri ?? '') matches '^/metrics')"
+filter "drop" "grep_2" {
+  if = "tag matches '^(?:shop(?:[.].*)?)$' and ((type(field.level) == 'string' and field.level matches '^(debug|trace)$') or (type(field.uri) == 'string' and field.uri matches '^/metrics'))"
 }
 
 filter "rename_fields" "modify" {
@@ -251,7 +249,7 @@ filter "parse" "parser_2" {
 }
 
 filter "set" "rewrite_tag" {
-  if = "tag matches '^(?:shop(?:[.].*)?)$' and field.level != nil and string(field.level) matches '^error$' and header.new_tag == nil and header.copied_tag == nil"
+  if = "tag matches '^(?:shop(?:[.].*)?)$' and type(field.level) == 'string' and field.level matches '^error$' and header.new_tag == nil and header.copied_tag == nil"
   headers = {
     new_tag = "'errors.' + tag[0]"
   }
@@ -354,12 +352,12 @@ pipeline "main" {
     filter.rename_fields.rename,
     filter.parse.extract,
     filter.convert.convert,
-    filter.grep.grep,
+    filter.drop.grep,
     filter.parse.java,
     filter.parse.parser,
     filter.parse.web_access,
     filter.time.web_access,
-    filter.drop.grep,
+    filter.drop.grep_2,
     filter.rename_fields.modify,
     filter.rename_fields.modify_2,
     filter.add_fields.modify,
