@@ -497,6 +497,12 @@ func TestNothingChangesSilently(t *testing.T) {
 				`separator = ":"`, `"%Y-%m-%d %H:%M:%S.%f"`,
 			}, nil,
 		},
+		"fluent-bit records that keep none of their fields": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name forward\n[FILTER]\n name record_modifier\n match *\n allowlist_key a\n" +
+				"[OUTPUT]\n name stdout\n match *\n",
+			[]string{`fields = ["a"]`, `if = "value == '{}'"`}, nil,
+		},
 		"fluentd maps in msgpack for Kafka, and where they cannot be": {
 			"fluentd", ".conf",
 			"<source>\n@type forward\n</source>\n<match a.**>\n@type kafka2\nbrokers k:9092\n" +

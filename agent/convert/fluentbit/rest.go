@@ -146,6 +146,9 @@ func (c *converter) modify(s *section, m flow.Match, label string) {
 				keep = append(keep, name)
 			}
 			f.Filter("keep_fields", label, m, further).Set("fields", draft.Texts(keep...))
+			if len(s.all("record")) == 0 { // there are no records without fields
+				f.Filter("drop", label, m, "value == '{}'")
+			}
 		case "uuid_key":
 			f.Filter("uuid", label, m, further).Set("field", draft.Text(key))
 		case "condition":
