@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -13,6 +14,13 @@ import (
 // Probe implements outputs.Prober: it looks the topic up and asks a leader of it for a sign of
 // life.
 func (w *Writer) Probe(ctx context.Context) error {
+	_, err := kafkaclient.Ask(ctx, &w.left, func() (struct{}, error) {
+		return struct{}{}, w.probe(ctx)
+	})
+	return err
+}
+
+func (w *Writer) probe(ctx context.Context) error {
 	req := kmsg.NewPtrMetadataRequest()
 	req.Topics = []kmsg.MetadataRequestTopic{}
 	name, constant := w.cfg.Topic.Constant()

@@ -85,6 +85,7 @@ type shared struct {
 	recordSettings
 
 	cl            *kgo.Client
+	left          sync.WaitGroup // see kafkaclient.Ask
 	reach         *kafkaclient.Reach
 	metrics       *metrics
 	producing     *producer.Metrics
@@ -205,6 +206,7 @@ func (w *Writer) run(o producer.Options) {
 	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
 	w.timer.Stop()
 	w.parking = newParking(w)
+	o.Left = &w.left
 	w.prod = producer.New(w.cl, o, events{w})
 }
 
@@ -275,6 +277,7 @@ func (w *Writer) Close() error {
 	w.stop()
 	w.retention.close()
 	w.cl.Close()
+	w.left.Wait()
 	return nil
 }
 

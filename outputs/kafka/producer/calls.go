@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -88,6 +89,7 @@ func (p *Producer) Break(err error) { p.post(breaking{err}) }
 // the next transaction.
 type calls struct {
 	cl      *kgo.Client
+	left    *sync.WaitGroup // see Options
 	o       *TxnOptions
 	timeout time.Duration
 
@@ -113,7 +115,11 @@ func (c *calls) coordinator(ctx context.Context, group bool) (int32, error) {
 	if group {
 		req.CoordinatorType, req.CoordinatorKey = 0, c.o.Group
 	}
-	resp, err := req.RequestWith(ctx, c.cl)
+	resp, err := kafkaclient.Ask(
+		ctx, c.left, func() (*kmsg.FindCoordinatorResponse, error) {
+			return req.RequestWith(ctx, c.cl)
+		},
+	)
 	if err != nil {
 		return 0, err
 	}

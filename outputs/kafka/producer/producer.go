@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -29,7 +30,9 @@ type Options struct {
 	IsFailing      func() bool   // what is sent now is not taken; nil if not known
 	Log            *slog.Logger
 	Metrics        *Metrics
-	Txn            *TxnOptions // of a transactional producer; then Config.Transactional is set too
+	// waits, once the client is closed, for requests that were given up while a connection was set up
+	Left *sync.WaitGroup
+	Txn  *TxnOptions // of a transactional producer; then Config.Transactional is set too
 }
 
 // Producer runs a Machine over a kgo.Client. Its methods are safe for concurrent use.
@@ -71,7 +74,7 @@ func New(cl *kgo.Client, opts Options, events Events) *Producer {
 	p.m = NewMachine(opts.Config, events)
 	if opts.Txn != nil {
 		p.t = NewTxn(p.m, opts.Config, opts.Txn.Events)
-		p.calls = calls{cl: cl, o: opts.Txn, timeout: opts.RequestTimeout + 5*time.Second}
+		p.calls = calls{cl: cl, left: opts.Left, o: opts.Txn, timeout: opts.RequestTimeout + 5*time.Second}
 	}
 	go p.run()
 	return p
@@ -86,7 +89,7 @@ func (p *Producer) Send(k Key, it *Item) {
 }
 
 // Close gives back everything that is not delivered and waits until nothing of the producer runs
-// any more.
+// any more, but for what Options.Left waits for.
 func (p *Producer) Close() {
 	p.cancel()
 	<-p.done
@@ -189,7 +192,11 @@ func (p *Producer) drive(stale bool) time.Duration {
 			p.wg.Go(func() {
 				ctx, cancel := context.WithTimeout(p.ctx, p.cfg.DeliveryTimeout)
 				defer cancel()
-				t, err := p.topics.fetch(ctx, p.cl)
+				t, err := kafkaclient.Ask(
+					ctx, p.cfg.Left, func() (map[string]topic, error) {
+						return p.topics.fetch(ctx, p.cl)
+					},
+				)
 				p.post(found{t, err})
 			})
 		}
@@ -203,7 +210,11 @@ func (p *Producer) identify(k Key) {
 	defer cancel()
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.ProducerID, req.ProducerEpoch = -1, -1
-	resp, err := req.RequestWith(ctx, p.cl)
+	resp, err := kafkaclient.Ask(
+		ctx, p.cfg.Left, func() (*kmsg.InitProducerIDResponse, error) {
+			return req.RequestWith(ctx, p.cl)
+		},
+	)
 	if err == nil && resp.ErrorCode != 0 {
 		err = &Error{Code: resp.ErrorCode}
 	}
