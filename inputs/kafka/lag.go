@@ -2,12 +2,14 @@ package kafka
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // maxLags is for how many partitions the lag is shown one by one: those that lag most.
@@ -51,6 +53,53 @@ func (l *Lease) lag(now time.Time) inputs.Lag {
 		out.Age = max(now.Sub(time.UnixMilli(l.ahead.readTime)), 0)
 	}
 	return out
+}
+
+// endsEvery is how often the ends of partitions that give nothing are asked for.
+const endsEvery = 5 * time.Second
+
+// watchEnds finds out where partitions end that give nothing: what stands behind a transaction that
+// is left open is not fetched, so no fetch tells that it is there.
+func (s *session) watchEnds(ctx context.Context) {
+	tick := time.NewTicker(endsEvery)
+	defer tick.Stop()
+	seen := map[*Lease]int64{} // where they were read up to at the last look
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		was := seen
+		seen = map[*Lease]int64{}
+		var quiet []*Lease
+		var topics []string
+		for _, l := range s.leases.byPartition() {
+			l.mu.Lock()
+			next, reading := l.ahead.next, l.ahead.reading
+			l.mu.Unlock()
+			before, known := was[l]
+			if seen[l] = next; reading && known && next == before {
+				quiet, topics = append(quiet, l), append(topics, l.part.topic)
+			}
+		}
+		if len(quiet) == 0 {
+			continue
+		}
+		slices.Sort(topics)
+		topics = slices.Compact(topics)
+		actx, cancel := context.WithTimeout(ctx, askTimeout)
+		ends, err := kadm.NewClient(s.member).ListEndOffsets(actx, topics...)
+		cancel()
+		if err != nil {
+			continue // it is told where brokers do not answer, and asked again
+		}
+		for _, l := range quiet {
+			if at, err := offsetIn(ends, l.part); err == nil && at > l.end.Load() {
+				l.end.Store(at)
+			}
+		}
+	}
 }
 
 // Lags returns how far the assigned partitions are behind, those first that are most. Safe for

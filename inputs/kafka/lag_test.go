@@ -1,12 +1,14 @@
 package kafka
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // What is fetched and not taken lags, in records and by the time of the records; what is taken and
@@ -58,4 +60,40 @@ func TestLagInRecordsAndSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually("all is committed", func(l inputs.Lag) bool { return l.Uncommitted == 0 })
+}
+
+// What stands behind a transaction that its producer has left open is not read, and not said to be.
+func TestLagBehindAnOpenTransaction(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, kfake.SeedTopics(1, "logs"))
+	produce(t, c, "logs", 0, numbers(0, 3)...)
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID("tx"),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	open := &kgo.Record{Topic: "logs", Value: []byte("open")}
+	if err := cl.ProduceSync(t.Context(), open).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	m := join(t, testConfig(c))
+	if got := values(t, m.log("logs/0"), 3); !slices.Equal(got, numbers(0, 3)) {
+		t.Fatalf("read %v", got)
+	}
+	produce(t, c, "logs", 0, numbers(3, 10)...)
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		b, _ := m.in.Behind()
+		if b.Records == 8 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", b)
+		}
+	}
 }

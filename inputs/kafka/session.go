@@ -86,6 +86,7 @@ func (s *session) run(ctx context.Context) error {
 	helpers.Go(func() { s.drainMember(own) })
 	helpers.Go(func() { s.watch(own) })
 	helpers.Go(func() { s.watchLives(own) })
+	helpers.Go(func() { s.watchEnds(own) })
 	helpers.Go(func() { s.info.run(own) })
 	helpers.Go(func() { s.start.run(own) })
 	<-ctx.Done()
