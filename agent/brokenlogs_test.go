@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // One log of many that cannot be gone on with is told, on the page and in /readyz: the output goes
@@ -22,17 +24,12 @@ pipeline "p" {
   to   = [output.fake.x]
 }`)
 	w.await(t, "the other log", w.has("x", 1))
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	runtest.Until(t, "it is told", func() bool {
 		ready, status := get(t, r, "/readyz"), get(t, r, "/api/status")
-		if strings.Contains(ready, "failed: output.fake.x cannot go on with 1 log") &&
+		return strings.Contains(ready, "failed: output.fake.x cannot go on with 1 log") &&
 			strings.Contains(ready, "the log is broken") &&
-			strings.Contains(status, `"kind": "failed"`) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("readyz: %s\nstatus: %s", ready, status)
-		}
-	}
+			strings.Contains(status, `"kind": "failed"`)
+	})
 }
 
 func TestBrokenLogs(t *testing.T) {

@@ -114,8 +114,8 @@ type unstoredEntries struct {
 	done    int64 // entries before it are stored or being written
 	stored  int64 // entries before it are stored
 
-	// the bookkeeper's: the number of the cursor's name, 0 when it is to be looked for, and where in
-	// all that was remembered the batch it recalled last is
+	// the bookkeeper's: the number of the cursor's name, 0 when it is to be looked for, and where
+	// in all that was remembered the batch it recalled last is
 	output   uint32
 	recalled int
 }

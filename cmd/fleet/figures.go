@@ -28,7 +28,8 @@ func (c *choosy) MustRegister(list ...prometheus.Collector) {
 }
 
 func (c *choosy) Register(m prometheus.Collector) error {
-	if c.names != nil && !slices.ContainsFunc(c.names, func(name string) bool { return has(m, name) }) {
+	isThere := func(name string) bool { return has(m, name) }
+	if c.names != nil && !slices.ContainsFunc(c.names, isThere) {
 		return nil
 	}
 	return c.Registerer.Register(m)

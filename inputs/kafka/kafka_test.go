@@ -613,8 +613,8 @@ func TestUnknownCommit(t *testing.T) {
 	}
 }
 
-// A pattern for all topics does not lead to those of the brokers, where each commit of the group is a
-// record.
+// A pattern for all topics does not lead to those of the brokers, where each commit of the group is
+// a record.
 func TestRegexLeavesInternalTopicsOut(t *testing.T) {
 	t.Parallel()
 	eachProtocol(t, func(t *testing.T, protocol string) {

@@ -88,7 +88,8 @@ func (s *session) fetchOffsets(
 		}
 		for _, t := range g.Topics {
 			for _, p := range t.Partitions {
-				if err := add(p.Partition, p.ErrorCode, p.Offset, p.LeaderEpoch, p.Metadata); err != nil {
+				err := add(p.Partition, p.ErrorCode, p.Offset, p.LeaderEpoch, p.Metadata)
+				if err != nil {
 					return nil, err
 				}
 			}
@@ -97,7 +98,8 @@ func (s *session) fetchOffsets(
 	if len(resp.Groups) == 0 {
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
-				if err := add(p.Partition, p.ErrorCode, p.Offset, p.LeaderEpoch, p.Metadata); err != nil {
+				err := add(p.Partition, p.ErrorCode, p.Offset, p.LeaderEpoch, p.Metadata)
+				if err != nil {
 					return nil, err
 				}
 			}

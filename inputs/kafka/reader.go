@@ -117,7 +117,8 @@ func (s *session) adjust(
 		}
 		offset := kgo.NewOffset().At(at)
 		if l.traced {
-			offset = offset.WithEpoch(a.epochs.before(at)) // has the client look whether it still is
+			// has the client look whether it still is
+			offset = offset.WithEpoch(a.epochs.before(at))
 		}
 		l.mu.Unlock()
 		if seek {

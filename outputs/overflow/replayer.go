@@ -259,7 +259,8 @@ func (p *Replayer) count(
 	return nil
 }
 
-// finishAgain removes an object that was replayed before a crash. It reads it to note what is in it.
+// finishAgain removes an object that was replayed before a crash. It reads it to note what is in
+// it.
 func (p *Replayer) finishAgain(ctx context.Context, o spool.Object, damage error) error {
 	src := p.source(o, 0)
 	defer src.body.close()

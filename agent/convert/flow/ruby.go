@@ -39,8 +39,8 @@ func RE2(ruby string) (string, error) {
 	return out, nil
 }
 
-// OfLines makes of what RE2 returned an expression in which ^ and $ stand for the ends of each line,
-// as they do in Ruby: for texts of several lines.
+// OfLines makes of what RE2 returned an expression in which ^ and $ stand for the ends of each
+// line, as they do in Ruby: for texts of several lines.
 func OfLines(re string) string {
 	if strings.ContainsAny(re, "^$") {
 		return "(?m)" + re

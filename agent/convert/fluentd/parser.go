@@ -22,12 +22,13 @@ const (
 
 // joins reports whether something puts lines together.
 func (c *converter) joins() bool {
+	is := func(p *param) bool {
+		isType := p.key == "@type" || p.key == "type"
+		return isType && (p.value == "concat" || p.value == "detect_exceptions")
+	}
 	var within func(e *element) bool
 	within = func(e *element) bool {
-		return slices.ContainsFunc(e.elements, within) || slices.ContainsFunc(e.params, func(p *param) bool {
-			isType := p.key == "@type" || p.key == "type"
-			return isType && (p.value == "concat" || p.value == "detect_exceptions")
-		})
+		return slices.ContainsFunc(e.elements, within) || slices.ContainsFunc(e.params, is)
 	}
 	found := within(c.root)
 	for _, l := range c.labels {

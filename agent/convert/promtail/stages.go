@@ -414,7 +414,8 @@ func (c *converter) containers(x *kit.Node, in *draft.Block, name, cond string) 
 
 var path = regexp.MustCompile(`^[\w.-]+$`)
 
-// names gives what was parsed, at the top or in a field of its own, the names that a stage gives it.
+// names gives what was parsed, at the top or in a field of its own, the names that a stage gives
+// it.
 func (c *converter) names(b *draft.Block, list *kit.Node, within, name, cond string) {
 	if list == nil {
 		return
