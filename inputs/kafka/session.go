@@ -48,7 +48,9 @@ func (s *session) run(ctx context.Context) error {
 	if s.reader, err = kgo.NewClient(s.in.readerOptions(s.inflater)...); err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
-	defer s.reader.Close()
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer s.reader.Close() // what helpers ask ends with it, however long a broker takes to answer
 	protocol, err := s.in.protocol(ctx, s.reader)
 	if err != nil {
 		return nil // ctx has ended
@@ -59,8 +61,6 @@ func (s *session) run(ctx context.Context) error {
 	s.heartbeats = newHeartbeats(s.in.cfg.SessionTimeout, s.in.cfg.RebalanceTimeout)
 	s.ctx = ctx
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var helpers sync.WaitGroup
-	defer helpers.Wait()
 	defer stop()
 	s.member, err = kgo.NewClient(append(
 		s.in.memberOptions(protocol, s.heartbeats),
@@ -98,8 +98,33 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.leases.mu.Unlock()
 	s.leases.wg.Wait()
-	s.member.Close()
+	s.leave()
 	return nil
+}
+
+// leaveWithin is how long the group may take to let the member go. Brokers that answer nothing drop
+// it when its session times out.
+const leaveWithin = 3 * time.Second
+
+// leave leaves the group. Where that takes too long, it goes on without anybody waiting: it ends
+// with the client's own patience.
+func (s *session) leave() {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		s.member.Close()
+	}()
+	late := time.NewTimer(leaveWithin)
+	defer late.Stop()
+	select {
+	case <-left:
+	case <-late.C:
+		s.in.env.Log.Warn(
+			"the consumer group does not answer: it is left without telling it",
+			"group", s.in.cfg.Group, "session_timeout", s.in.cfg.SessionTimeout.String(),
+			"do", "nothing: the partitions go to others once the session has timed out",
+		)
+	}
 }
 
 // assigned begins a lease for each partition.
