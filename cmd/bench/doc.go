@@ -6,8 +6,11 @@
 // what goes to disk, latency from the write of a line to its consumer. Any other agent can be put
 // beside penstock there:
 //
-//	bin/bench -only steady -agent 'fluent-bit=fluent-bit -i tail -p path="$LOGS" \
-//	    -o kafka -p brokers="$BROKER" -p topics="$TOPIC"'
+//	bin/bench -only steady -agent 'fluent-bit=fluent-bit -c cmd/bench/agents/fluent-bit.conf' \
+//	    -agent 'Vector=vector --dangerously-allow-env-var-interpolation \
+//	    --config cmd/bench/agents/vector.yaml'
+//
+// The folder agents has the configurations that were measured.
 //
 // A third says what an agent costs to which nothing comes, a fourth how long one needs from its
 // start until the consumer has the first record: -only quiet, -only '^start'.
