@@ -30,7 +30,7 @@ type Options struct {
 	IsFailing      func() bool   // what is sent now is not taken; nil if not known
 	Log            *slog.Logger
 	Metrics        *Metrics
-	// waits, once the client is closed, for requests that were given up while a connection was set up
+	// for requests that were given up while a connection was set up: they end with the client
 	Left *sync.WaitGroup
 	Txn  *TxnOptions // of a transactional producer; then Config.Transactional is set too
 }
@@ -74,7 +74,9 @@ func New(cl *kgo.Client, opts Options, events Events) *Producer {
 	p.m = NewMachine(opts.Config, events)
 	if opts.Txn != nil {
 		p.t = NewTxn(p.m, opts.Config, opts.Txn.Events)
-		p.calls = calls{cl: cl, left: opts.Left, o: opts.Txn, timeout: opts.RequestTimeout + 5*time.Second}
+		p.calls = calls{
+			cl: cl, left: opts.Left, o: opts.Txn, timeout: opts.RequestTimeout + 5*time.Second,
+		}
 	}
 	go p.run()
 	return p
