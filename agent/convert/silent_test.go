@@ -299,12 +299,16 @@ func TestNothingChangesSilently(t *testing.T) {
 				"  - {source_labels: [__meta_kubernetes_namespace], regex: \"kube-.*\", action: drop}\n" +
 				"  - {source_labels: [__meta_kubernetes_pod_label_k8s_app], target_label: app}\n" +
 				"  - {source_labels: [__meta_kubernetes_pod_name], regex: \"(.)x(.)\", target_label: b, " +
-				"replacement: $2}\n  pipeline_stages: [{cri: {}}]\n",
+				"replacement: $2}\n" +
+				"  - {source_labels: [__meta_kubernetes_pod_name]}\n  pipeline_stages: [{cri: {}}]\n",
 			[]string{
 				"container = true", `if = "(header.namespace ?? '') matches '^(?:kube-.*)$'"`,
 				`app = "header['labels.k8s-app']"`,
 			},
-			[]string{"LEFT OUT: scrape_configs.relabel_configs __meta_kubernetes_pod_name (.)x(.): no part"},
+			[]string{
+				"LEFT OUT: scrape_configs.relabel_configs __meta_kubernetes_pod_name (.)x(.): no part",
+				"LEFT OUT: scrape_configs.relabel_configs __meta_kubernetes_pod_name: target_label says",
+			},
 		},
 		"promtail stages behind one that makes an object of the line": {
 			"promtail", ".yaml",

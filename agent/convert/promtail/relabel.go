@@ -2,6 +2,7 @@ package promtail
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -75,6 +76,11 @@ func (c *converter) rule(b *draft.Block, rule *kit.Node, r *relabeling, name, co
 	lost := func(why string) {
 		c.D.Lost(b, rule.At, rule.Name+" "+strings.Join(sources, ", ")+" "+re, why)
 	}
+	makes := []string{"", "replace", "lowercase", "uppercase"}
+	if target == "" && slices.Contains(makes, action) {
+		lost("target_label says which label it makes: promtail refuses a rule without it")
+		return
+	}
 	switch target {
 	case "__path__":
 		if b.Get("container") != "" {
@@ -137,6 +143,9 @@ func (c *converter) rule(b *draft.Block, rule *kit.Node, r *relabeling, name, co
 			return
 		}
 		for l := range strings.SplitSeq(names[1], "|") {
+			if l == "" {
+				continue // it leads to a label without a name
+			}
 			r.set(l, r.known("__meta_kubernetes_pod_label_"+l))
 		}
 	case "labeldrop", "labelkeep":
