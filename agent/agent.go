@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
@@ -67,9 +68,9 @@ type Agent struct {
 	mu        sync.Mutex // held to change what follows, and by others to read it
 	cur       *built
 	pipelines map[string]*pipeline
-	leaving   map[string]<-chan struct{} // by name, of pipelines that are not configured any more
-	unclaimed map[string]unclaimed       // by name, of pipelines that are not configured any more
-	changed   chan struct{}              // closed, and made anew, with each change
+	leaving   map[string]<-chan struct{}  // by name, of pipelines that are not configured any more
+	unclaimed map[string]*state.Unclaimed // by name, of pipelines that are not configured any more
+	changed   chan struct{}               // closed, and made anew, with each change
 	phase     phase
 	reloaded  admin.Reload
 	loaded    time.Time                   // when cur was
@@ -119,7 +120,7 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		processors: newProcessors(),
 		pipelines:  map[string]*pipeline{},
 		leaving:    map[string]<-chan struct{}{},
-		unclaimed:  map[string]unclaimed{},
+		unclaimed:  map[string]*state.Unclaimed{},
 		changed:    make(chan struct{}),
 		byHand:     map[string]*replay.Progress{},
 		lent:       lentBuffers{byName: map[string]*lentBuffer{}},

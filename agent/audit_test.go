@@ -18,6 +18,7 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/penstock/penstock/spool"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -104,6 +105,16 @@ func newAudited(t *testing.T) *audited {
 		}
 	})
 	return a
+}
+
+// failsOverAtOnce has the output move each batch to a store of its own as soon as its destination
+// is down, and bring it back as soon as that works again.
+func (a *audited) failsOverAtOnce(store spool.Store) {
+	f := &outputs.Failover{To: "output.mem.a", Prefix: "overflow/"}
+	f.SetDefaults()
+	f.After, f.Recover, f.ObjectAge = time.Millisecond, time.Millisecond, time.Millisecond
+	f.ObjectSize = 1
+	a.to.Overflow, a.c.Failover = store, f
 }
 
 // append appends a batch of ten records.
@@ -279,12 +290,7 @@ func TestAuditNamesAnOverflowObjectThatIsGone(t *testing.T) {
 			t.Parallel()
 			a := newAudited(t)
 			store := outputtest.NewMemStore()
-			a.to.Overflow = store
-			f := &outputs.Failover{To: "output.mem.a", Prefix: "overflow/"}
-			f.SetDefaults()
-			f.After, f.Recover, f.ObjectAge = time.Millisecond, time.Millisecond, time.Millisecond
-			f.ObjectSize = 1
-			a.c.Failover = f
+			a.failsOverAtOnce(store)
 			a.dest.SetDown(true)
 			for range 3 {
 				a.append("app", "/log/x")
@@ -357,12 +363,7 @@ func TestAReplayedObjectIsCountedOnceAcrossAStop(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t)
 	store := &stoppingStore{MemStore: outputtest.NewMemStore()}
-	a.to.Overflow = store
-	f := &outputs.Failover{To: "output.mem.a", Prefix: "overflow/"}
-	f.SetDefaults()
-	f.After, f.Recover, f.ObjectAge = time.Millisecond, time.Millisecond, time.Millisecond
-	f.ObjectSize = 1
-	a.c.Failover = f
+	a.failsOverAtOnce(store)
 	a.dest.SetDown(true)
 	for range 3 {
 		a.append("app", "/log/x")

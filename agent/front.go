@@ -159,11 +159,8 @@ func (s *sink) release(ctx context.Context) error {
 
 // findOrphanedInputs returns the inputs that are gone and of which something is held.
 func (p *pipeline) findOrphanedInputs(buf *buffer.Buffer) (out []string) {
-	for _, name := range buf.Inputs() {
-		isConfigured := slices.ContainsFunc(
-			p.plan.inputs, func(in *inputPlan) bool { return in.id == name },
-		)
-		if !isConfigured && joining.Holds(buf.Positions(name)) {
+	for _, name := range p.plan.goneInputs(buf) {
+		if joining.Holds(buf.Positions(name)) {
 			out = append(out, name)
 		}
 	}

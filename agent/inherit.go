@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/inputs"
 )
 
@@ -17,7 +18,10 @@ func (p *pipeline) inherit(ctx context.Context, s *sink, input inputs.Input) err
 	if !ok || len(inputPositions(s.buf, s.input)) > 0 {
 		return nil
 	}
-	for _, gone := range p.goneInputs(kindOf(s.input)) {
+	for _, gone := range p.current.Load().goneInputs(s.buf) {
+		if kindOf(gone) != kindOf(s.input) {
+			continue
+		}
 		p.a.mu.Lock()
 		last := p.lastRuns[gone]
 		p.a.mu.Unlock()
@@ -42,15 +46,11 @@ func (p *pipeline) inherit(ctx context.Context, s *sink, input inputs.Input) err
 // kindOf returns what is before the name in an id: "input.tail." of "input.tail.app".
 func kindOf(id string) string { return id[:strings.LastIndexByte(id, '.')+1] }
 
-// goneInputs returns the inputs of a kind that the pipeline has had.
-func (p *pipeline) goneInputs(kind string) (out []string) {
-	plan := p.current.Load()
-	for _, name := range p.buf.Inputs() {
-		has := func(in *inputPlan) bool { return in.id == name }
-		if kindOf(name) == kind && !slices.ContainsFunc(plan.inputs, has) {
-			out = append(out, name)
-		}
-	}
-	slices.Sort(out)
-	return out
+// goneInputs returns the inputs that a buffer knows and the plan does not have.
+func (pl *plan) goneInputs(buf *buffer.Buffer) []string {
+	gone := slices.DeleteFunc(buf.Inputs(), func(name string) bool {
+		return slices.ContainsFunc(pl.inputs, func(in *inputPlan) bool { return in.id == name })
+	})
+	slices.Sort(gone)
+	return gone
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,22 +14,6 @@ import (
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/outputs/overflow"
 )
-
-// unclaimed is a buffer in which something waits and which no pipeline has: that was renamed, or
-// taken out of the configuration.
-type unclaimed struct {
-	dir       string
-	records   int64  // that some output has not delivered
-	overflows string // where records wait, too, one to a line
-}
-
-func (u unclaimed) known() *state.Unclaimed {
-	k := &state.Unclaimed{Records: u.records, Dir: u.dir}
-	if u.overflows != "" {
-		k.Overflows = strings.Split(u.overflows, "\n")
-	}
-	return k
-}
 
 // lookForUnclaimed looks into the buffers of which there is no pipeline, each once it is closed.
 // Who wants one of them meanwhile waits for a.leaving: what is looked into is locked. Agent.mu is
@@ -50,7 +35,9 @@ func (a *Agent) lookForUnclaimed(plans []*plan) {
 			without[name] = true
 		}
 	}
-	maps.DeleteFunc(a.unclaimed, func(name string, _ unclaimed) bool { return !without[name] })
+	maps.DeleteFunc(a.unclaimed, func(name string, _ *state.Unclaimed) bool {
+		return !without[name]
+	})
 	for name := range without {
 		before, done := a.leaving[name], make(chan struct{})
 		a.leaving[name] = done
@@ -67,11 +54,11 @@ func (a *Agent) lookForUnclaimed(plans []*plan) {
 
 // look learns what waits in a buffer that no pipeline has.
 func (a *Agent) look(name string) {
-	one := unclaimed{dir: a.dir("buffer", name)}
-	in, err := buffer.Inspect(one.dir)
+	one := &state.Unclaimed{Dir: a.dir("buffer", name)}
+	in, err := buffer.Inspect(one.Dir)
 	if err != nil {
 		a.log.Warn(
-			"a buffer that no pipeline has cannot be looked into", "buffer", one.dir, "error", err,
+			"a buffer that no pipeline has cannot be looked into", "buffer", one.Dir, "error", err,
 			"do", "see what waits there with penstock buffer ls, or remove the directory",
 		)
 		return
@@ -80,18 +67,18 @@ func (a *Agent) look(name string) {
 		if !strings.HasPrefix(c.Name, "output.") {
 			continue // a reader's, which takes what it needs
 		}
-		one.records = max(one.records, c.Lag)
+		one.Records = max(one.Records, c.Lag)
 		if where := overflow.LeftBehind(c.Note); where != "" {
-			one.overflows = strings.TrimLeft(one.overflows+"\n"+where, "\n")
+			one.Overflows = append(one.Overflows, where)
 		}
 	}
-	waits := one.records > 0 || one.overflows != ""
+	waits := one.Records > 0 || len(one.Overflows) > 0
 	if err := in.Close(); err != nil {
-		a.log.Warn("closing a buffer failed", "dir", one.dir, "error", err)
+		a.log.Warn("closing a buffer failed", "dir", one.Dir, "error", err)
 	}
 	told := false
 	a.set(func() {
-		told = a.unclaimed[name] == one
+		told = reflect.DeepEqual(a.unclaimed[name], one)
 		if delete(a.unclaimed, name); waits {
 			a.unclaimed[name] = one
 		}
@@ -99,9 +86,9 @@ func (a *Agent) look(name string) {
 	if waits && !told {
 		a.log.Warn(
 			"a pipeline is not configured any more, and what waits in its buffer is not delivered",
-			"component", "pipeline."+name, "records", one.records, "buffer", one.dir,
-			"overflow", strings.ReplaceAll(one.overflows, "\n", ", "),
-			"do", one.known().Do(),
+			"component", "pipeline."+name, "records", one.Records, "buffer", one.Dir,
+			"overflow", strings.Join(one.Overflows, ", "),
+			"do", one.Do(),
 		)
 	}
 }
@@ -110,10 +97,13 @@ func (a *Agent) look(name string) {
 func (a *Agent) unclaimedStates(now time.Time) (out []state.PipelineState) {
 	for _, name := range slices.Sorted(maps.Keys(a.unclaimed)) {
 		one := a.unclaimed[name]
-		if _, err := os.Stat(one.dir); errors.Is(err, os.ErrNotExist) {
+		if a.pipelines[name] != nil {
+			continue // it was configured again while it was looked for
+		}
+		if _, err := os.Stat(one.Dir); errors.Is(err, os.ErrNotExist) {
 			continue // given up
 		}
-		out = append(out, state.Pipeline{Name: name, Unclaimed: one.known()}.State(now))
+		out = append(out, state.Pipeline{Name: name, Unclaimed: one}.State(now))
 	}
 	return out
 }

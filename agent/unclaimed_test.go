@@ -123,6 +123,16 @@ func TestABufferThatIsRemovedIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// A pipeline that is configured again while its buffer is looked into is not told as gone.
+func TestAPipelineThatIsBackIsNotGone(t *testing.T) {
+	t.Parallel()
+	r := startAgent(t, newWorld(), t.TempDir(), other)
+	r.set(func() { r.unclaimed["other"] = &state.Unclaimed{Records: 1, Dir: r.dir} })
+	if s := r.Status(); len(s.Pipelines) != 1 || s.Level != state.OK {
+		t.Errorf("%+v", s)
+	}
+}
+
 // What has gone to the overflow waits for the pipeline, too, when the buffer is empty.
 func TestAnOverflowThatIsLeftBehindIsTold(t *testing.T) {
 	t.Parallel()
