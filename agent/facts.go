@@ -208,12 +208,13 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 			}
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
 			f.Objects, f.ObjectRecords = l.Objects, l.ObjectRecords
-			f.Stranded = l.Stranded
+			f.Stranded, f.Collects = l.Stranded, l.Collects
 			u.remember(log, overflow.State{
 				Objects: l.Objects, Bytes: l.ObjectBytes, Records: l.ObjectRecords,
 				Oldest: l.Oldest,
 			})
 			f.ModeSince, f.Down = l.Since, l.Down
+			f.Answers, f.Trial = l.Answers, l.Trial
 			if since := now.Sub(l.Since); l.Replayed > 0 && since > 0 {
 				f.Back = float64(l.Replayed) / since.Seconds()
 			}

@@ -6,6 +6,7 @@ import "time"
 // in use is counted by who uses it (see Buffer.taken). Buffer.mu guards it.
 type space struct {
 	limit int64 // of what may be taken; 0: none
+	ahead int64 // disk that is allocated, and not written yet
 
 	// the floor or the end of the disk was hit, or a segment cannot be begun
 	low      bool

@@ -52,6 +52,9 @@ func (b *Buffer) Room() int64 {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if room = max(room, 0); room < math.MaxInt64-b.space.ahead {
+		room += b.space.ahead
+	}
 	if b.space.limit > 0 {
 		room = min(room, b.space.limit-b.taken())
 	}

@@ -310,6 +310,7 @@ func (w *writer) publish(k groupCommit, groups [][]byte) {
 		stored += int64(len(g))
 	}
 	b.mu.Lock()
+	b.space.ahead = max(w.head.reserved-w.head.written-stateReserve, 0)
 	for i, op := range k.ops {
 		for i := range op.changes {
 			b.state.apply(&op.changes[i])

@@ -510,3 +510,35 @@ func TestOutputTellsWhereItsRecordsGo(t *testing.T) {
 		}
 	}
 }
+
+// While a destination that is back is only probed, nobody says that it does not answer.
+func TestADestinationThatAnswersAgainIsNotToldAsAway(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	o := Output{
+		ID: "output.kafka.x", Unit: "running", To: "output.s3.y", Down: true,
+		ModeSince: now.Add(-2 * time.Minute),
+		Answers:   now.Add(-12 * time.Second), Trial: now.Add(26 * time.Second),
+		// what was sent before it was away, and has no answer yet
+		FailingSince: now.Add(-2 * time.Minute), Error: "connection refused", Do: "start it",
+	}
+	for mode, kind := range map[string]string{"overflow": Overflowing, "standby": StandingBy} {
+		o.Mode = mode
+		s := o.State(now)
+		want := "answers again for 12 s, and is tried in 26 s; records go to output.s3.y"
+		if s.Kind != kind || s.Text != want || s.Do != "" {
+			t.Errorf("%s: %s: %s; %s", mode, s.Kind, s.Text, s.Do)
+		}
+	}
+}
+
+// A buffer that has no room left and grows is no better off than one that is full in a minute.
+func TestABufferWithoutRoomIsToldAsFull(t *testing.T) {
+	p := Pipeline{Name: "app", Buffer: &Buffer{Waiting: 10, Oldest: time.Minute, Grows: 100}}
+	for _, room := range []int64{6000, 1, 0} {
+		p.Buffer.Room = room
+		s := p.State(time.Unix(1_800_000_000, 0))
+		if s.Level != Critical || s.Full <= 0 || !says(s, "room for") {
+			t.Errorf("with room for %d bytes: %+v", room, s)
+		}
+	}
+}

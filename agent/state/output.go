@@ -54,17 +54,19 @@ type Output struct {
 
 	PausedSince time.Time // zero unless a person has told it to deliver nothing
 
-	Mode         string // direct, overflow, replay or standby
-	Waiting      int64  // records that it has not delivered, but for those in the overflow
-	Oldest       time.Duration
-	Collects     time.Duration // for so long it keeps records together before it delivers them
-	ModeSince    time.Time
-	Down         bool          // failover has begun because the destination takes nothing
-	Stalled      time.Duration // for so long nothing was taken although something is being sent
-	FailingSince time.Time     // zero if nothing fails
-	Error, Do    string        // of what fails
-	In, Out      float64       // records per second: into what it reads, and that it has got rid of
-	Back         float64       // records per second from the overflow
+	Mode      string // direct, overflow, replay or standby
+	Waiting   int64  // records that it has not delivered, but for those in the overflow
+	Oldest    time.Duration
+	Collects  time.Duration // for so long it keeps records together before it delivers them
+	ModeSince time.Time
+	Down      bool // failover has begun because the destination takes nothing
+	// since when it answers again, though it is sent nothing before Trial; zero if it does not
+	Answers, Trial time.Time
+	Stalled        time.Duration // for so long nothing was taken although something is being sent
+	FailingSince   time.Time     // zero if nothing fails
+	Error, Do      string        // of what fails
+	In, Out        float64       // records per second: into what it reads, and that it has got rid of
+	Back           float64       // records per second from the overflow
 
 	Objects, ObjectRecords int64 // in the overflow
 	StoreError             string
@@ -164,13 +166,13 @@ func (o Output) State(now time.Time) OutputState {
 	case o.Mode == "overflow":
 		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.downSince(), o.Do
 		if o.Down || failing {
-			s.Text = silent + sinceText(s.Since, now) + why + "; records go to " + s.To
+			o.tellAway(&s, silent+sinceText(s.Since, now)+why, now)
 		} else {
 			s.Text = "takes less than comes in; the oldest records go to " + s.To
 		}
 	case o.Mode == "standby":
 		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.downSince(), o.Do
-		s.Text = silent + sinceText(s.Since, now) + why + "; records go to " + s.To
+		o.tellAway(&s, silent+sinceText(s.Since, now)+why, now)
 	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 &&
 		now.Sub(o.FailingSince) >= slowAfter:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
@@ -211,6 +213,16 @@ func (o Output) State(now time.Time) OutputState {
 		s.Text += "; dead letters are brought back by hand: " + o.ByHand.String()
 	}
 	return s
+}
+
+// tellAway says why records go elsewhere, though it may be that the destination answers again: until
+// it is tried, what failed last is of before.
+func (o Output) tellAway(s *OutputState, why string, now time.Time) {
+	if !o.Answers.IsZero() {
+		why, s.Do = "answers again"+sinceText(o.Answers, now)+", and is tried in "+
+			Duration(max(o.Trial.Sub(now), 0)), ""
+	}
+	s.Text = why + "; records go to " + s.To
 }
 
 // Behind reports whether a record waits for longer than the output means it to.

@@ -243,8 +243,8 @@ func (s *PipelineState) add(kind string, l Level, text, do string) {
 // addBuffer adds how the pipeline's buffer is.
 func (s *PipelineState) addBuffer(b *Buffer) {
 	s.OnDisk, s.Oldest, s.Fill = b.Waiting, b.Oldest, b.Fill
-	if b.Grows > 0 && b.Room > 0 {
-		s.Full = clamp(float64(b.Room) / b.Grows)
+	if b.Grows > 0 {
+		s.Full = max(clamp(float64(b.Room)/b.Grows), time.Millisecond)
 	}
 	if !b.Blocked && b.WriteError == "" && s.Full > 0 && s.Full < soonFull {
 		level := Warning

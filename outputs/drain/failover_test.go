@@ -182,15 +182,28 @@ func TestFailoverRoundTrip(t *testing.T) {
 		); got != 1_700_000_000 {
 			t.Fatalf("metric says that the oldest record is of %f", got)
 		}
+		l := r.d.Status().Logs[0]
+		if !l.Answers.IsZero() || l.Collects != r.c.Failover.ObjectAge {
+			t.Errorf("while it is down: %+v", l)
+		}
 		count := r.dest.Count()
+		back := time.Now()
 		r.dest.SetDown(false)
 		r.feed(25 * time.Second)
 		if r.dest.Count() != count {
 			t.Fatal("used again before it was healthy for recover")
 		}
+		l = r.d.Status().Logs[0]
+		if late, wait := l.Answers.Sub(back), l.Trial.Sub(l.Answers); late < 0 ||
+			late > 3*time.Second || wait < r.c.Failover.Recover {
+			t.Errorf("it answers %v after it does, and is tried after %v", late, wait)
+		}
 		r.feed(60 * time.Second)
 		if r.state() != overflow.StateDirect || len(r.store.Keys("")) != 0 {
 			t.Fatalf("state %s, keys %v", r.state(), r.store.Keys(""))
+		}
+		if l = r.d.Status().Logs[0]; !l.Answers.IsZero() || l.Collects != 0 {
+			t.Errorf("afterwards: %+v", l)
 		}
 		r.finish()
 		if n := r.check(true); n > 0 {
@@ -382,6 +395,9 @@ func TestStoreDownDuringOutage(t *testing.T) {
 		r.feed(2 * time.Minute)
 		if pos, _ := r.log.Committed(); pos != 0 {
 			t.Fatalf("committed %d, nothing has it", pos)
+		}
+		if why := r.d.Status().Logs[0].StoreError; strings.Count(why, base) != 1 {
+			t.Errorf("the object is not named once: %s", why)
 		}
 		r.dest.SetDown(false)
 		r.feed(2 * time.Minute)

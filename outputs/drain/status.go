@@ -37,11 +37,15 @@ type LogStatus struct {
 	ObjectRecords int64     // at most
 	Since         time.Time // the state is so
 	Down          bool      // it is so because the destination takes nothing
-	Replayed      int64     // records of objects that are gone since
-	Oldest        time.Time
-	StoreError    string // why the overflow's store cannot be used, if it cannot
-	CommitFails   bool   // what is delivered cannot be committed, for a while now
-	Stranded      string // where records wait into which the output does not look; "" for nowhere
+	// since when it answers again, though it is sent nothing before Trial; zero if it does not
+	Answers, Trial time.Time
+	Replayed       int64 // records of objects that are gone since
+	Oldest         time.Time
+	// for so long records are kept together before an object of them goes to the overflow
+	Collects    time.Duration
+	StoreError  string // why the overflow's store cannot be used, if it cannot
+	CommitFails bool   // what is delivered cannot be committed, for a while now
+	Stranded    string // where records wait into which the output does not look; "" for nowhere
 }
 
 // Held implements Holder.
@@ -82,7 +86,11 @@ func (d *Drainer) Status() Status {
 			l.State, l.Objects, l.ObjectBytes = o.Name, o.Objects, o.Bytes
 			l.Oldest, l.StoreError = o.Oldest, o.StoreError
 			l.ObjectRecords, l.Since, l.Replayed, l.Down = o.Records, o.Since, o.Gone, o.Down
+			l.Answers, l.Trial = o.Answers, o.Trial
 			l.Stranded = o.Stranded
+			if o.Name == overflow.StateOverflow && o.StoreError == "" {
+				l.Collects = d.cfg.Failover.ObjectAge
+			}
 		} else {
 			l.Stranded = overflow.LeftBehind(note)
 		}

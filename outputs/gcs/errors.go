@@ -20,7 +20,7 @@ func (s *Store) fail(verb, key string, err error) error {
 		return err
 	}
 	where := fmt.Sprintf("%s gs://%s/%s%s", verb, s.cfg.Bucket, s.prefix, key)
-	err = storehttp.Opaque(err)
+	err = storehttp.Opaque(storehttp.Plain(err))
 	switch {
 	case errors.Is(err, spool.ErrRefused):
 		return fmt.Errorf("%s: %w", where, err)

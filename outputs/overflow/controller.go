@@ -432,6 +432,7 @@ func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 		case healthy.IsZero():
 			healthy = time.Now()
 		}
+		f.status.answered(healthy, need)
 		if !healthy.IsZero() && time.Since(healthy) >= need {
 			return nil
 		}

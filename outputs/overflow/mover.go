@@ -105,7 +105,7 @@ func (v *mover) deleteVoided(ctx context.Context) error {
 				return err
 			}
 			if err := v.store.Delete(ctx, key); err != nil {
-				return fmt.Errorf("delete %s: %w", key, err)
+				return err
 			}
 		}
 		return nil
@@ -325,7 +325,7 @@ func (v *mover) put(
 			return o, nil
 		}
 		if !errors.Is(err, spool.ErrExists) {
-			return o, fmt.Errorf("put %s: %w", key, err)
+			return o, err
 		}
 		digest, err := v.digest(ctx, key)
 		if err != nil {

@@ -13,15 +13,17 @@ import (
 type overflowStatus struct {
 	m *overflowMetrics
 
-	mu      sync.Mutex
-	state   string
-	down    bool      // the destination takes nothing
-	since   time.Time // it is so
-	gone    int64     // positions of objects that went while it is so
-	objects int64
-	bytes   int64
-	records int64     // positions, by the objects' names
-	oldest  time.Time // of the first waiting object's first record; zero while not known
+	mu    sync.Mutex
+	state string
+	down  bool // the destination takes nothing
+	// since when a destination that is down answers again, and when it is tried; zero if it does not
+	answers, trial time.Time
+	since          time.Time // it is so
+	gone           int64     // positions of objects that went while it is so
+	objects        int64
+	bytes          int64
+	records        int64     // positions, by the objects' names
+	oldest         time.Time // of the first waiting object's first record; zero while not known
 	// where records waited at the start into which nobody looks any more; "" for nowhere
 	stranded string
 }
@@ -39,7 +41,9 @@ func (s *overflowStatus) enter(
 ) (was string, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.down = down
+	if s.down = down; !down {
+		s.answers, s.trial = time.Time{}, time.Time{}
+	}
 	if was = s.state; was == state {
 		return was, false
 	}
@@ -50,6 +54,18 @@ func (s *overflowStatus) enter(
 	s.m.logs.WithLabelValues(state).Inc()
 	s.state, s.since, s.gone = state, time.Now().Add(-silent), 0
 	return was, true
+}
+
+// answered takes note of whether a destination that is down answers, since when, and when records
+// are sent to it again.
+func (s *overflowStatus) answered(since time.Time, need time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answers = since; since.IsZero() {
+		s.trial = since
+		return
+	}
+	s.trial = since.Add(need)
 }
 
 func (s *overflowStatus) leave() {
@@ -144,7 +160,9 @@ type State struct {
 	Name  string    // one of the State constants
 	Since time.Time // it is so
 	Down  bool      // because the destination takes nothing
-	Gone  int64     // records of objects that were replayed since
+	// since when it answers again, though it is sent nothing before Trial; zero if it does not
+	Answers, Trial time.Time
+	Gone           int64 // records of objects that were replayed since
 	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
 	Objects    int64
 	Bytes      int64
@@ -166,6 +184,8 @@ func (s *overflowStatus) now() State {
 		Bytes:   s.bytes,
 		Records: s.records,
 		Oldest:  s.oldest,
+		Answers: s.answers,
+		Trial:   s.trial,
 
 		Stranded: s.stranded,
 	}

@@ -19,7 +19,7 @@ func (s *Store) fail(verb, key string, err error) error {
 		return err
 	}
 	where := fmt.Sprintf("%s s3://%s/%s%s", verb, s.cfg.Bucket, s.prefix, key)
-	err = storehttp.Opaque(err)
+	err = storehttp.Opaque(storehttp.Plain(err))
 	if errors.Is(err, spool.ErrRefused) || errors.Is(err, spool.ErrNotFound) {
 		return fmt.Errorf("%s: %w", where, err)
 	}

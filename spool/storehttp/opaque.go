@@ -3,6 +3,7 @@ package storehttp
 import (
 	"errors"
 	"io"
+	"net/url"
 )
 
 // Opaque returns err, which came from a connection or a file system, in a form that errors.Is does
@@ -23,3 +24,11 @@ func (e opaque) Error() string { return e.err.Error() }
 func (e opaque) Is(target error) bool { return target != io.EOF && errors.Is(e.err, target) }
 
 func (e opaque) As(target any) bool { return errors.As(e.err, target) }
+
+// Plain returns err without the request that net/http puts before it: stores name the object.
+func Plain(err error) error {
+	if u, ok := err.(*url.Error); ok {
+		return u.Err
+	}
+	return err
+}
