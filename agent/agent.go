@@ -200,7 +200,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	}
 	watch := stateWatch{
-		states: a.states, mask: a.opts.Secrets.Mask, notify: a.opts.Notify, log: a.log,
+		states: a.states, sentence: a.sentence, mask: a.opts.Secrets.Mask, notify: a.opts.Notify, log: a.log,
 	}
 	defer watch.run()()
 	a.loop(ctx)
@@ -516,8 +516,17 @@ func newOwnMetrics(a *Agent) *ownMetrics {
 		}
 		return 0
 	})
+	refused := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "penstock_agent_reload_refused",
+		Help: "1 while the last configuration that was read is refused and the one before it is in force.",
+	}, func() float64 {
+		if slices.ContainsFunc(a.Own(), func(p state.Problem) bool { return p.Kind == state.ReloadRefused }) {
+			return 1
+		}
+		return 0
+	})
 	reg.all.MustRegister(
-		m.restarts, m.reloads, info, ready, stateCollector{a.States}, collectors.NewGoCollector(),
+		m.restarts, m.reloads, info, ready, refused, stateCollector{a.States}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for _, result := range []string{"applied", "refused"} {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/agent/state"
 )
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -107,6 +109,27 @@ func TestReloadThatCannotBeMadeChangesNothing(t *testing.T) {
 			get(t, r, "/metrics"), `penstock_agent_reloads_total{result="refused"} 1`,
 		) {
 		t.Errorf("the refusal does not show: %+v", s.Reload)
+	}
+	told := func() (all int) {
+		for what, text := range map[string]string{
+			"mode: cannot be made. ": r.Status().Sentence + " ", "reload refused: agent": get(t, r, "/readyz"),
+			"\npenstock_agent_reload_refused 1\n": get(t, r, "/metrics"),
+			"<b>agent</b> goes on with the":       get(t, r, "/"),
+		} {
+			if strings.Contains(text, what) {
+				all++
+			}
+		}
+		return all
+	}
+	if n, s := told(), r.Status(); n != 4 || s.Level != state.Warning || len(s.Problems()) != 1 {
+		t.Errorf("%d of 4 places tell it; %+v", n, s)
+	}
+	if err := r.reload(variant("1", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if n, s := told(), r.Status(); n != 0 || s.Level != state.OK || len(s.Problems()) != 0 {
+		t.Errorf("afterwards %d places tell it; %+v", n, s)
 	}
 }
 

@@ -64,6 +64,34 @@ func (a *Agent) States() []state.PipelineState {
 	return out
 }
 
+// Own implements admin.Agent.
+func (a *Agent) Own() []state.Problem {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	own := a.ownLocked()
+	maskStrings(reflect.ValueOf(&own).Elem(), a.opts.Secrets)
+	return own
+}
+
+// ownLocked may tell secrets. Agent.mu is held.
+func (a *Agent) ownLocked() []state.Problem {
+	if a.reloaded.Error == "" {
+		return nil
+	}
+	return []state.Problem{{
+		Component: "agent", Kind: state.ReloadRefused, Level: state.Warning, Since: a.reloaded.Time,
+		Text: "goes on with the configuration of before, the new one is refused: " + a.reloaded.Error,
+		Do:   "penstock validate tells every mistake; mend them, and reload",
+	}}
+}
+
+// sentence may tell secrets.
+func (a *Agent) sentence(all []state.PipelineState) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return state.Sentence(all, a.ownLocked()...)
+}
+
 // states may tell secrets.
 func (a *Agent) states() []state.PipelineState {
 	a.mu.Lock()
@@ -91,7 +119,11 @@ func (a *Agent) Status() admin.Status {
 	}
 	s.Ready, s.Reasons = a.readyLocked()
 	states := a.statesLocked()
-	s.Sentence = state.Sentence(states)
+	s.Own = a.ownLocked()
+	s.Sentence = state.Sentence(states, s.Own...)
+	for _, pr := range s.Own {
+		s.Level = max(s.Level, pr.Level)
+	}
 	for i, name := range slices.Sorted(maps.Keys(a.pipelines)) {
 		p := a.pipelines[name].status(a.phase.stopping)
 		p.Now = states[i]

@@ -21,10 +21,11 @@ const (
 // stateWatch has the log say when an input or output comes to do something else, and the service
 // manager what the page says at its top.
 type stateWatch struct {
-	states func() []state.PipelineState // with secrets
-	mask   func(string) string
-	notify func(string)
-	log    *slog.Logger
+	states   func() []state.PipelineState // with secrets
+	sentence func([]state.PipelineState) string
+	mask     func(string) string
+	notify   func(string)
+	log      *slog.Logger
 
 	logged  map[string]string // by pipeline and component: what the log says that it is doing
 	seen    map[string]string // at the look before
@@ -72,7 +73,7 @@ func (w *stateWatch) look(now time.Time) (open bool) {
 	}
 	if now.Sub(w.askedAt) >= statusEvery || !maps.Equal(seen, w.seen) {
 		w.askedAt = now
-		status := w.mask(strings.ReplaceAll(state.Sentence(all), "\n", " "))
+		status := w.mask(strings.ReplaceAll(w.sentence(all), "\n", " "))
 		if status != w.status {
 			w.status = status
 			w.notify("STATUS=" + status)

@@ -32,7 +32,8 @@ func TestLogAndServiceManagerHearOfStates(t *testing.T) {
 					Outputs: []state.OutputState{{ID: name, Kind: kind, Text: "says so", Do: "mend it"}},
 				}}
 			},
-			mask: func(s string) string { return s },
+			sentence: func(all []state.PipelineState) string { return state.Sentence(all) },
+			mask:     func(s string) string { return s },
 			notify: func(s string) {
 				mu.Lock()
 				defer mu.Unlock()

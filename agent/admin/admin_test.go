@@ -47,6 +47,7 @@ func (f *fakeAgent) States() []state.PipelineState {
 	}
 	return out
 }
+func (f *fakeAgent) Own() []state.Problem { return f.Status().Own }
 func (f *fakeAgent) Audit(since time.Time) (r tally.Report) {
 	r.Lines = []tally.Line{{Pipeline: "p", From: since}}
 	return r

@@ -55,14 +55,7 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 		}
 		return edge(s.Level, s.Kind, s.Rate, lag)
 	},
-	"problems": func(v view) []state.Problem {
-		var out []state.Problem
-		for _, p := range v.Pipelines {
-			out = append(out, p.Now.Problems...)
-		}
-		state.SortProblems(out)
-		return state.Shown(out)
-	},
+	"problems": func(v view) []state.Problem { return v.Problems() },
 	"pair": func(p Pipeline, c Component) any {
 		return struct {
 			P Pipeline
@@ -139,11 +132,9 @@ func title(v view) string {
 // announcement is what a screen reader says when it changes: no numbers, which always do.
 func announcement(v view) string {
 	var parts []string
-	for _, p := range v.Pipelines {
-		for _, pr := range state.Shown(p.Now.Problems) {
-			if pr.Level > state.Notice {
-				parts = append(parts, pr.Level.String()+": "+pr.Component+" "+state.Words(pr.Kind))
-			}
+	for _, pr := range v.Problems() {
+		if pr.Level > state.Notice {
+			parts = append(parts, pr.Level.String()+": "+pr.Component+" "+state.Words(pr.Kind))
 		}
 	}
 	if parts == nil {

@@ -31,6 +31,8 @@ type Agent interface {
 	Ready() (bool, []string)
 	// States returns how its pipelines are.
 	States() []state.PipelineState
+	// Own returns what is amiss with the agent itself.
+	Own() []state.Problem
 	// Tap returns the tap of a pipeline, an input or an output, or nil if there is none of that
 	// name.
 	Tap(of string) *Tap
@@ -233,12 +235,14 @@ func serveReady(w http.ResponseWriter, agent Agent) {
 	} else {
 		fmt.Fprintln(&text, "not ready: "+strings.Join(reasons, "; "))
 	}
+	problems := agent.Own()
 	for _, p := range agent.States() {
-		for _, pr := range state.Shown(p.Problems) {
-			fmt.Fprintf(
-				&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text,
-			)
-		}
+		problems = append(problems, state.Shown(p.Problems)...)
+	}
+	for _, pr := range problems {
+		fmt.Fprintf(
+			&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text,
+		)
 	}
 	if !ready {
 		http.Error(w, strings.TrimSuffix(text.String(), "\n"), http.StatusServiceUnavailable)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
@@ -20,6 +21,18 @@ type Status struct {
 	Loaded    time.Time   `json:"configuration_loaded"` // when what is in force was read
 	Pipelines []Pipeline  `json:"pipelines"`
 	Recent    []LogGroup  `json:"recent_errors"` // warnings, too; the newest first
+	// of the agent itself
+	Own []state.Problem `json:"problems,omitempty"`
+}
+
+// Problems returns all that is amiss, the worst first.
+func (s *Status) Problems() []state.Problem {
+	out := slices.Clone(s.Own)
+	for _, p := range s.Pipelines {
+		out = append(out, p.Now.Problems...)
+	}
+	state.SortProblems(out)
+	return state.Shown(out)
 }
 
 // LogGroup is what a component has logged with one message: warnings or errors.

@@ -6,6 +6,8 @@ var Table = []Metric{
 		"1, with the version and the name of the agent."},
 	{"penstock_agent_ready", "gauge",
 		"1 if the agent is ready: /readyz says why it is not."},
+	{"penstock_agent_reload_refused", "gauge",
+		"1 while the last configuration that was read is refused and the one before it is in force."},
 	{"penstock_agent_reloads_total", "counter",
 		"Reloads of the configuration, by outcome."},
 	{"penstock_archive_commit_retries_total", "counter",

@@ -19,6 +19,9 @@ var InputKinds = []string{
 	Following, WaitingBuffer, Retrying, Unreadable, NoMatch, Failed, Finished, Stopped,
 }
 
+// ReloadRefused is the kind of problem that the agent itself may have.
+const ReloadRefused = "reload_refused"
+
 // Words returns a kind as a person reads it.
 func Words(kind string) string { return strings.ReplaceAll(kind, "_", " ") }
 

@@ -456,8 +456,17 @@ func (p *Pipeline) undelivered() (n int64, known bool) {
 	return n, known || p.Buffer != nil
 }
 
-// Sentence says in one how all pipelines are: that of the only one, or of the worst.
-func Sentence(all []PipelineState) string {
+// Sentence says in one how all pipelines are: that of the only one, or of the worst. What is amiss
+// with the agent itself follows.
+func Sentence(all []PipelineState, own ...Problem) string {
+	text := ofPipelines(all)
+	for _, p := range own {
+		text += " " + strings.ToUpper(p.Component[:1]) + p.Component[1:] + " " + p.Text + "."
+	}
+	return text
+}
+
+func ofPipelines(all []PipelineState) string {
 	switch len(all) {
 	case 0:
 		return "No pipeline is configured."

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -165,15 +166,29 @@ func (r *runner) reload(ctx context.Context, a *agent.Agent) {
 		}
 		addMistakes(report, err)
 	} else {
-		a.RefuseReload(
-			fmt.Errorf("the configuration has mistakes (%s); see the log", summary(report)),
-		)
+		a.RefuseReload(refusal(report, err))
 	}
 	for _, line := range report.Lines(false) {
 		r.log.Error(
 			"the new configuration is refused and the old one stays in force", "problem", line,
 		)
 	}
+}
+
+// refusal is the first mistake of a configuration, and how many more there are.
+func refusal(report *config.Report, err error) error {
+	if err != nil {
+		return err
+	}
+	lines := report.Lines(false)
+	if len(lines) == 0 {
+		return errors.New(summary(report))
+	}
+	text := strings.TrimRight(lines[0], ".?")
+	if n := len(lines) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return errors.New(text)
 }
 
 // reloading is what systemd wants to hear at the begin of a reload: see sd_notify(3).

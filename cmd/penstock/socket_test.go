@@ -25,6 +25,7 @@ func (s shown) Status() admin.Status                 { return s.status }
 func (s shown) Configuration() admin.Configuration   { return admin.Configuration{} }
 func (s shown) Ready() (bool, []string)              { return true, nil }
 func (s shown) States() []state.PipelineState        { return nil }
+func (s shown) Own() []state.Problem                 { return nil }
 func (s shown) Tap(string) *admin.Tap                { return nil }
 func (s shown) Condition(string) (func(*record.Batch) *record.Batch, error) {
 	return nil, nil

@@ -166,12 +166,7 @@ func exitOf(l state.Level) error {
 
 func writeStatus(out io.Writer, s admin.Status) {
 	fmt.Fprintf(out, "%s: %s\n", s.Agent, s.Sentence)
-	var problems []state.Problem
-	for _, p := range s.Pipelines {
-		problems = append(problems, p.Now.Problems...)
-	}
-	state.SortProblems(problems)
-	for _, p := range state.Shown(problems) {
+	for _, p := range s.Problems() {
 		since := ""
 		if !p.Since.IsZero() {
 			since = " for " + state.Duration(time.Since(p.Since))

@@ -131,14 +131,12 @@ func (t *top) page(s admin.Status, now time.Time) []string {
 		s.Memory>>20,
 	)}
 	lines = append(lines, wrapTo(s.Sentence, 80)...)
-	for _, p := range s.Pipelines {
-		for _, pr := range state.Shown(p.Now.Problems) {
-			text := fmt.Sprintf("! %s %s", pr.Component, pr.Text)
-			if pr.Do != "" {
-				text += " -> " + pr.Do
-			}
-			lines = append(lines, wrapTo(text, 80)...)
+	for _, pr := range s.Problems() {
+		text := fmt.Sprintf("! %s %s", pr.Component, pr.Text)
+		if pr.Do != "" {
+			text += " -> " + pr.Do
 		}
+		lines = append(lines, wrapTo(text, 80)...)
 	}
 	next := map[string]sample{}
 	for _, p := range s.Pipelines {
