@@ -111,6 +111,21 @@ type Mistake struct {
 func (m *Mistake) Error() string { return m.Component.ID() + ": " + m.Err.Error() }
 func (m *Mistake) Unwrap() error { return m.Err }
 
+// AddMistakes puts what New or Reload found into the report.
+func AddMistakes(report *config.Report, err error) {
+	all := []error{err}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		all = many.Unwrap()
+	}
+	for _, err := range all {
+		if m, ok := errors.AsType[*Mistake](err); ok {
+			report.Mistake(m.Component, m.Err)
+		} else {
+			report.Failure(err)
+		}
+	}
+}
+
 // build makes all components of cfg that old does not have already. It starts nothing; on error
 // nothing is left behind, and the error joins one Mistake for each component that cannot be made.
 func (a *Agent) build(cfg *config.Config, old *built) (*built, error) {

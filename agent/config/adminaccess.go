@@ -3,12 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/penstock/penstock/network"
+	"github.com/penstock/penstock/network/tlsconf"
 )
 
 // AdminSocket returns the path of the admin server's socket beside the address that it listens on;
@@ -22,6 +24,21 @@ func (a *Agent) AdminSocket() string {
 	default:
 		return filepath.Join(a.DataDir, s)
 	}
+}
+
+// checkTLS reports files that cannot be read or hold no certificate.
+func (a *Admin) checkTLS() error {
+	if a.Listen == "" || a.TLS == nil {
+		return nil
+	}
+	err := a.TLS.Validate()
+	if err == nil {
+		_, err = tlsconf.NewServer(*a.TLS, slog.New(slog.DiscardHandler))
+	}
+	if err != nil {
+		return fmt.Errorf("admin.tls.%w", err)
+	}
+	return nil
 }
 
 // check reports what is wrong with where the admin server listens, and who may use it.

@@ -183,8 +183,11 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 		d.report.hidden = append(d.report.hidden, attr.Expr.Range())
 	}
 	before := len(d.report.problems)
-	d.value(attr.Expr, t.value, t.field, join(path, t.name))
-	if len(d.report.problems) > before {
+	isKnown := d.isKnown(attr.Expr)
+	if isKnown {
+		d.value(attr.Expr, t.value, t.field, join(path, t.name))
+	}
+	if !isKnown || len(d.report.problems) > before {
 		d.failed[join(path, t.name)] = true
 	} else {
 		d.paths(t, join(path, t.name))

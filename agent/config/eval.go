@@ -61,6 +61,20 @@ func (s *scope) eval(expr hcl.Expression) cty.Value {
 	return v
 }
 
+// isKnown reports whether an expression names no variable or local whose value could not be told,
+// which has been reported where that stands.
+func (s *scope) isKnown(expr hcl.Expression) bool {
+	of := map[string]map[string]cty.Value{"var": s.variables, "local": s.locals}
+	return !slices.ContainsFunc(expr.Variables(), func(t hcl.Traversal) bool {
+		if len(t) < 2 {
+			return false
+		}
+		name, _ := t[1].(hcl.TraverseAttr)
+		v, ok := of[t.RootName()][name.Name]
+		return ok && !v.IsWhollyKnown()
+	})
+}
+
 // checkNames reports names that an expression may not use, with what to write instead, and whether
 // there were any.
 func (s *scope) checkNames(expr hcl.Expression) (bad bool) {

@@ -36,11 +36,12 @@ func (s *scope) functions(dir string) map[string]function.Function {
 				case len(args) == 2:
 					return args[1], nil
 				}
-				return cty.NilVal, function.NewArgErrorf(
-					0,
+				text := fmt.Sprintf(
 					`the environment variable %s is not set; set it, or give a default: env(%q, "value")`,
 					name, name,
 				)
+				s.report.absent[text] = true
+				return cty.NilVal, function.NewArgErrorf(0, "%s", text)
 			},
 		}),
 		"file": function.New(&function.Spec{
@@ -49,6 +50,7 @@ func (s *scope) functions(dir string) map[string]function.Function {
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 				text, err := readText(dir, args[0].AsString())
 				if err != nil {
+					s.report.absent[err.Error()] = lacking(err)
 					return cty.NilVal, function.NewArgError(0, err)
 				}
 				s.report.secret(text)

@@ -24,6 +24,9 @@ type Options struct {
 	DataDir string
 	// Stdin is read for the path -, which is none without it.
 	Stdin io.Reader
+	// Elsewhere is where nothing is to be run: what this machine lacks of what the configuration
+	// names is a warning, and components that need it are not whole.
+	Elsewhere bool
 }
 
 const stdin = "<stdin>"
@@ -35,6 +38,7 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		opts.Env = os.LookupEnv
 	}
 	report := newReport()
+	report.elsewhere = opts.Elsewhere
 	l := &loader{
 		report: report,
 		cat:    cat,
@@ -374,7 +378,7 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 		}
 	}
 	inst := &Instance{Component: comp, Name: name, Config: comp.Default(), Range: b.DefRange()}
-	before := l.report.Errors()
+	before := l.report.amiss()
 	structs := []reflect.Value{reflect.ValueOf(inst.Config).Elem()}
 	if comp.Common != nil {
 		inst.Common = comp.Common()
@@ -385,12 +389,12 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 	d.validate(inst.Config)
 	if inst.Common != nil {
 		d.validate(inst.Common)
-		if w, ok := inst.Config.(commonWarner); ok && l.report.Errors() == before {
-			d.place(w.WarningsWith(inst.Common), "", d.report.warnf)
+		if w, ok := inst.Config.(commonWarner); ok && l.report.amiss() == before {
+			d.place(w.WarningsWith(inst.Common), "", true)
 		}
 	}
 	inst.Refs, inst.positions = d.refs, d
-	l.wrong[id] = l.report.Errors() > before
+	l.wrong[id] = l.report.amiss() > before || len(d.failed) > 0
 	l.refs = append(l.refs, d.refs...)
 	l.cfg.Components = append(l.cfg.Components, inst)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,14 @@ import (
 	"github.com/penstock/penstock/buffer/record/dataformat"
 	"golang.org/x/sys/unix"
 )
+
+// lacking tells what is wrong with this machine, as it is now, from what is wrong with the
+// configuration: a file, or something in one, that is not there or that this user may not use. What
+// is there and is no good is a mistake wherever it is found.
+func lacking(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) ||
+		errors.Is(err, unix.EROFS)
+}
 
 // checkPath tells whether a file or directory can be used as the tag `path` of its attribute says.
 // read is a file that is read, write a file that is written, run a program. dir is a directory that
@@ -83,7 +92,7 @@ func (l *loader) checkMachine() {
 		d := l.pipelines[i]
 		use, free := s.Space()
 		if free >= total {
-			l.report.errorf(
+			l.report.lackf(
 				d.position("buffer.min_free"),
 				"Write less, or put data_dir on a larger file system.",
 				"buffer.min_free: the buffer would always be full: the file system of %s has %s",
@@ -121,11 +130,21 @@ func usableDir(dir string) error {
 		return err
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", path)
-	case unix.Access(path, unix.W_OK|unix.X_OK) != nil:
-		return fmt.Errorf("%s may not be written to by this user", path)
+	}
+	if err := unix.Access(path, unix.W_OK|unix.X_OK); err != nil {
+		return &unwritable{path, err}
 	}
 	return nil
 }
+
+// unwritable tells that a directory may not be written to, and why for those who ask with errors.Is.
+type unwritable struct {
+	path string
+	err  error
+}
+
+func (e *unwritable) Error() string { return e.path + " may not be written to by this user" }
+func (e *unwritable) Unwrap() error { return e.err }
 
 // DataDirFormat is the format of data directories: which directories and files are in them. Buffers
 // have formats of their own.
@@ -157,8 +176,8 @@ func usableDataDir(dir string) error {
 		err := unix.Access(path, unix.W_OK|unix.X_OK)
 		if errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EROFS) {
 			return fmt.Errorf(
-				"%s may not be written to by this user: an agent of another user has made it; run as that user, or give it to this one (chown -R)",
-				path,
+				"%w: an agent of another user has made it; run as that user, or give it to this one (chown -R)",
+				&unwritable{path, err},
 			)
 		}
 	}

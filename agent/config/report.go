@@ -17,6 +17,7 @@ import (
 // prints it.
 type Problem struct {
 	Warning bool
+	Lacking bool      // of this machine, see lackf
 	Summary string    // what is wrong, in one line
 	Hint    string    // what to write instead; may have several lines
 	Range   hcl.Range // zero when it concerns no place in a file
@@ -38,6 +39,9 @@ type Report struct {
 
 	declared map[Kind]string // the first component of each kind, which hints name
 	misread  map[string]int  // from which byte on a file is not what its writer meant
+
+	elsewhere bool            // see Options
+	absent    map[string]bool // what functions said that this machine lacks
 }
 
 // ValidSubset returns the components without mistakes and the pipelines between them, in which
@@ -47,6 +51,7 @@ func (r *Report) ValidSubset() *Config { return r.validSubset }
 func newReport() *Report {
 	return &Report{
 		sources: map[string][]byte{}, declared: map[Kind]string{}, misread: map[string]int{},
+		absent: map[string]bool{},
 	}
 }
 
@@ -66,6 +71,32 @@ func (r *Report) warnf(at hcl.Range, hint, format string, args ...any) {
 	r.tell(Problem{
 		Warning: true, Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at,
 	})
+}
+
+const elsewhereHint = "An agent does not start where that is so."
+
+// lackf tells what this machine lacks of what the configuration names: a mistake where an agent is
+// to run, and a warning elsewhere.
+func (r *Report) lackf(at hcl.Range, hint, format string, args ...any) {
+	p := Problem{
+		Lacking: true, Summary: fmt.Sprintf(format, args...), Hint: r.naming(hint), Range: at,
+	}
+	if r.elsewhere {
+		p.Warning = true
+		p.Hint = strings.TrimPrefix(p.Hint+"\n"+elsewhereHint, "\n")
+	}
+	r.tell(p)
+}
+
+// amiss counts mistakes, and what this machine lacks.
+func (r *Report) amiss() int {
+	n := 0
+	for _, p := range r.problems {
+		if !p.Warning || p.Lacking {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *Report) tell(p Problem) {
@@ -98,6 +129,10 @@ func (r *Report) add(diags hcl.Diagnostics) {
 		}
 		if d.Subject != nil {
 			p.Range = *d.Subject
+		}
+		if r.absent[p.Summary] {
+			r.lackf(p.Range, "", "%s", p.Summary)
+			continue
 		}
 		r.tell(p)
 	}

@@ -21,21 +21,19 @@ func (d *decoder) validateAt(cfg any, prefix string) {
 		return
 	}
 	if v, ok := cfg.(validator); ok {
-		d.place(v.Validate(), prefix, d.report.errorf)
+		d.place(v.Validate(), prefix, false)
 	}
 	if w, ok := cfg.(warner); ok {
-		d.place(w.Warnings(), prefix, d.report.warnf)
+		d.place(w.Warnings(), prefix, true)
 	}
 	d.warnForeign()
 }
 
 // place tells each part of err where its attribute stands.
-func (d *decoder) place(
-	err error, prefix string, tell func(at hcl.Range, hint, format string, args ...any),
-) {
-	for _, text := range flatten(err) {
+func (d *decoder) place(err error, prefix string, warn bool) {
+	for _, part := range flatten(err) {
 		path := prefix
-		if m := pathText.FindStringSubmatch(text); m != nil {
+		if m := pathText.FindStringSubmatch(part.text); m != nil {
 			path = join(prefix, m[1])
 		}
 		if d.hasFailed(path) {
@@ -45,20 +43,32 @@ func (d *decoder) place(
 		if prefix != "" {
 			owner += "." + prefix
 		}
-		tell(d.position(path), d.foreignAt(path), "%s: %s", owner, text)
+		tell := d.report.teller(part)
+		if warn {
+			tell = d.report.warnf
+		}
+		tell(d.position(path), d.foreignAt(path), "%s: %s", owner, part.text)
 	}
 }
 
 // Mistake adds what was found wrong with a component when it was made; texts that begin with an
 // attribute's path stand there.
 func (r *Report) Mistake(inst *Instance, err error) {
-	for _, text := range flatten(err) {
+	for _, part := range flatten(err) {
 		at := inst.Range
-		if m := pathText.FindStringSubmatch(text); m != nil && inst.positions != nil {
+		if m := pathText.FindStringSubmatch(part.text); m != nil && inst.positions != nil {
 			at = inst.positions.position(m[1])
 		}
-		r.errorf(at, "", "%s: %s", inst.ID(), text)
+		r.teller(part)(at, "", "%s: %s", inst.ID(), part.text)
 	}
+}
+
+// teller returns what tells a part of an error.
+func (r *Report) teller(p part) func(at hcl.Range, hint, format string, args ...any) {
+	if lacking(p.err) {
+		return r.lackf
+	}
+	return r.errorf
 }
 
 // Warning adds what a component would do that is hardly meant.
@@ -92,13 +102,13 @@ func (d *decoder) hasFailed(path string) bool {
 
 // flatten takes joined errors apart. Text that was put before a joined error goes before each of
 // its parts.
-func flatten(err error) []string {
+func flatten(err error) []part {
 	if err == nil {
 		return nil
 	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		if parts := many.Unwrap(); !wrapsText(err, parts) {
-			var out []string
+			var out []part
 			for _, e := range parts {
 				out = append(out, flatten(e)...)
 			}
@@ -109,14 +119,20 @@ func flatten(err error) []string {
 		inner := one.Unwrap()
 		if prefix, found := strings.CutSuffix(err.Error(), inner.Error()); found &&
 			strings.Contains(inner.Error(), "\n") {
-			var out []string
-			for _, text := range flatten(inner) {
-				out = append(out, prefix+text)
+			out := flatten(inner)
+			for i := range out {
+				out[i].text = prefix + out[i].text
 			}
 			return out
 		}
 	}
-	return []string{err.Error()}
+	return []part{{err.Error(), err}}
+}
+
+// part is one of several errors that were joined: err is of what its text says.
+type part struct {
+	text string
+	err  error
 }
 
 // wrapsText tells an fmt.Errorf with several %w from errors.Join.

@@ -26,7 +26,7 @@ var (
 )
 
 // validator does what "penstock validate" does, on a machine that has what a configuration refers
-// to: the environment, and files of certificates and credentials.
+// to, the environment and files of certificates and credentials, and on one that has nothing.
 type validator struct {
 	t     *testing.T
 	dir   string
@@ -55,8 +55,39 @@ func (v *validator) write(file, text string) {
 	}
 }
 
-// problems returns what validate refuses.
+// problems returns what validate refuses, on either machine.
 func (v *validator) problems(hcl []byte) []string {
+	v.t.Helper()
+	return append(v.refused(hcl), v.ofMachine(hcl)...)
+}
+
+// refused returns what validate refuses of the text as it stands, where there is nothing of what it
+// refers to.
+func (v *validator) refused(hcl []byte) []string {
+	v.t.Helper()
+	file := filepath.Join(v.dir, "elsewhere.hcl")
+	v.write(file, string(hcl))
+	_, report := config.Load(
+		[]string{file}, agent.Components().Config(), config.Options{
+			Elsewhere: true, Env: func(string) (string, bool) { return "", false },
+		},
+	)
+	made, err := agent.New(
+		report.ValidSubset(),
+		agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler)},
+	)
+	if err == nil {
+		err = made.Discard()
+	}
+	if err != nil {
+		agent.AddMistakes(report, err)
+	}
+	return report.Lines(false)
+}
+
+// ofMachine returns what validate refuses where all is there, but for the values of the
+// environment, which are made up.
+func (v *validator) ofMachine(hcl []byte) []string {
 	v.t.Helper()
 	text := dataDir.ReplaceAllString(string(hcl), `${1}"`+v.dir+`"`)
 	text = fileAttr.ReplaceAllStringFunc(text, func(line string) string {

@@ -58,7 +58,8 @@ var exitTable = []exitMeanings{
 	{"validate", []string{
 		"valid, and with --online nothing failed",
 		"with --online, something failed, or with --deny-warnings is not as it should be",
-		"there are mistakes, or with --deny-warnings warnings, or the command line is wrong",
+		"there are mistakes, which with --deny-warnings and --online what this machine lacks is, or with " +
+			"--deny-warnings warnings, or the command line is wrong",
 	}},
 	{"init", []string{
 		"the configuration is written", "it cannot be written",

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/graph"
 	"github.com/spf13/cobra"
 )
@@ -25,7 +26,8 @@ and conditions are all that is shown of the configuration.`,
 	cmd.Flags().StringVar(&format, "format", "text", "text, mermaid, dot or svg")
 	choices(cmd, "format", "text", "mermaid", "dot", "svg")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
-		cfg, report, err := loadFrom(cmd.InOrStdin(), paths, *vars)
+		opts := config.Options{Stdin: cmd.InOrStdin(), Elsewhere: true}
+		cfg, report, err := loadWith(opts, paths, *vars)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,14 +22,14 @@ func varFlags(cmd *cobra.Command) *[]string {
 // loadConfig reads configuration files. It returns an error for a --var that cannot be read; all
 // else is in the report.
 func loadConfig(paths, vars []string) (*config.Config, *config.Report, error) {
-	return loadFrom(nil, paths, vars)
+	return loadWith(config.Options{}, paths, vars)
 }
 
-// loadFrom is loadConfig that reads stdin for the path -.
-func loadFrom(
-	stdin io.Reader, paths, vars []string,
+// loadWith is loadConfig with options besides the variables.
+func loadWith(
+	opts config.Options, paths, vars []string,
 ) (*config.Config, *config.Report, error) {
-	opts := config.Options{Vars: map[string]string{}, Stdin: stdin}
+	opts.Vars = map[string]string{}
 	for _, v := range vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
@@ -43,21 +42,6 @@ func loadFrom(
 	}
 	cfg, report := config.Load(paths, agent.Components().Config(), opts)
 	return cfg, report, nil
-}
-
-// addMistakes puts what agent.New or Reload found into the report.
-func addMistakes(report *config.Report, err error) {
-	all := []error{err}
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		all = many.Unwrap()
-	}
-	for _, err := range all {
-		if m, ok := errors.AsType[*agent.Mistake](err); ok {
-			report.Mistake(m.Component, m.Err)
-		} else {
-			report.Failure(err)
-		}
-	}
 }
 
 // tryToMake makes what is right in a configuration, to report what only that shows.
@@ -79,7 +63,7 @@ func tryToMake(report *config.Report) {
 		err = made.Discard()
 	}
 	if err != nil {
-		addMistakes(report, err)
+		agent.AddMistakes(report, err)
 	}
 }
 

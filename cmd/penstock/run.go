@@ -62,7 +62,7 @@ and a configuration with mistakes is refused.`,
 			},
 		)
 		if err != nil {
-			addMistakes(report, err)
+			agent.AddMistakes(report, err)
 			report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
 			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
 			return &exitError{code: exitConfig}
@@ -164,7 +164,7 @@ func (r *runner) reload(ctx context.Context, a *agent.Agent) {
 		if errors.Is(err, context.Canceled) {
 			return
 		}
-		addMistakes(report, err)
+		agent.AddMistakes(report, err)
 	} else {
 		a.RefuseReload(refusal(report, err))
 	}

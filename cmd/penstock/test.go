@@ -162,7 +162,7 @@ func offline(
 		if err == nil {
 			return a, nil
 		}
-		addMistakes(report, err)
+		agent.AddMistakes(report, err)
 	}
 	report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
 	fmt.Fprintln(cmd.ErrOrStderr(), summary(report))

@@ -17,6 +17,9 @@ is a line: ok, warning, or failed with what to do.
 
     penstock validate --online /etc/penstock
 
+What this machine lacks of what they name is a warning that says what: a file that is not there or may
+not be read, such as a certificate, a variable of the environment, a data_dir that may not be written
+to. An agent does not start where that is so: with --deny-warnings and with --online it is a mistake.
 - stands for standard input.
 
 Brokers are connected to, and asked for topics and groups and what this user may do with them; buckets
@@ -28,14 +31,15 @@ user, on the agent's host.`,
 	}
 	vars := varFlags(cmd)
 	var deny bool
-	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "exit with 2 if there are warnings, too, or with 1 if --online finds some")
+	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "exit with 2 if there are warnings, too, or with 1 if --online finds some; what this machine lacks is a mistake")
 	var look online
 	look.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		if err := look.validate(); err != nil {
 			return err
 		}
-		cfg, report, err := loadFrom(cmd.InOrStdin(), paths, *vars)
+		opts := config.Options{Stdin: cmd.InOrStdin(), Elsewhere: !look.isOn && !deny}
+		cfg, report, err := loadWith(opts, paths, *vars)
 		if err != nil {
 			return err
 		}

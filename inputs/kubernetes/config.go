@@ -19,7 +19,7 @@ const accountDir = "/var/run/secrets/kubernetes.io/serviceaccount/"
 type Config struct {
 	Node               string            `hcl:"node" doc:"Name of this node, whose pods are watched; env(\"NODE_NAME\") where the pod has it from spec.nodeName."`
 	Server             string            `hcl:"server,optional" doc:"URL of the API server. The default is that of the cluster in which the agent runs."`
-	TokenFile          string            `hcl:"token_file,optional" doc:"File with the token of a service account that may list and watch pods; read again for each request. It is not shown to a server without TLS."`
+	TokenFile          string            `hcl:"token_file,optional" path:"read" doc:"File with the token of a service account that may list and watch pods; read again for each request. It is not shown to a server without TLS."`
 	TLS                *tlsconf.Client   `hcl:"tls,block" doc:"TLS to the API server. The default trusts the service account's ca.crt."`
 	Labels             []string          `hcl:"labels,optional" doc:"Labels of the pod that become headers labels.NAME; a * at the end stands for anything."`
 	Annotations        []string          `hcl:"annotations,optional" doc:"Annotations of the pod that become headers annotations.NAME, named as labels are."`
@@ -64,26 +64,23 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("wait: must not be negative"))
 	}
 	if c.TLS != nil {
-		errs = append(errs, nested("tls", c.TLS.Validate())...)
+		errs = append(errs, nested("tls", c.TLS.Validate()))
 	}
 	for name, l := range map[string]*ratelimit.Config{
 		"pod_rate_limit": c.PodRateLimit, "namespace_rate_limit": c.NamespaceRateLimit,
 	} {
 		if l != nil {
-			errs = append(errs, nested(name, l.Validate())...)
+			errs = append(errs, nested(name, l.Validate()))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func nested(block string, err error) (out []error) {
+func nested(block string, err error) error {
 	if err == nil {
 		return nil
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		out = append(out, fmt.Errorf("%s.%s", block, line))
-	}
-	return out
+	return fmt.Errorf("%s.%w", block, err)
 }
 
 // server returns the URL of the API server.

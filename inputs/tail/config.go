@@ -219,11 +219,8 @@ func (c *Config) checkTimes(bad func(string, ...any)) {
 
 // nested passes on what is wrong in a block.
 func nested(block string, err error, bad func(string, ...any)) {
-	if err == nil {
-		return
-	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		bad("%s.%s", block, line)
+	if err != nil {
+		bad("%s.%w", block, err)
 	}
 }
 

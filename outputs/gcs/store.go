@@ -29,11 +29,17 @@ type Store struct {
 
 var _ spool.Store = (*Store)(nil)
 
-// NewStore returns a store. Credentials are looked for at first use, and again until they are
-// found: the metadata server of a machine that just booted is an error of Put and not of the start.
+// NewStore returns a store. Credentials that no file holds are looked for at first use, and again
+// until they are found: the metadata server of a machine that just booted is an error of Put and
+// not of the start.
 func NewStore(cfg StoreConfig) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if cfg.CredentialsFile != "" {
+		if _, err := findCredentials(context.Background(), cfg.CredentialsFile); err != nil {
+			return nil, err
+		}
 	}
 	return &Store{cfg: cfg, prefix: spool.JoinPrefix(cfg.Prefix)}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -131,12 +132,17 @@ func loadConfig(cfg *StoreConfig, hc *awshttp.BuildableClient) (aws.Config, erro
 	if err != nil {
 		var missing config.SharedConfigProfileNotExistError
 		if errors.As(err, &missing) {
-			return aws.Config{}, fmt.Errorf("profile: %w", err)
+			return aws.Config{}, fmt.Errorf("profile: %w", noProfile{err})
 		}
 		return aws.Config{}, fmt.Errorf("AWS configuration: %w", err)
 	}
 	return ac, nil
 }
+
+// noProfile is a profile that this machine's shared configuration does not have.
+type noProfile struct{ error }
+
+func (noProfile) Is(target error) bool { return target == fs.ErrNotExist }
 
 // close closes idle connections.
 func (c *client) close() {

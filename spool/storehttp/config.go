@@ -49,7 +49,7 @@ func (m *Mistakes) Readable(name, file string) {
 		return
 	}
 	if err := unix.Access(file, unix.R_OK); err != nil {
-		m.Add("%s: %s: %v", name, file, err)
+		m.Add("%s: %s: %w", name, file, err)
 	}
 }
 
