@@ -58,9 +58,13 @@ func (a adminAddress) do(
 		return nil, errors.New("interrupted before the agent had answered")
 	}
 	if err != nil {
+		hint := certificateHint(err) + rightsHint(err)
+		if u, ok := err.(*url.Error); ok {
+			err = u.Err // where is said already
+		}
 		return nil, fmt.Errorf(
 			"no agent answers at %s: %w; see that it runs, and that --admin leads to it%s",
-			s.name, err, certificateHint(err),
+			s.name, err, hint,
 		)
 	}
 	if resp.StatusCode == http.StatusOK {
@@ -71,6 +75,9 @@ func (a adminAddress) do(
 	switch resp.StatusCode {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict:
 		if says := strings.TrimSpace(string(text)); says != "" {
+			if strings.HasSuffix(says, "HTTP request to an HTTPS server.") {
+				says = "it speaks HTTPS: write https://" + s.name
+			}
 			return nil, fmt.Errorf("the agent at %s: %s", s.name, says)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/network/tlsconf"
 )
 
@@ -44,6 +46,14 @@ func answers(socket string) bool {
 	return err == nil && c.Close() == nil
 }
 
+// isData reports whether a directory is an agent's data directory, or one that this user may not
+// look into.
+func isData(dir string) bool {
+	_, socket := os.Lstat(filepath.Join(dir, socketName))
+	_, format := os.Lstat(filepath.Join(dir, dataformat.Name))
+	return socket == nil || format == nil || errors.Is(socket, fs.ErrPermission)
+}
+
 // adminServer is how a running agent is asked.
 type adminServer struct {
 	name   string // for errors
@@ -62,11 +72,16 @@ func (a adminAddress) server() (s adminServer, err error) {
 		}
 	}
 	s.tls.SetDefaults()
-	if info, err := os.Stat(addr); err == nil {
+	info, err := os.Stat(addr)
+	switch isPath := (strings.Contains(addr, "/") || filepath.Ext(addr) == ".hcl") &&
+		!strings.Contains(addr, "://"); {
+	case err != nil && isPath:
+		return s, fmt.Errorf("--admin: %w%s", err, rightsHint(err))
+	case err == nil:
 		switch inside := filepath.Join(addr, socketName); {
 		case info.Mode().Type() == os.ModeSocket:
 			addr = "unix://" + addr
-		case info.IsDir() && answers(inside):
+		case info.IsDir() && isData(addr):
 			addr = "unix://" + inside
 		default:
 			if addr, err = s.configured(addr); err != nil {
@@ -166,6 +181,14 @@ func (s *adminServer) client() (*http.Client, error) {
 		t.TLSClientConfig = tlsconf.ForServer(t.TLSClientConfig, u.Hostname())
 	}
 	return &http.Client{Transport: t}, nil
+}
+
+// rightsHint says who may ask where this user may not.
+func rightsHint(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "; root and the agent's own user may ask there"
+	}
+	return ""
 }
 
 // certificateHint says what to do where certificates are what is wrong.

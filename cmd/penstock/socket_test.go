@@ -13,6 +13,7 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/buffer/record/tally"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -69,6 +70,10 @@ pipeline "app" {
 			t.Errorf("%s: %d %s", to, code, text)
 		}
 	}
+	lost := filepath.Join(dir, "no.hcl")
+	if code, text := ask(lost); code != exitUnknown || !strings.Contains(text, lost+": no such file") {
+		t.Errorf("a file that is not there: %d %s", code, text)
+	}
 	for _, to := range []string{srv.Addr(), file} {
 		if code, text := ask(to); code != exitUnknown || !strings.Contains(text, "a token is needed") {
 			t.Errorf("%s: %d %s", to, code, text)
@@ -76,5 +81,12 @@ pipeline "app" {
 		if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, dataformat.Name), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "no agent answers at unix://" + socket + ": dial unix " + socket + ": "
+	if code, text := ask(dir); code != exitUnknown || !strings.Contains(text, want) {
+		t.Errorf("the data directory of an agent that is stopped: %d %s", code, text)
 	}
 }
