@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs/overflow"
@@ -42,35 +43,50 @@ func Audit(b tally.Books, since time.Time) tally.Report {
 	return tally.Audit(b, since)
 }
 
-// auditEvery is how often a buffer is audited for its metric, at most.
+// auditEvery is how often a buffer is audited for its state and its metric, at most.
 const auditEvery = 30 * time.Second
 
-// newAuditGauge audits a buffer as it is collected, and logs what differs.
-func newAuditGauge(buf *buffer.Buffer, log *slog.Logger) prometheus.Collector {
-	var mu sync.Mutex
-	var last time.Time
-	var differing int64
+// auditor audits a buffer, and logs what differs. Safe for concurrent use.
+type auditor struct {
+	buf *buffer.Buffer
+	log *slog.Logger
+
+	mu    sync.Mutex
+	last  time.Time
+	found state.Unaccounted
+}
+
+// look returns what differs in the books of the last day.
+func (a *auditor) look(now time.Time) state.Unaccounted {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.last.IsZero() && now.Sub(a.last) < auditEvery {
+		return a.found
+	}
+	was := a.found
+	a.last, a.found = now, state.Unaccounted{}
+	for i, d := range Audit(a.buf.Books(), now.Add(-24*time.Hour)).Differences {
+		if i == 0 {
+			a.found.First = d.String()
+		}
+		a.found.Missing += max(d.Missing, 0)
+		a.found.TooMany += max(-d.Missing, 0)
+	}
+	if n := a.found.Records(); n != was.Records() && n > 0 {
+		a.log.Error(
+			"records are not accounted for", "records", n, "first", a.found.First,
+			"do", "see penstock audit --explain",
+		)
+	}
+	return a.found
+}
+
+func (a *auditor) gauge() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "penstock_audit_differing_records",
 		Help: "Records of the last 24 hours that one stage has counted and the next has not, or the other way round.",
 	}, func() float64 {
-		mu.Lock()
-		defer mu.Unlock()
-		if now := time.Now(); last.IsZero() || now.Sub(last) >= auditEvery {
-			was := differing
-			last, differing = now, 0
-			r := Audit(buf.Books(), now.Add(-24*time.Hour))
-			for _, d := range r.Differences {
-				differing += max(d.Missing, -d.Missing)
-			}
-			if differing != was && differing > 0 {
-				d := &r.Differences[0]
-				log.Error(
-					"records are not accounted for", "records", differing, "first", d.String(),
-					"do", "see penstock audit --explain",
-				)
-			}
-		}
-		return float64(differing)
+		found := a.look(time.Now())
+		return float64(found.Records())
 	})
 }

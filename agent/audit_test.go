@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/filter"
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/runtest"
@@ -397,12 +398,16 @@ func (a *audited) wantMetric(n float64) {
 	a.t.Helper()
 	logs := &runtest.LogBuffer{}
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(newAuditGauge(a.buf, slog.New(slog.NewTextHandler(logs, nil))))
+	look := &auditor{buf: a.buf, log: slog.New(slog.NewTextHandler(logs, nil))}
+	reg.MustRegister(look.gauge())
 	for range 2 { // and logs it once
 		families, err := reg.Gather()
 		if err != nil || len(families) != 1 || families[0].Metric[0].Gauge.GetValue() != n {
 			a.t.Fatal(families, err)
 		}
+	}
+	if found := look.look(time.Now()); found.Records() != int64(n) || found.First == "" {
+		a.t.Error(found)
 	}
 	if lines := logs.Lines("penstock audit --explain"); len(lines) != 1 {
 		a.t.Error(lines)
@@ -414,4 +419,28 @@ func (a *audited) storeEmpty() bool {
 	books := a.buf.Books()
 	Audit(books, time.Time{})
 	return !books.Outputs[0].Store
+}
+
+// A running agent tells what is not accounted for wherever it tells its state, whether or not
+// somebody asks for metrics.
+func TestAnAgentTellsWhatIsNotAccountedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	dir := t.TempDir()
+	r := startAgent(t, w, dir, variant("1", "1"))
+	r.mu.Lock()
+	look := r.pipelines["p"].auditor.Load()
+	r.mu.Unlock()
+	look.look(time.Now())
+	look.mu.Lock()
+	if look.last.IsZero() || look.buf == nil {
+		t.Error("nobody has audited the buffer")
+	}
+	look.last, look.found = time.Now(), state.Unaccounted{Missing: 3, First: "3 missing"}
+	look.mu.Unlock()
+	s := r.Status()
+	if len(s.Problems()) != 1 || s.Problems()[0].Kind != state.NotAccounted ||
+		!strings.HasPrefix(s.Sentence, "Not all is safe") {
+		t.Errorf("%+v", s)
+	}
 }

@@ -48,6 +48,9 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 			cursors[c.Name] = bufferCursor{c.Lag, c.Oldest}
 		}
 		unresolved = p.buf.UnresolvedCursors()
+		if a := p.auditor.Load(); a != nil {
+			f.Unaccounted = a.look(now)
+		}
 	}
 	for _, o := range p.orphans {
 		o.Records = cursors[o.ID].lag

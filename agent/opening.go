@@ -61,7 +61,9 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []state.Orphan, error) {
 	if err := p.checkPlaces(buf); err != nil {
 		return nil, nil, errors.Join(err, buf.Close())
 	}
-	reg.MustRegister(newAuditGauge(buf, p.log))
+	a := &auditor{buf: buf, log: p.log}
+	reg.MustRegister(a.gauge())
+	p.auditor.Store(a)
 	p.a.registries.show(reg)
 	p.fronts.Lock()
 	p.orphanedInputs = p.findOrphanedInputs(buf)

@@ -28,7 +28,8 @@ type pipeline struct {
 	log       *slog.Logger
 	reg       *registry
 	tap       *admin.Tap
-	inputRate state.Meter // records
+	inputRate state.Meter             // records
+	auditor   atomic.Pointer[auditor] // of the buffer; nil before it is open
 
 	pipelineBuffer
 	open     bool // inputs and outputs have been started

@@ -53,6 +53,11 @@ func (a *Agent) readyLocked() (bool, []string) {
 			}
 		}
 	}
+	for _, pr := range a.ownLocked() {
+		if slices.Contains(unready, pr.Kind) {
+			reasons = append(reasons, pr.Component+" "+pr.Text)
+		}
+	}
 	slices.Sort(reasons)
 	return len(reasons) == 0, reasons
 }

@@ -542,3 +542,22 @@ func TestABufferWithoutRoomIsToldAsFull(t *testing.T) {
 		}
 	}
 }
+
+// What is missing between two stages is not safe, and not delivered; what came twice is.
+func TestRecordsThatAreNotAccountedForAreTold(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	p := Pipeline{
+		Name: "app", Buffer: &Buffer{},
+		Unaccounted: Unaccounted{Missing: 1200, First: "1200 missing between x and y"},
+	}
+	s := p.State(now)
+	if s.Safe || s.Level != Warning || len(s.Problems) != 1 || s.Problems[0].Kind != NotAccounted ||
+		!says(s, "Not all is safe", "1,200 records that are not accounted for: 1200 missing") ||
+		says(s, "everything is delivered") {
+		t.Errorf("%+v", s)
+	}
+	p.Unaccounted = Unaccounted{TooMany: 1, First: "1 too many"}
+	if s := p.State(now); !s.Safe || s.Level != Warning || !says(s, "1 record that is not accounted") {
+		t.Errorf("%+v", s)
+	}
+}

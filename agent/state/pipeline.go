@@ -25,6 +25,8 @@ const (
 	Damaged = "damaged"
 	// what waits is of no output that is configured, or waits where none looks
 	Orphaned = "orphan"
+	// one stage has counted records that the next has not, or the other way round
+	NotAccounted = "not_accounted"
 )
 
 // ProblemKinds lists what a problem can be of.
@@ -46,6 +48,8 @@ var ProblemKinds = []string{
 	Dropped,
 	Damaged,
 	Orphaned,
+	NotAccounted,
+	ReloadRefused,
 }
 
 // NotReady lists the kinds of problems with which an agent is not ready unless that is set: it does
@@ -81,17 +85,27 @@ type Buffer struct {
 
 // Pipeline is what is known of a pipeline.
 type Pipeline struct {
-	Name     string
-	Opening  bool
-	Stopping bool
-	Error    string  // why it cannot be opened
-	Buffer   *Buffer // nil if its inputs are logs themselves
-	Inputs   []Input
-	Outputs  []Output
-	Orphans  []Orphan
+	Name        string
+	Opening     bool
+	Stopping    bool
+	Error       string  // why it cannot be opened
+	Buffer      *Buffer // nil if its inputs are logs themselves
+	Inputs      []Input
+	Outputs     []Output
+	Orphans     []Orphan
+	Unaccounted Unaccounted
 	// of a pipeline that is not configured any more; nil for others
 	Unclaimed *Unclaimed
 }
+
+// Unaccounted is what differs between the counts of the stages.
+type Unaccounted struct {
+	Missing, TooMany int64
+	First            string // the first difference
+}
+
+// Records returns how many records differ.
+func (u Unaccounted) Records() int64 { return u.Missing + u.TooMany }
 
 // Orphan is an output that is not configured any more, and for which a buffer keeps what comes.
 type Orphan struct {
@@ -221,6 +235,13 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	if p.Buffer != nil {
 		s.addBuffer(p.Buffer)
 	}
+	if u := p.Unaccounted; u.Records() > 0 {
+		s.Safe = s.Safe && u.Missing == 0
+		s.add(
+			NotAccounted, Warning, "has "+Count(u.Records(), "record that is", "records that are")+
+				" not accounted for: "+u.First, "penstock audit --explain names all of them",
+		)
+	}
 	for _, o := range p.Orphans {
 		s.add(
 			Orphaned, Warning, o.text(),
@@ -344,7 +365,7 @@ func (s *PipelineState) sentence(p Pipeline) string {
 	for _, pr := range s.Problems {
 		switch {
 		case strings.HasPrefix(pr.Component, "output."), pr.Kind == WaitingBuffer,
-			pr.Kind == Failed, pr.Kind == Retrying:
+			pr.Kind == Failed, pr.Kind == Retrying, pr.Kind == NotAccounted:
 			if len(says) == 0 {
 				says = append(says, pr.Component+" "+pr.Text)
 			}
