@@ -29,7 +29,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/dgraph-io/ristretto cloud.google.com go.opentelemetry.io go.yaml.in \
 	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 google.golang.org vendor/golang.org \
 	crypto/tls crypto/x509 crypto/hpke $(addprefix crypto/internal/fips140/,mlkem rsa) \
-	encoding/asn1 encoding/xml fmt html internal/profile log/slog math/big mime net regexp/syntax \
+	encoding/asn1 encoding/json encoding/xml fmt html internal/profile log/slog math/big mime net regexp/syntax \
 	runtime/pprof text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -gcflags=github.com/penstock/penstock/agent=-l \
 	-ldflags "-s -w -X main.version=$(VERSION)"
