@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -236,10 +237,7 @@ func (d *Difference) String() string {
 	if origin == "" {
 		origin = "(several origins)"
 	}
-	where := d.Pipeline
-	if d.Output != "" {
-		where += " " + d.Output
-	}
+	where := strings.TrimSpace(d.Pipeline + " " + d.Output)
 	return fmt.Sprintf(
 		"%s %s: %d %s between %s and %s, of %s", d.When(), where, n, what, d.After, d.Before, origin,
 	)
