@@ -58,6 +58,9 @@ var needed = map[string]string{
 // runs: they are warned of everywhere.
 var usedLater = []string{"dir", "directory", "kubernetes.token_file", "sasl.oauth.token_file"}
 
+// neededOffline are files without which it cannot be told what becomes of a record.
+var neededOffline = []string{"table", "decode.descriptors", "decode.registry.ca_file", "profile"}
+
 // A file that is not there, or may not be read, is a warning where nothing is started, and a
 // mistake where an agent is. One that is no good is a mistake everywhere. That holds for every
 // attribute that names one.
@@ -122,11 +125,9 @@ func fileIsLacking(t *testing.T, kind, path string) {
 	if err := os.WriteFile(hcl, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	look := func(elsewhere bool) *config.Report {
-		_, report := config.Load(
-			[]string{hcl}, Components().Config(),
-			config.Options{DataDir: dir, Elsewhere: elsewhere},
-		)
+	look := func(opts config.Options) *config.Report {
+		opts.DataDir = dir
+		_, report := config.Load([]string{hcl}, Components().Config(), opts)
 		made, err := New(
 			report.ValidSubset(),
 			Options{Catalogue: Components(), Log: slog.New(slog.DiscardHandler)},
@@ -142,10 +143,16 @@ func fileIsLacking(t *testing.T, kind, path string) {
 	names := func(lines []string) bool {
 		return slices.ContainsFunc(lines, func(s string) bool { return strings.Contains(s, file) })
 	}
-	if r := look(true); r.Errors() > 0 || !names(r.Lines(true)) {
+	here, elsewhere := config.Options{}, config.Options{Elsewhere: true}
+	if r := look(elsewhere); r.Errors() > 0 || !names(r.Lines(true)) {
 		t.Errorf("where nothing is started: %v\n%s", r, text)
 	}
-	if r := look(false); names(r.Lines(false)) == slices.Contains(usedLater, path) {
+	r := look(config.Options{Unconnected: true})
+	if needed := slices.Contains(neededOffline, path); needed != names(r.Lines(false)) ||
+		!needed && r.Errors() > 0 {
+		t.Errorf("where nobody is connected to: %v\n%s", r, text)
+	}
+	if r := look(here); names(r.Lines(false)) == slices.Contains(usedLater, path) {
 		t.Errorf("where an agent is started: %v\n%s", r, text)
 	}
 	if slices.Contains(usedLater, path) || path == "profile" {
@@ -154,9 +161,9 @@ func fileIsLacking(t *testing.T, kind, path string) {
 	if err := os.WriteFile(file, []byte(" "), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, elsewhere := range []bool{true, false} {
-		if r := look(elsewhere); r.Errors() == 0 {
-			t.Errorf("a file that is no good, elsewhere %v: %v\n%s", elsewhere, r, text)
+	for _, opts := range []config.Options{here, elsewhere, {Unconnected: true}} {
+		if r := look(opts); r.Errors() == 0 {
+			t.Errorf("a file that is no good, %+v: %v\n%s", opts, r, text)
 		}
 	}
 	if os.Getuid() == 0 {
@@ -165,7 +172,7 @@ func fileIsLacking(t *testing.T, kind, path string) {
 	if err := os.Chmod(file, 0); err != nil {
 		t.Fatal(err)
 	}
-	if r := look(true); r.Errors() > 0 || !names(r.Lines(true)) {
+	if r := look(elsewhere); r.Errors() > 0 || !names(r.Lines(true)) {
 		t.Errorf("a file that may not be read: %v\n%s", r, text)
 	}
 }

@@ -26,6 +26,9 @@ type decoder struct {
 	attrs map[string]*hclsyntax.Attribute // by path: "roll.size", "server[1].host"
 	where map[string]hcl.Range            // of blocks, by path; "" is the component itself
 	lists map[string][]hcl.Range          // of a list's elements, by path
+	slots map[string]reflect.Value        // of attributes, by path
+
+	secured map[string]secured // blocks, by path
 
 	failed  map[string]bool // paths with a mistake that has been reported
 	foreign []foreignNote   // texts that look like another tool's, until they are told
@@ -33,12 +36,15 @@ type decoder struct {
 
 func newDecoder(s *scope, owner string, header hcl.Range) *decoder {
 	return &decoder{
-		scope:  s,
-		owner:  owner,
-		attrs:  map[string]*hclsyntax.Attribute{},
-		where:  map[string]hcl.Range{"": header},
-		lists:  map[string][]hcl.Range{},
-		failed: map[string]bool{},
+		scope: s,
+		owner: owner,
+		attrs: map[string]*hclsyntax.Attribute{},
+		where: map[string]hcl.Range{"": header},
+		lists: map[string][]hcl.Range{},
+		slots: map[string]reflect.Value{},
+
+		secured: map[string]secured{},
+		failed:  map[string]bool{},
 	}
 }
 
@@ -172,6 +178,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	}
 	t := targets[i]
 	d.attrs[join(path, t.name)] = attr
+	d.slots[join(path, t.name)] = t.value
 	if t.block {
 		d.report.errorf(
 			attr.NameRange, d.asBlock(t, attr.Expr, path), "%q is a block, not an attribute",
@@ -367,6 +374,9 @@ func (d *decoder) block(b *hclsyntax.Block, t target, path string) {
 		v = newBlock(elem).Elem()
 	default:
 		v = slot
+	}
+	if s, ok := v.Addr().Interface().(secured); ok {
+		d.secured[path] = s
 	}
 	d.labels(b, v, path)
 	d.body(b.Body, b.DefRange(), fmt.Sprintf("the %q block of %s", t.name, d.owner), path, v)

@@ -27,6 +27,9 @@ type Options struct {
 	// Elsewhere is where nothing is to be run: what this machine lacks of what the configuration
 	// names is a warning, and components that need it are not whole.
 	Elsewhere bool
+	// Unconnected is where nobody is to be connected to: files that this machine lacks and that only
+	// connections need are not told of, and components are made without them.
+	Unconnected bool
 }
 
 const stdin = "<stdin>"
@@ -39,6 +42,7 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 	}
 	report := newReport()
 	report.elsewhere = opts.Elsewhere
+	report.unconnected = opts.Unconnected
 	l := &loader{
 		report: report,
 		cat:    cat,
@@ -390,7 +394,7 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 	if inst.Common != nil {
 		d.validate(inst.Common)
 		if w, ok := inst.Config.(commonWarner); ok && l.report.amiss() == before {
-			d.place(w.WarningsWith(inst.Common), "", true)
+			d.place(w.WarningsWith(inst.Common), "", true, false)
 		}
 	}
 	inst.Refs, inst.positions = d.refs, d

@@ -40,8 +40,9 @@ type Report struct {
 	declared map[Kind]string // the first component of each kind, which hints name
 	misread  map[string]int  // from which byte on a file is not what its writer meant
 
-	elsewhere bool            // see Options
-	absent    map[string]bool // what functions said that this machine lacks
+	elsewhere   bool            // see Options
+	unconnected bool            // see Options
+	absent      map[string]bool // what functions said that this machine lacks
 }
 
 // ValidSubset returns the components without mistakes and the pipelines between them, in which
@@ -86,6 +87,13 @@ func (r *Report) lackf(at hcl.Range, hint, format string, args ...any) {
 		p.Hint = strings.TrimPrefix(p.Hint+"\n"+elsewhereHint, "\n")
 	}
 	r.tell(p)
+}
+
+// withoutf is lackf of what only connections need, of a component that has been made without it.
+func (r *Report) withoutf(at hcl.Range, hint, format string, args ...any) {
+	if r.elsewhere {
+		r.warnf(at, strings.TrimPrefix(hint+"\n"+elsewhereHint, "\n"), format, args...)
+	}
 }
 
 // amiss counts mistakes, and what this machine lacks.

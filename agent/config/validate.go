@@ -21,16 +21,45 @@ func (d *decoder) validateAt(cfg any, prefix string) {
 		return
 	}
 	if v, ok := cfg.(validator); ok {
-		d.place(v.Validate(), prefix, false)
+		err := v.Validate()
+		whole := (d.report.elsewhere || d.report.unconnected) && d.doWithout(v, err)
+		d.place(err, prefix, false, whole)
 	}
 	if w, ok := cfg.(warner); ok {
-		d.place(w.Warnings(), prefix, true)
+		d.place(w.Warnings(), prefix, true, false)
 	}
 	d.warnForeign()
 }
 
-// place tells each part of err where its attribute stands.
-func (d *decoder) place(err error, prefix string, warn bool) {
+// secured is implemented by blocks whose files only connections need.
+type secured interface {
+	// WithoutFiles makes it valid without its files.
+	WithoutFiles()
+}
+
+// doWithout takes files that this machine lacks out of where connections alone need them, and
+// reports whether nothing else is wrong.
+func (d *decoder) doWithout(v validator, err error) bool {
+	some := false
+	for _, part := range flatten(err) {
+		m := pathText.FindStringSubmatch(part.text)
+		if m == nil || !strings.HasSuffix(m[1], "_file") || !lacking(part.err) {
+			continue
+		}
+		if slot, ok := d.slots[m[1]]; ok && !strings.Contains(m[1], ".") {
+			slot.SetZero()
+			some = true
+		} else if i := strings.LastIndexByte(m[1], '.'); i > 0 && d.secured[m[1][:i]] != nil {
+			d.secured[m[1][:i]].WithoutFiles()
+			some = true
+		}
+	}
+	return some && v.Validate() == nil
+}
+
+// place tells each part of err where its attribute stands, as a warning if warn says so; whole says
+// that the component has been made to do without what this machine lacks.
+func (d *decoder) place(err error, prefix string, warn, whole bool) {
 	for _, part := range flatten(err) {
 		path := prefix
 		if m := pathText.FindStringSubmatch(part.text); m != nil {
@@ -46,6 +75,8 @@ func (d *decoder) place(err error, prefix string, warn bool) {
 		tell := d.report.teller(part)
 		if warn {
 			tell = d.report.warnf
+		} else if whole && lacking(part.err) {
+			tell = d.report.withoutf
 		}
 		tell(d.position(path), d.foreignAt(path), "%s: %s", owner, part.text)
 	}

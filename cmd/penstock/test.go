@@ -133,7 +133,7 @@ func offline(
 ) (*agent.Agent, error) {
 	opts := config.Options{
 		Vars:    map[string]string{},
-		DataDir: os.TempDir(),
+		DataDir: os.TempDir(), Unconnected: true,
 		Env: func(name string) (string, bool) {
 			if v, ok := os.LookupEnv(name); ok {
 				return v, true

@@ -19,6 +19,11 @@ type Client struct {
 	MinVersion         string `hcl:"min_version,optional" oneof:"1.2|1.3" doc:"Lowest TLS version to accept."`
 }
 
+// WithoutFiles makes it a block that names no files, for what connects to nobody.
+func (c *Client) WithoutFiles() {
+	c.CAFile, c.CertFile, c.KeyFile = "", "", ""
+}
+
 // SetDefaults presets the block.
 func (c *Client) SetDefaults() { c.MinVersion = "1.2" }
 
@@ -130,13 +135,21 @@ type Server struct {
 	ClientCAFile      string `hcl:"client_ca_file,optional" doc:"File of PEM certificates that client certificates must descend from."`
 	RequireClientCert bool   `hcl:"require_client_cert,optional" doc:"Refuse clients without a certificate from client_ca_file (mutual TLS)."`
 	MinVersion        string `hcl:"min_version,optional" oneof:"1.2|1.3" doc:"Lowest TLS version to accept."`
+
+	withoutFiles bool
 }
+
+// WithoutFiles makes it a block that needs no files, for what nobody connects to.
+func (s *Server) WithoutFiles() { s.withoutFiles = true }
 
 // SetDefaults presets the block.
 func (s *Server) SetDefaults() { s.MinVersion = "1.2" }
 
 // Validate reports what cannot work, files that cannot be read included.
 func (s *Server) Validate() error {
+	if s.withoutFiles {
+		return nil
+	}
 	errs := []error{
 		readable("cert_file", s.CertFile),
 		readable("key_file", s.KeyFile),
@@ -161,6 +174,9 @@ func NewServer(s Server, log *slog.Logger) (*tls.Config, error) {
 	minVersion, err := version(s.MinVersion)
 	if err != nil {
 		return nil, err
+	}
+	if s.withoutFiles {
+		return &tls.Config{MinVersion: minVersion}, nil
 	}
 	pair, err := newPair(s.CertFile, s.KeyFile, log)
 	if err != nil {
