@@ -56,6 +56,8 @@ type Behind struct {
 	Records     int64         `json:"records"`     // not read yet
 	Uncommitted int64         `json:"uncommitted"` // not read, or not delivered
 	Age         time.Duration `json:"age_ns"`      // of what was last read, if there is more
+	// that the source had taken away before they were read, since the start
+	Gone int64 `json:"gone_records,omitempty"`
 }
 
 // UnreadFile is a file or directory that cannot be read.

@@ -24,6 +24,11 @@ func TestAConsumerTellsHowFarItIsBehind(t *testing.T) {
 			"reads 12 partitions, 31,640 records are not read yet, 40 s behind",
 			"All safe. 35,000 records are not delivered yet.",
 		},
+		{
+			&Behind{Partitions: 1, Gone: 700}, "reads 1 partition",
+			"Not all is safe: see below. input.kafka.t found 700 records gone before they were read, " +
+				"since the start: retention took them.",
+		},
 	} {
 		p := Pipeline{
 			Name: "lake", Inputs: []Input{{ID: "input.kafka.t", Unit: "running", Behind: c.behind}},

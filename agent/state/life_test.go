@@ -561,3 +561,14 @@ func TestRecordsThatAreNotAccountedForAreTold(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Where records are known to be lost nobody says that everything is delivered.
+func TestLossIsSaidInTheSentence(t *testing.T) {
+	for _, b := range []Buffer{{Dropped: 3}, {Damaged: 3}} {
+		s := Pipeline{Name: "app", Buffer: &b}.State(time.Unix(1_800_000_000, 0))
+		if s.Safe || !says(s, "Not all is safe: see below. pipeline.app has 3 records") ||
+			says(s, "everything is delivered") {
+			t.Errorf("%s", s.Sentence)
+		}
+	}
+}

@@ -207,6 +207,15 @@ func (p Pipeline) State(now time.Time) PipelineState {
 				s.Problems, Problem{st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do},
 			)
 		}
+		if b := in.Behind; b != nil && b.Gone > 0 {
+			s.Safe = false
+			s.Problems = append(s.Problems, Problem{
+				st.ID, Dropped, Warning, time.Time{},
+				"found " + Count(b.Gone, "record", "records") +
+					" gone before they were read, since the start: retention took them",
+				"lengthen the topic's retention, or find out what held its partitions up",
+			})
+		}
 	}
 	for _, out := range p.Outputs {
 		st := out.State(now)
@@ -281,7 +290,7 @@ func (s *PipelineState) addBuffer(b *Buffer) {
 		s.Safe = false
 		s.add(
 			Dropped, Warning,
-			Count(b.Dropped, "record was", "records were")+
+			"has "+Count(b.Dropped, "record", "records")+
 				" dropped undelivered since the start, as when_full = \"drop_oldest\" says",
 			"give the buffer more room, or add a failover",
 		)
@@ -290,8 +299,8 @@ func (s *PipelineState) addBuffer(b *Buffer) {
 		s.Safe = false
 		s.add(
 			Damaged, Warning,
-			Count(b.Damaged, "record", "records")+
-				" did not read back from the disk; the segments are kept in the buffer's directory damaged",
+			"has "+Count(b.Damaged, "record", "records")+
+				" that did not read back from the disk; the segments are kept in the buffer's directory damaged",
 			"check the disk",
 		)
 	}
@@ -365,7 +374,8 @@ func (s *PipelineState) sentence(p Pipeline) string {
 	for _, pr := range s.Problems {
 		switch {
 		case strings.HasPrefix(pr.Component, "output."), pr.Kind == WaitingBuffer,
-			pr.Kind == Failed, pr.Kind == Retrying, pr.Kind == NotAccounted:
+			pr.Kind == Failed, pr.Kind == Retrying, pr.Kind == NotAccounted,
+			pr.Kind == Dropped, pr.Kind == Damaged:
 			if len(says) == 0 {
 				says = append(says, pr.Component+" "+pr.Text)
 			}

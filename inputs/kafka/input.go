@@ -26,6 +26,7 @@ type Input struct {
 	limit   *rate.Limiter // nil: none
 	now     atomic.Pointer[session]
 	answers answers
+	gone    atomic.Int64 // records that retention took before they were read
 }
 
 // New returns an input. It connects to nothing yet.

@@ -792,6 +792,9 @@ func TestRetentionGap(t *testing.T) {
 			t.Errorf("%v skipped records counted, want 30", f.Metric[0].Counter.GetValue())
 		}
 	}
+	if b, ok := m.in.Behind(); !ok || b.Gone != 30 {
+		t.Errorf("it says that %d are gone, want 30", b.Gone)
+	}
 }
 
 // The group's offset is beyond the partition's end, as after a topic was made anew: reading on in

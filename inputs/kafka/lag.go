@@ -135,6 +135,7 @@ func (in *Input) Behind() (b inputs.Behind, ok bool) {
 		b.Uncommitted += l.Uncommitted
 		b.Age = max(b.Age, l.Age)
 	}
+	b.Gone = in.gone.Load()
 	return b, true
 }
 

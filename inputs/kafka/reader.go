@@ -450,6 +450,7 @@ func (l *Lease) relocate(ctx context.Context, loss *kgo.ErrDataLoss) {
 			"do", "lengthen the topic's retention, or find out what held this partition up",
 		)
 		l.s.in.metrics.skipped.Add(float64(start - at))
+		l.s.in.gone.Add(start - at)
 		b := record.FromRecords(l.part.topic, l.name, nil)
 		b.First, b.End, b.Lost = at, start, start-at
 		l.ahead.pass(queued{Batch: b})
