@@ -42,7 +42,7 @@ is about to finish it, and it is one when none does.`,
 			if len(partitions) > 0 && opts.Topic == "" {
 				return configError("--partition needs --topic")
 			}
-			opts.Partitions = partitions
+			opts.Partitions, opts.Begins = partitions, cmd.Flags().Changed("from")
 			store, done, err := t.store(cmd)
 			if err != nil {
 				return err
@@ -82,7 +82,10 @@ is about to finish it, and it is one when none does.`,
 	lifeFlag(cmd, &opts.Life)
 	f.StringVar(&opts.Topic, "topic", "", "only this topic")
 	f.Int32SliceVar(&partitions, "partition", nil, "only these partitions of it")
-	f.Int64Var(&opts.From, "from", 0, "from this offset")
+	f.Int64Var(
+		&opts.From, "from", 0,
+		"from this offset; given, the first object has to begin there, with 0 that of all that there ever was",
+	)
 	f.Int64Var(&opts.To, "to", 0, "to before this offset")
 	f.BoolVar(&opts.Deep, "deep", false, "read the contents")
 	f.BoolVar(&strict, "strict", false, "fail on gaps")

@@ -215,14 +215,17 @@ func TestVerifyFindsDamage(t *testing.T) {
 		})
 	}
 	store := archive(t, nil)
-	for o, err := range store.List(t.Context(), "") {
-		if err == nil && strings.Contains(o.Key, "-00000000000000000800") {
-			err = store.Delete(t.Context(), o.Key)
-		}
-		if err != nil {
-			t.Fatal(err)
+	deleteCut := func(end string) {
+		for o, err := range store.List(t.Context(), "") {
+			if err == nil && strings.Contains(o.Key, "-"+end) {
+				err = store.Delete(t.Context(), o.Key)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	deleteCut("00000000000000000800")
 	if rep := verify(t, store, Options{}); len(rep.Gaps) != 1 ||
 		rep.Gaps[0] != (Gap{"app-3", 400, 800}) {
 		t.Errorf("a missing cut: %+v", rep)
@@ -230,6 +233,14 @@ func TestVerifyFindsDamage(t *testing.T) {
 	if rep := verify(t, store, Options{From: 850, To: 1200}); len(rep.Gaps) != 1 ||
 		rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
 		t.Errorf("a range that is not archived yet: %+v", rep)
+	}
+	deleteCut("00000000000000000400")
+	if rep := verify(t, store, Options{}); len(rep.Gaps) != 0 {
+		t.Errorf("the oldest objects went by their age: %+v", rep)
+	}
+	if rep := verify(t, store, Options{Begins: true}); len(rep.Gaps) != 1 ||
+		rep.Gaps[0] != (Gap{"app-3", 0, 800}) {
+		t.Errorf("all that there ever was is asked for: %+v", rep)
 	}
 }
 

@@ -21,6 +21,7 @@ type Options struct {
 	Life       string
 	Open       []Open // cuts that are known to be begun and not finished
 	From, To   int64  // positions; To 0 means to the end
+	Begins     bool   // at From, 0 too: what is missing before the first object is a gap
 	Deep       bool   // read the contents
 	OnProgress func(done, total int)
 }
@@ -187,7 +188,7 @@ func (v *verifier) log(ctx context.Context, name string, objects []*Object) erro
 		}
 		cut = cut[:0]
 	}
-	if v.opts.From > 0 && lr.Start > v.opts.From {
+	if (v.opts.Begins || v.opts.From > 0) && lr.Start > v.opts.From {
 		v.rep.Gaps = append(v.rep.Gaps, Gap{name, v.opts.From, lr.Start})
 	}
 	if v.opts.To > lr.End {
