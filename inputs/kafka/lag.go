@@ -59,7 +59,8 @@ func (l *Lease) lag(now time.Time) inputs.Lag {
 const endsEvery = 5 * time.Second
 
 // watchEnds finds out where partitions end that give nothing: what stands behind a transaction that
-// is left open is not fetched, so no fetch tells that it is there.
+// is left open is not fetched, so no fetch tells that it is there. As often, it gives up memory of
+// fetches that was not needed meanwhile.
 func (s *session) watchEnds(ctx context.Context) {
 	tick := time.NewTicker(endsEvery)
 	defer tick.Stop()
@@ -70,6 +71,7 @@ func (s *session) watchEnds(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		s.inflater.pools.tidy()
 		was := seen
 		seen = map[*Lease]int64{}
 		var quiet []*Lease

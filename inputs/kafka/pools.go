@@ -11,15 +11,23 @@ import (
 // fetchPools lend the reading client the memory of inflated batches and of their records. Both come
 // back once nobody reads them any more, so that a backlog is read with the same few buffers. They
 // are kept whatever the garbage collector does: when memory is short it runs often, and would take
-// them away each time.
+// them away each time. What nobody has asked for from one tidy to the next is given up.
 type fetchPools struct {
 	mu      sync.Mutex
 	bytes   [byteClasses]freeList[byte] // of i+1 times byteStep each
-	kept    int                         // bytes of all of them
+	kept    stock                       // bytes of all of them
 	ratio   float64                     // of inflated to compressed, of late
 	records [32]freeList[kgo.Record]    // of capacity 2^i each
 	// of all records
-	keptRecords int
+	keptRecords stock
+}
+
+// stock is how much is kept, and how little that was at some time since the last tidy.
+type stock struct{ now, least int }
+
+func (s *stock) add(n int) {
+	s.now += n
+	s.least = min(s.least, s.now)
 }
 
 // freeList is slices that wait to be used again.
@@ -44,10 +52,10 @@ var (
 
 // keepBytes and keepRecords bound what is kept. A buffer of more than byteClasses steps is not.
 const (
-	keepBytes    = 16 << 20
+	keepBytes    = 32 << 20
 	byteStep     = 32 << 10
 	byteClasses  = 128
-	keepRecords  = 1 << 16
+	keepRecords  = 1 << 17
 	leastRecords = 16
 )
 
@@ -67,7 +75,7 @@ func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCode
 	i := (want - 1) / byteStep
 	for j := i; j < byteClasses && j <= i+i/4; j++ {
 		if b := p.bytes[j].take(); b != nil {
-			p.kept -= cap(b)
+			p.kept.add(-cap(b))
 			return b
 		}
 	}
@@ -94,14 +102,8 @@ func (p *fetchPools) PutDecompressBytes(b []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for j := byteClasses - 1; p.kept+cap(b) > keepBytes; {
-		if old := p.bytes[j].take(); old != nil {
-			p.kept -= cap(old)
-		} else if j--; j < 0 {
-			return
-		}
-	}
-	p.kept += cap(b)
+	p.dropBytes(p.kept.now + cap(b) - keepBytes)
+	p.kept.add(cap(b))
 	p.bytes[i] = append(p.bytes[i], b[:0])
 }
 
@@ -112,7 +114,7 @@ func (p *fetchPools) GetRecords(n int) []kgo.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r := p.records[i].take(); r != nil {
-		p.keptRecords -= cap(r)
+		p.keptRecords.add(-cap(r))
 		return r
 	}
 	return make([]kgo.Record, 1<<i)
@@ -125,10 +127,40 @@ func (p *fetchPools) PutRecords(r []kgo.Record) {
 	i := recordClass(cap(r))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if cap(r) == 1<<i && p.keptRecords+cap(r) <= keepRecords {
-		p.keptRecords += cap(r)
+	if cap(r) == 1<<i && p.keptRecords.now+cap(r) <= keepRecords {
+		p.keptRecords.add(cap(r))
 		p.records[i] = append(p.records[i], r)
 	}
+}
+
+// dropBytes gives up buffers of n bytes at least, the largest first. The caller holds the mutex.
+func (p *fetchPools) dropBytes(n int) {
+	for j := byteClasses - 1; n > 0 && j >= 0; {
+		b := p.bytes[j].take()
+		if b == nil {
+			j--
+			continue
+		}
+		p.kept.add(-cap(b))
+		n -= cap(b)
+	}
+}
+
+// tidy gives up what was not needed since it was called last.
+func (p *fetchPools) tidy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dropBytes(p.kept.least)
+	for i, n := len(p.records)-1, p.keptRecords.least; n > 0 && i >= 0; {
+		r := p.records[i].take()
+		if r == nil {
+			i--
+			continue
+		}
+		p.keptRecords.add(-cap(r))
+		n -= cap(r)
+	}
+	p.kept.least, p.keptRecords.least = p.kept.now, p.keptRecords.now
 }
 
 // putUnused takes the n records of a batch back, of which head is the first, as they are: the
