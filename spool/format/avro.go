@@ -83,24 +83,24 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 		t.release()
 		f.staged.rows.Put(t)
 	}()
-	var err error
-	if t.json, err = f.staged.appendJSON(t.json[:0], in.Record); err != nil {
+	json, err := f.staged.json(t, in.Record)
+	if err != nil {
 		return dst, err
 	}
 	t.row.reset()
 	var out []byte
-	if len(t.json) > largeRow {
-		out = make([]byte, 0, len(t.json)+1024)
+	if len(json) > largeRow {
+		out = make([]byte, 0, len(json)+1024)
 	}
 	if f.table != nil {
-		if err := t.row.setColumns(f.table, t.json); err != nil {
+		if err := t.row.setColumns(f.table, json); err != nil {
 			return dst, err
 		}
 		out = f.table.appendAvro(
 			out, &t.row, &stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition},
 		)
 	} else {
-		n, err := root(t.json)
+		n, err := root(json)
 		if err != nil {
 			return dst, err
 		}

@@ -141,9 +141,9 @@ func appendAvroScalar(dst []byte, c *column, v scalar, present bool) []byte {
 	case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tTimeMS, tTimeUS:
 		return binary.AppendVarint(dst, v.n)
 	case tFloat:
-		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.f)))
+		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.float())))
 	case tDouble:
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.f))
+		return binary.LittleEndian.AppendUint64(dst, uint64(v.n))
 	case tBoolean:
 		return append(dst, byte(v.n))
 	case tUUID:

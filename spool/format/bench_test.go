@@ -32,13 +32,29 @@ func benchRecords(n int) []record.Record {
 	return recs
 }
 
+func benchColumns() []Column {
+	columns := []Column{
+		{Name: "ts", Type: "timestamp_ms"}, {Name: "status", Type: "int32"},
+		{Name: "ms", Type: "int32"},
+	}
+	for _, name := range []string{"user", "level", "path", "msg", "trace"} {
+		columns = append(columns, Column{Name: name, Type: "string"})
+	}
+	return columns
+}
+
 func BenchmarkFormat(b *testing.B) {
 	recs := benchRecords(50_000)
 	for _, c := range []struct{ kind, comp string }{
-		{"raw", "none"}, {"ndjson", "none"}, {"ndjson", "zstd"}, {"ndjson", "gzip"}, {"ndjson", "lz4"}, {"ndjson", "snappy"}, {"avro", "zstd"}, {"parquet", "zstd"}, {"parquet", "snappy"},
+		{"raw", "none"}, {"ndjson", "none"}, {"ndjson", "zstd"}, {"ndjson", "gzip"}, {"ndjson", "lz4"}, {"ndjson", "snappy"}, {"avro", "zstd"}, {"parquet", "zstd"}, {"parquet", "snappy"}, {"columns", "zstd"},
 	} {
 		b.Run(c.kind+"-"+c.comp, func(b *testing.B) {
-			f := newFormat(b, config(c.kind), c.comp, "json")
+			cfg := config(c.kind)
+			if c.kind == "columns" {
+				cfg = config("parquet")
+				cfg.Columns = benchColumns()
+			}
+			f := newFormat(b, cfg, c.comp, "json")
 			rows, member, file := make([]byte, 0, 600<<10), make([]byte, 0, 600<<10), make([]byte, 0, 16<<20)
 			in := &partition.Input{Topic: "t"}
 			n, size := 0, 0

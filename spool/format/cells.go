@@ -3,7 +3,6 @@ package format
 import (
 	"encoding/binary"
 	"errors"
-	"math"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -36,7 +35,7 @@ func (t *tableSchema) appendCells(dst []byte, r *row) []byte {
 			tTimeMS, tTimeUS:
 			dst = binary.AppendVarint(dst, v.n)
 		case tFloat, tDouble:
-			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.f))
+			dst = binary.LittleEndian.AppendUint64(dst, uint64(v.n))
 		default:
 			dst = append(binary.AppendUvarint(dst, uint64(len(v.b))), v.b...)
 		}
@@ -65,7 +64,7 @@ func (t *tableSchema) cells(dst [][]parquet.Value, s *stagedRow) error {
 				v.n = q.varint()
 			case tFloat, tDouble:
 				if b := q.bytes(8); !q.bad {
-					v.f = math.Float64frombits(binary.LittleEndian.Uint64(b))
+					v.n = int64(binary.LittleEndian.Uint64(b))
 				}
 			default:
 				v.b = q.bytes(q.uvarint())

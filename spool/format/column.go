@@ -235,12 +235,15 @@ func (r *row) child(at *trie, name []byte) *trie {
 	return next
 }
 
-// scalar is one converted value: an integer, float bits, or bytes.
+// scalar is one converted value: an integer, the bits of a float64, or bytes. Of four words it is
+// kept in registers; of more it would be copied in ways that a processor waits for.
 type scalar struct {
 	n int64
-	f float64
 	b []byte
 }
+
+func floatScalar(f float64) scalar { return scalar{n: int64(math.Float64bits(f))} }
+func (v scalar) float() float64    { return math.Float64frombits(uint64(v.n)) }
 
 // reset lets go of what was made for the rows so far.
 func (r *row) reset() {
@@ -544,8 +547,8 @@ func (r *row) convert(c *column, n *node) (v scalar, ok bool) {
 		return v, ok
 	case tFloat, tDouble:
 		if n.kind == text && c.anyFloat {
-			v.f, ok = noNumbers[view(n.val)]
-			return v, ok
+			f, ok := noNumbers[view(n.val)]
+			return floatScalar(f), ok
 		}
 		if n.kind != number {
 			return v, false
@@ -554,8 +557,8 @@ func (r *row) convert(c *column, n *node) (v scalar, ok bool) {
 		if t == tFloat {
 			bits = 32
 		}
-		v.f, ok = float(n.val, bits)
-		return v, ok
+		f, ok := float(n.val, bits)
+		return floatScalar(f), ok
 	case tTimestampMS, tTimestampUS, tTimestampNS:
 		if n.kind != text {
 			v.n, ok = integer(n)

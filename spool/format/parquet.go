@@ -281,38 +281,42 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 	appendLeaf(dst, c, r.vals[c.id], present, 0, def)
 }
 
+// appendLeaf appends a value, or that there is none from level def on, to the column of its leaf.
+// Each value goes from the library's call to its place: a copy in between costs as much as the call.
 func appendLeaf(dst [][]parquet.Value, c *column, v scalar, present bool, rep, def byte) {
+	at, r, d := &dst[c.leaf], int(rep), int(c.defs)
 	if !present {
-		dst[c.leaf] = append(dst[c.leaf], parquet.Value{}.Level(int(rep), int(def), c.leaf))
+		*at = append(*at, parquet.Value{}.Level(r, int(def), c.leaf))
 		return
 	}
-	var pv parquet.Value
 	switch c.typ {
 	case tInt32, tDate, tTimeMS:
-		pv = parquet.Int32Value(int32(v.n))
+		*at = append(*at, parquet.Int32Value(int32(v.n)).Level(r, d, c.leaf))
 	case tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tTimeUS:
-		pv = parquet.Int64Value(v.n)
+		*at = append(*at, parquet.Int64Value(v.n).Level(r, d, c.leaf))
 	case tFloat:
-		pv = parquet.FloatValue(float32(v.f))
+		*at = append(*at, parquet.FloatValue(float32(v.float())).Level(r, d, c.leaf))
 	case tDouble:
-		pv = parquet.DoubleValue(v.f)
+		*at = append(*at, parquet.DoubleValue(v.float()).Level(r, d, c.leaf))
 	case tBoolean:
-		pv = parquet.BooleanValue(v.n != 0)
+		*at = append(*at, parquet.BooleanValue(v.n != 0).Level(r, d, c.leaf))
 	case tUUID:
-		pv = parquet.FixedLenByteArrayValue(v.b)
+		*at = append(*at, parquet.FixedLenByteArrayValue(v.b).Level(r, d, c.leaf))
 	case tDecimal:
-		wide := signExtend(v.b, decimalBytes)
-		n := int64(binary.BigEndian.Uint64(wide[decimalBytes-8:]))
-		switch {
-		case c.precision <= smallDecimal:
-			pv = parquet.Int32Value(int32(n))
-		case c.precision <= narrowDecimal:
-			pv = parquet.Int64Value(n)
-		default:
-			pv = parquet.FixedLenByteArrayValue(wide)
-		}
+		*at = append(*at, decimalValue(c, v.b).Level(r, d, c.leaf))
 	default:
-		pv = parquet.ByteArrayValue(v.b)
+		*at = append(*at, parquet.ByteArrayValue(v.b).Level(r, d, c.leaf))
 	}
-	dst[c.leaf] = append(dst[c.leaf], pv.Level(int(rep), int(c.defs), c.leaf))
+}
+
+func decimalValue(c *column, b []byte) parquet.Value {
+	wide := signExtend(b, decimalBytes)
+	n := int64(binary.BigEndian.Uint64(wide[decimalBytes-8:]))
+	switch {
+	case c.precision <= smallDecimal:
+		return parquet.Int32Value(int32(n))
+	case c.precision <= narrowDecimal:
+		return parquet.Int64Value(n)
+	}
+	return parquet.FixedLenByteArrayValue(wide)
 }

@@ -161,8 +161,8 @@ func (f *avroRegistry) AppendRow(dst []byte, in *partition.Input) ([]byte, error
 		f.tables.Store(string(key), (*tableSchema)(nil))
 	}
 	t.content = append(binary.AppendUvarint(t.content[:0], uint64(len(key))), key...)
-	t.content = append(t.content, body...)
-	return f.appendStaged(dst, in, t.content), nil
+	dst, at := f.beginStaged(dst, in)
+	return endStaged(append(append(dst, t.content...), body...), at), nil
 }
 
 // schema returns the schema of a file: that of the values, and of what is behind them.

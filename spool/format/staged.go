@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -19,13 +20,13 @@ import (
 //
 //	length | offset | time | partition | topic | key length + 1, or 0 | key | content
 //
-// (varints), members are those, compressed, and the file is made of them in the end. The content is
-// JSON, or cells where a schema of declared columns is laid over it already, and the key of its
-// schema is before it where that is the values' own.
+// (varints, but for the length of four bytes), members are those, compressed, and the file is made of them in the end; see AppendMember.
+// The content is JSON, or cells where a schema of declared columns is laid over it already, and the
+// key of its schema is before it where that is the values' own.
 type staged struct {
 	cfg         Config
 	dec         decode.Decoder
-	keep        *compressor
+	packing     sync.Pool    // *[]byte, in which a member is packed
 	fixed       *tableSchema // of declared columns; nil when the schema is inferred
 	cells       bool         // rows are kept as cells of the fixed schema
 	rows        sync.Pool
@@ -36,18 +37,13 @@ type staged struct {
 	tables  sync.Map // *tableSchema by key
 }
 
+// stagedLength is the bytes that a row's length takes.
+const stagedLength = 4
+
 func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, error) {
-	// Working files only: speed is all.
-	keep := streaming(
-		"s2", "",
-		func() resetter {
-			return s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterBlockSize(256<<10))
-		},
-	)
 	s := &staged{
 		cfg:         *c,
 		dec:         dec,
-		keep:        keep,
 		fingerprint: fingerprint,
 		rows:        sync.Pool{New: func() any { return &stagedScratch{} }},
 	}
@@ -83,9 +79,33 @@ func (t *stagedScratch) release() {
 	}
 }
 
-func (s *staged) Fingerprint() string                           { return s.fingerprint }
-func (s *staged) AppendHeader(dst []byte) ([]byte, error)       { return dst, nil }
-func (s *staged) AppendMember(dst, rows []byte) ([]byte, error) { return s.keep.append(dst, rows) }
+func (s *staged) Fingerprint() string                     { return s.fingerprint }
+func (s *staged) AppendHeader(dst []byte) ([]byte, error) { return dst, nil }
+
+// packedBytes is about how many bytes of rows are packed together: so few that they are in a
+// processor's cache from when they are unpacked until they are in the file.
+const packedBytes = 64 << 10
+
+// AppendMember appends a member, in parts that hold whole rows. They are in working files only:
+// speed is all.
+func (s *staged) AppendMember(dst, rows []byte) ([]byte, error) {
+	buf, _ := s.packing.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	defer s.packing.Put(buf)
+	for len(rows) > 0 {
+		end := 0
+		for end < len(rows) && end < packedBytes {
+			end += stagedLength + int(binary.LittleEndian.Uint32(rows[end:]))
+		}
+		*buf = s2.Encode((*buf)[:cap(*buf)], rows[:end])
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(*buf)))
+		dst = append(dst, *buf...)
+		rows = rows[end:]
+	}
+	return dst, nil
+}
 
 func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	t := s.rows.Get().(*stagedScratch)
@@ -93,66 +113,66 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 		t.release()
 		s.rows.Put(t)
 	}()
-	var err error
-	if t.json, err = s.appendJSON(t.json[:0], in.Record); err != nil {
+	json, err := s.json(t, in.Record)
+	if err != nil {
 		return dst, err
 	}
-	content, table := t.json, s.fixed
+	key, table := t.content[:0], s.fixed
 	if s.schemas != nil {
-		if t.content, table, err = s.keyed(t.content[:0], in.Record); err != nil {
+		if t.content, table, err = s.keyed(key, in.Record); err != nil {
 			return dst, err
 		}
-		t.content = append(t.content, t.json...)
-		content = t.content
+		key = t.content
 	}
 	// What does not fit is found now, while it can be a dead letter still.
 	t.row.reset()
 	if table != nil {
-		err = t.row.setColumns(table, t.json)
-	} else if err = valid(t.json); err == nil && bytes.TrimLeft(t.json, " \t\r\n")[0] != '{' {
+		err = t.row.setColumns(table, json)
+	} else if err = valid(json); err == nil && bytes.TrimLeft(json, " \t\r\n")[0] != '{' {
 		err = errNoObject
 	}
 	if err != nil {
 		return dst, err
 	}
+	dst, at := s.beginStaged(dst, in)
 	if s.cells {
-		t.content = s.fixed.appendCells(t.content[:0], &t.row)
-		content = t.content
+		dst = s.fixed.appendCells(dst, &t.row)
+	} else {
+		dst = append(append(dst, key...), json...)
 	}
-	return s.appendStaged(dst, in, content), nil
+	return endStaged(dst, at), nil
 }
 
-func (s *staged) appendStaged(dst []byte, in *partition.Input, content []byte) []byte {
-	var head [4 * binary.MaxVarintLen64]byte
-	h := binary.AppendVarint(head[:0], in.Record.Offset)
-	h = binary.AppendVarint(h, in.Record.Time)
-	h = binary.AppendVarint(h, int64(in.Partition))
+// json returns a record's value as JSON, in t.json where it was not.
+func (s *staged) json(t *stagedScratch, r *record.Record) (json []byte, err error) {
+	if texts, ok := s.dec.(decode.Texts); ok && r.Value != nil {
+		return texts.Text(r.Value, r.Headers)
+	}
+	t.json, err = s.appendJSON(t.json[:0], r)
+	return t.json, err
+}
+
+// beginStaged appends what is before a row's content; endStaged ends the row that begins at at.
+func (s *staged) beginStaged(dst []byte, in *partition.Input) (row []byte, at int) {
+	at = len(dst)
+	dst = append(dst, make([]byte, stagedLength)...)
+	dst = binary.AppendVarint(dst, in.Record.Offset)
+	dst = binary.AppendVarint(dst, in.Record.Time)
+	dst = binary.AppendVarint(dst, int64(in.Partition))
 	topic, key := in.Topic, in.Record.Key
 	if !s.cfg.Metadata {
 		topic, key = "", nil
 	}
-	keyLen := uint64(0)
-	if key != nil {
-		keyLen = uint64(len(key)) + 1
-	}
-	n := len(
-		h,
-	) + uvarintLen(
-		uint64(len(topic)),
-	) + len(
-		topic,
-	) + uvarintLen(
-		keyLen,
-	) + len(
-		key,
-	) + len(
-		content,
-	)
-	dst = binary.AppendUvarint(dst, uint64(n))
-	dst = append(dst, h...)
 	dst = append(binary.AppendUvarint(dst, uint64(len(topic))), topic...)
-	dst = append(binary.AppendUvarint(dst, keyLen), key...)
-	return append(dst, content...)
+	if key == nil {
+		return append(dst, 0), at
+	}
+	return append(binary.AppendUvarint(dst, uint64(len(key))+1), key...), at
+}
+
+func endStaged(dst []byte, at int) []byte {
+	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-stagedLength))
+	return dst
 }
 
 // appendJSON appends a value as JSON. A tombstone has its key and place, and no fields.
@@ -166,14 +186,6 @@ func (s *staged) appendJSON(dst []byte, r *record.Record) ([]byte, error) {
 	return append(dst, "{}"...), nil
 }
 
-func uvarintLen(v uint64) int {
-	n := 1
-	for ; v >= 0x80; v >>= 7 {
-		n++
-	}
-	return n
-}
-
 // stagedRow is a row as it is read back; its slices may be kept, itself not.
 type stagedRow struct {
 	record.Record // Value is the content
@@ -182,46 +194,78 @@ type stagedRow struct {
 	key           string // of the schema
 }
 
-// stagedReader reads the rows of members. They lie in a slab, until free is called.
+// stagedReader reads the rows of members. They lie where a part was unpacked, until free is called.
 type stagedReader struct {
-	br    *bufio.Reader
+	in     *bufio.Reader
+	packed []byte
+	slab   []byte   // in which the part was unpacked
+	rest   []byte   // of it, that was not returned
+	lent   bool     // rows of slab were returned that are not free
+	held   [][]byte // other slabs, of which such rows are
+	spare  [][]byte // slabs to be used again
+
 	keyed bool // a key is before each content
 	topic string
 	key   string
-	slab  []byte
-	used  int
 	row   stagedRow
 }
 
 func newStagedReader(members io.Reader) *stagedReader {
-	return &stagedReader{br: bufio.NewReaderSize(s2.NewReader(members), 64<<10)}
+	return &stagedReader{in: bufio.NewReaderSize(members, 16<<10)}
 }
 
 // free tells that the rows so far are no longer needed.
-func (r *stagedReader) free() { r.used = 0 }
+func (r *stagedReader) free() {
+	r.lent = false
+	r.spare, r.held = append(r.spare, r.held...), r.held[:0]
+}
+
+// keep tells that the rows so far may be needed for ever.
+func (r *stagedReader) keep() { r.slab, r.spare, r.held, r.lent = nil, nil, nil, false }
+
+// unpack reads the next part of a member. The error after the last is io.EOF.
+func (r *stagedReader) unpack() error {
+	var head [4]byte
+	if _, err := io.ReadFull(r.in, head[:]); err != nil {
+		return err
+	}
+	n := int(binary.LittleEndian.Uint32(head[:]))
+	r.packed = slices.Grow(r.packed[:0], n)[:n]
+	if _, err := io.ReadFull(r.in, r.packed); err != nil {
+		return errors.Join(io.ErrUnexpectedEOF, err)
+	}
+	if r.lent {
+		r.held, r.slab, r.lent = append(r.held, r.slab), nil, false
+		if last := len(r.spare) - 1; last >= 0 {
+			r.slab, r.spare = r.spare[last], r.spare[:last]
+		}
+	}
+	var err error
+	r.slab, err = s2.Decode(r.slab[:cap(r.slab)], r.packed)
+	r.rest = r.slab
+	return err
+}
 
 // next returns the next row, which is overwritten by the one after it; its slices are not. The
 // error after the last is io.EOF.
 func (r *stagedReader) next() (*stagedRow, error) {
-	n, err := binary.ReadUvarint(r.br)
-	if err == io.EOF {
-		return nil, io.EOF
+	for len(r.rest) == 0 {
+		if err := r.unpack(); err == io.EOF {
+			return nil, io.EOF
+		} else if err != nil {
+			return nil, fmt.Errorf("working file: %w", err)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("working file: %w", err)
+	at := cursor{p: r.rest}
+	length := at.bytes(stagedLength)
+	var p []byte
+	if !at.bad {
+		p = at.bytes(uint64(binary.LittleEndian.Uint32(length)))
 	}
-	if n > 1<<31 {
-		return nil, fmt.Errorf("working file: row of %d bytes", n)
+	if at.bad {
+		return nil, errors.New("working file: damaged member")
 	}
-	if len(r.slab)-r.used < int(n) {
-		// who keeps rows of the old one keeps it
-		r.slab, r.used = make([]byte, max(int(n), 256<<10)), 0
-	}
-	p := r.slab[r.used : r.used+int(n) : r.used+int(n)]
-	r.used += int(n)
-	if _, err := io.ReadFull(r.br, p); err != nil {
-		return nil, fmt.Errorf("working file: %w", err)
-	}
+	r.rest, r.lent = at.p, true
 	row := &r.row
 	*row = stagedRow{}
 	q := cursor{p: p}
@@ -295,7 +339,7 @@ func (r *stagedReader) each(sample []stagedRow, row func(*stagedRow) error) erro
 		}
 		sample[i] = stagedRow{}
 	}
-	r.slab, r.used = nil, 0 // the last of the sample may be needed still
+	r.keep() // the last of the sample may be needed still
 	for {
 		s, err := r.next()
 		if err == io.EOF {
