@@ -74,6 +74,7 @@ type limits struct {
 	budget    *budget
 	slots     chan struct{} // uploads under way
 	finishing chan struct{} // files that are made in one go: each takes memory
+	batches   chan struct{} // whose files are written; see upload.batch
 }
 
 // NewArchiver returns the archiver; it does no I/O. Close it after all Drains have returned.
@@ -92,6 +93,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 			budget:    newBudget(cfg.Spool.Memory, cfg.Spool.Disk),
 			slots:     make(chan struct{}, cfg.Upload.Parallel),
 			finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
+			batches:   make(chan struct{}, batchesAtOnce),
 		},
 		workers: newWorkers(),
 		writeAt: (*os.File).WriteAt,

@@ -43,7 +43,7 @@ func (b *memBatch) Put(
 	b.puts = append(b.puts, func() error {
 		b.s.memStore.mu.Lock()
 		defer b.s.memStore.mu.Unlock()
-		b.s.objs[key] = memObject{data, opts.Metadata}
+		b.s.objs[key] = memObject{data, opts.All()}
 		return nil
 	})
 	return nil

@@ -18,7 +18,8 @@
 //   - one cut: cut.go (files), rows.go (what is in memory of one file), spill.go and compact.go
 //     (what memory has no room for), window.go (how it is read), member.go (what workers make),
 //     losses.go (what was gone before it was read), finish.go (a file as it is uploaded)
-//   - to the store: upload.go, name.go (names of objects), conflicts.go (names that are taken)
+//   - to the store: upload.go, name.go (names of objects), metadata.go (what is said of them),
+//     conflicts.go (names that are taken)
 //   - completeness: success.go (its configuration), completeness.go (what a drain knows of it),
 //     complete.go (markers and hooks)
 //

@@ -247,7 +247,7 @@ func (s *memStore) Put(
 		if _, ok := s.objs[key]; ok && opts.IfAbsent {
 			return ErrExists
 		}
-		s.objs[key] = memObject{data, opts.Metadata}
+		s.objs[key] = memObject{data, opts.All()}
 		return nil
 	}
 	if s.put != nil {

@@ -73,7 +73,7 @@ func compare(
 		return there, fmt.Sprintf("%d bytes are to be put", size), nil
 	}
 	if len(there.Metadata) > 0 { // some directories keep none
-		for k, v := range opts.Metadata {
+		for k, v := range opts.All() {
 			if got := there.Metadata[k]; got != v && k != MetaVersion && k != MetaFormat {
 				return there, fmt.Sprintf("%s is to be %q and is %q", k, v, got), nil
 			}

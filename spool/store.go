@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -58,7 +59,22 @@ type PutOptions struct {
 	ContentEncoding string
 	// lower-case keys of letters, digits and hyphens; values of printable ASCII
 	Metadata map[string]string
+	// Common is metadata too, with other keys; nil for none.
+	Common   *Common
 	IfAbsent bool
+}
+
+// Common is metadata that many objects share. It never changes, so that a store can prepare it once.
+type Common struct{ Metadata map[string]string }
+
+// All returns the metadata as it is stored, which is not to be changed.
+func (o PutOptions) All() map[string]string {
+	if o.Common == nil {
+		return o.Metadata
+	}
+	all := maps.Clone(o.Common.Metadata)
+	maps.Copy(all, o.Metadata)
+	return all
 }
 
 // Object describes a stored object. Metadata is filled by Get, not by List, and is nil where the
@@ -112,7 +128,16 @@ func CheckKey(key string) error {
 
 // Check tells whether every store can hold the metadata, with an error wrapping ErrRefused if not.
 func (o PutOptions) Check() error {
-	for k, v := range o.Metadata {
+	if o.Common != nil {
+		if err := checkMetadata(o.Common.Metadata); err != nil {
+			return err
+		}
+	}
+	return checkMetadata(o.Metadata)
+}
+
+func checkMetadata(m map[string]string) error {
+	for k, v := range m {
 		for _, c := range []byte(k) {
 			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
 				return fmt.Errorf(

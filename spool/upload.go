@@ -6,17 +6,19 @@ import (
 	"fmt"
 	"io"
 	"sort"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
-	"github.com/penstock/penstock/spool/partition"
 )
 
 // batchFrom is how many files a cut has at least where a batch is worth its while.
 const batchFrom = 8
+
+// batchesAtOnce is of how many batches files are written at once. Their commits, in each of which
+// one file after the other gets its name, then go on beside the writing of those that follow.
+const batchesAtOnce = 1
 
 // upload puts every file of a cut into the store, trying for ever. keep leaves names that are taken
 // as they are.
@@ -60,8 +62,9 @@ type upload struct {
 	end        int64
 	keepsTaken bool
 
-	mu  sync.Mutex
-	met []string // keys that held another object
+	mu     sync.Mutex
+	met    []string // keys that held another object
+	common map[kind]*Common
 }
 
 // storeError is an error of the store, which is worth another attempt.
@@ -104,6 +107,11 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 		return storeError{err}
 	}
 	defer b.Discard()
+	select {
+	case u.a.batches <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	var size atomic.Int64
 	err = u.each(ctx, files, func(ctx context.Context, f *file) error {
 		return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error {
@@ -115,6 +123,7 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 			return asStoreError(err)
 		})
 	})
+	<-u.a.batches
 	if err == nil {
 		err = asStoreError(b.Commit(ctx))
 	}
@@ -217,88 +226,8 @@ func (u *upload) with(
 		return err
 	}
 	defer obj.close()
-	key, opts := u.a.describe(u.id, u.c, f, u.end)
-	opts.IfAbsent = u.keepsTaken
+	key, opts := u.describe(f)
 	return do(obj, key, opts)
-}
-
-// Metadata keys of objects. Positions are decimal; last is that of the last record, end is past the
-// cut.
-const (
-	MetaVersion = "penstock-version"
-	MetaFormat  = "penstock-format" // as a number, of objects that penstock reads again
-	MetaLog     = "penstock-log"
-	MetaStart   = "penstock-start"
-	MetaEnd     = "penstock-end"
-	MetaFirst   = "penstock-first-offset"
-	MetaLast    = "penstock-last-offset"
-	MetaRecords = "penstock-records"
-	MetaConfig  = "penstock-config"
-	MetaClass   = "penstock-class"
-	MetaSchema  = "penstock-schema" // of the records, as in the name, where files are parted by it
-	// Of the whole cut, of which an object is one. They say how many objects and records it has,
-	// those of them that were gone from the log before they could be stored, and those that
-	// compaction had taken.
-	MetaCutObjects = "penstock-cut-objects"
-	MetaCutRecords = "penstock-cut-records"
-	MetaCutLost    = "penstock-cut-lost"
-	MetaCutCompact = "penstock-cut-compacted"
-	MetaLife       = "penstock-life"     // of the log, as in the name
-	MetaTopicID    = "penstock-topic-id" // of the topic's life that the records are of
-)
-
-var classNames = [...]string{
-	partition.Main:       "main",
-	partition.Late:       "late",
-	partition.DeadLetter: "dead_letter",
-}
-
-func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, PutOptions) {
-	ext, compExt := f.format.Ext()
-	contentType := f.format.ContentType()
-	if f.class == partition.DeadLetter {
-		ext, contentType = ".ndjson", "application/x-ndjson"
-	}
-	n := &name{
-		id: id, topic: id.topic, start: c.start, end: end, schema: schemaName(f.schema),
-		formatExt: ext, compExt: compExt,
-	}
-	opts := PutOptions{
-		ContentType: contentType,
-		Metadata: map[string]string{
-			MetaVersion: a.version,
-			MetaLog:     id.slug,
-			MetaStart:   strconv.FormatInt(c.start, 10),
-			MetaEnd:     strconv.FormatInt(end, 10),
-			MetaFirst:   strconv.FormatInt(f.first, 10),
-			MetaLast:    strconv.FormatInt(f.last, 10),
-			MetaRecords: strconv.FormatInt(f.count, 10),
-			MetaConfig:  id.config,
-			MetaClass:   classNames[f.class],
-		},
-	}
-	objects, records := len(c.byPath), c.records
-	if c.redoIntent != nil {
-		objects, records = c.redoIntent.Files, c.redoIntent.Records
-	}
-	opts.Metadata[MetaCutObjects] = strconv.Itoa(objects)
-	opts.Metadata[MetaCutRecords] = strconv.FormatInt(records, 10)
-	if c.losses.lost > 0 {
-		opts.Metadata[MetaCutLost] = strconv.FormatInt(c.losses.lost, 10)
-	}
-	if c.losses.compacted > 0 {
-		opts.Metadata[MetaCutCompact] = strconv.FormatInt(c.losses.compacted, 10)
-	}
-	if n.schema != "" {
-		opts.Metadata[MetaSchema] = n.schema[1:]
-	}
-	if id.life != "" {
-		opts.Metadata[MetaLife] = id.life
-	}
-	if id.topicID != "" {
-		opts.Metadata[MetaTopicID] = id.topicID
-	}
-	return a.namer.key(f.path, n), opts
 }
 
 // object is a file as it is uploaded: its members, on disk or in memory, one after the other.

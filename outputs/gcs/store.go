@@ -115,7 +115,7 @@ func (s *Store) put(
 		meta: object{
 			Name: full, CRC32C: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
 			ContentType: opts.ContentType, ContentEncoding: opts.ContentEncoding,
-			StorageClass: s.cfg.StorageClass, Metadata: opts.Metadata,
+			StorageClass: s.cfg.StorageClass, Metadata: opts.All(),
 		},
 	}
 	if s.cfg.KMSKey != "" {
@@ -130,7 +130,7 @@ func (s *Store) put(
 	nonce := rand.Text()
 	u.query.Set("ifGenerationMatch", "0")
 	u.meta.Metadata = map[string]string{putNonce: nonce}
-	maps.Copy(u.meta.Metadata, opts.Metadata)
+	maps.Copy(u.meta.Metadata, opts.All())
 	if err = c.put(ctx, u); status(err) != http.StatusPreconditionFailed {
 		return err
 	}

@@ -31,8 +31,18 @@ type batch struct {
 	name  string
 	whole bool // the file system is synced as a whole
 
+	shared shared
+
 	mu    sync.Mutex
 	files []batchFile
+	dirs  []*workSubdir // that files can be made in, and nobody is making one
+	made  int           // directories
+}
+
+// workSubdir is one of the directories that hold a batch's working files.
+type workSubdir struct {
+	name  string
+	files int // made, at least tried
 }
 
 type batchFile struct {
@@ -113,17 +123,10 @@ func (b *batch) put(
 			return spool.ErrExists
 		}
 	}
-	tmp, err := b.add(key, opts.IfAbsent)
+	f, err := b.create(key, opts.IfAbsent)
 	if err != nil {
 		return err
 	}
-	fd, err := unix.Openat(
-		b.fd, tmp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(b.s.fileMode),
-	)
-	if err != nil {
-		return err
-	}
-	f := os.NewFile(uintptr(fd), tmp)
 	defer f.Close()
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
@@ -146,7 +149,7 @@ func (b *batch) put(
 		}
 		off += int64(n)
 	}
-	if err := setMetadata(f, opts.Metadata); err != nil {
+	if err := b.shared.set(f, opts); err != nil {
 		return fmt.Errorf("metadata: %w", err)
 	}
 	if !b.whole {
@@ -158,23 +161,46 @@ func (b *batch) put(
 }
 
 // filesPerDir is how many working files lie in one directory: where directories have no index each
-// new file is looked for among all, and everywhere only one is made at a time.
-const filesPerDir = 128
+// new file is looked for among all.
+const filesPerDir = 32
 
-// add notes a file and returns the name of its working file.
-func (b *batch) add(key string, ifAbsent bool) (string, error) {
+// create makes a working file, in a directory in which nobody else makes one meanwhile: a file
+// system does one after the other.
+func (b *batch) create(key string, ifAbsent bool) (*os.File, error) {
+	dir, err := b.takeDir()
+	if err != nil {
+		return nil, err
+	}
+	tmp := dir.name + "/" + strconv.Itoa(dir.files)
+	fd, err := unix.Openat(
+		b.fd, tmp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(b.s.fileMode),
+	)
+	dir.files++
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := len(b.files)
-	dir := strconv.Itoa(n / filesPerDir)
-	if n%filesPerDir == 0 {
-		if err := unix.Mkdirat(b.fd, dir, 0o700); err != nil {
-			return "", err
-		}
+	if dir.files < filesPerDir {
+		b.dirs = append(b.dirs, dir)
 	}
-	tmp := dir + "/" + strconv.Itoa(n%filesPerDir)
+	if err != nil {
+		return nil, err
+	}
 	b.files = append(b.files, batchFile{tmp, key, ifAbsent})
-	return tmp, nil
+	return os.NewFile(uintptr(fd), tmp), nil
+}
+
+// takeDir returns a directory that is the caller's until it is among dirs again.
+func (b *batch) takeDir() (*workSubdir, error) {
+	b.mu.Lock()
+	if last := len(b.dirs) - 1; last >= 0 {
+		dir := b.dirs[last]
+		b.dirs = b.dirs[:last]
+		b.mu.Unlock()
+		return dir, nil
+	}
+	dir := &workSubdir{name: strconv.Itoa(b.made)}
+	b.made++
+	b.mu.Unlock()
+	return dir, unix.Mkdirat(b.fd, dir.name, 0o700)
 }
 
 // Commit gives the files their names.
@@ -187,6 +213,27 @@ func (b *batch) commit(ctx context.Context) error {
 		if err := syncWhole(b.fd); err != nil {
 			return err
 		}
+	}
+	if err := b.nameAll(ctx); err != nil {
+		return err
+	}
+	if b.whole {
+		if err := syncWhole(b.fd); err != nil {
+			return err
+		}
+	}
+	if !same(b.root, b.s.dir) {
+		return fmt.Errorf("%s was replaced meanwhile", b.s.dir)
+	}
+	return nil
+}
+
+// nameAll gives all files their names. Where that waits for nobody but the file system, which does
+// one after the other, so do batches: else they would spin while they wait for each other.
+func (b *batch) nameAll(ctx context.Context) error {
+	if b.whole {
+		b.s.naming.Lock()
+		defer b.s.naming.Unlock()
 	}
 	slices.SortFunc(b.files, func(x, y batchFile) int { return strings.Compare(x.key, y.key) })
 	n := naming{b: b}
@@ -205,16 +252,5 @@ func (b *batch) commit(ctx context.Context) error {
 		}
 		rest = rest[end:]
 	}
-	if err := n.endParent(); err != nil {
-		return err
-	}
-	if b.whole {
-		if err := syncWhole(b.fd); err != nil {
-			return err
-		}
-	}
-	if !same(b.root, b.s.dir) {
-		return fmt.Errorf("%s was replaced meanwhile", b.s.dir)
-	}
-	return nil
+	return n.endParent()
 }

@@ -18,6 +18,7 @@ type naming struct {
 	b      *batch
 	parent *os.File // nil while none is open
 	path   string   // of parent
+	made   bool     // the directory before in parent was not there yet
 }
 
 // name gives the files of one directory their names.
@@ -72,16 +73,18 @@ func (n *naming) below(dir string) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		n.parent, n.path = f, up
+		n.parent, n.path, n.made = f, up, false
 	}
 	const access = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	in, base := int(n.parent.Fd()), path.Base(dir)
-	fd, err := unix.Openat(in, base, access, 0)
-	if !errors.Is(err, unix.ENOENT) {
-		return fd, err
+	if !n.made {
+		fd, err := unix.Openat(in, base, access, 0)
+		if !errors.Is(err, unix.ENOENT) {
+			return fd, err
+		}
 	}
-	err = unix.Mkdirat(in, base, uint32(n.b.s.dirMode))
-	if err != nil && !errors.Is(err, unix.EEXIST) {
+	err := unix.Mkdirat(in, base, uint32(n.b.s.dirMode))
+	if n.made = err == nil; err != nil && !errors.Is(err, unix.EEXIST) {
 		return 0, err
 	}
 	return unix.Openat(in, base, access, 0)

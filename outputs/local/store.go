@@ -24,6 +24,8 @@ type Store struct {
 
 	mu   sync.Mutex
 	root *os.Root // nil until first used
+
+	naming sync.Mutex // see batch.nameAll
 }
 
 var _ spool.Store = (*Store)(nil)
@@ -127,7 +129,7 @@ func (s *Store) put(
 	if n != size {
 		return fmt.Errorf("%d bytes given, %d promised: %w", n, size, io.ErrUnexpectedEOF)
 	}
-	if err := setMetadata(tmp.File, opts.Metadata); err != nil {
+	if err := setMetadata(tmp.File, opts.All()); err != nil {
 		return fmt.Errorf("metadata: %w", err)
 	}
 	if err := tmp.Sync(); err != nil {

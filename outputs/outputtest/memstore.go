@@ -136,7 +136,7 @@ func (s *MemStore) Put(
 	if _, taken := s.objects[key]; taken && opts.IfAbsent {
 		return fmt.Errorf("put %s: %w", key, spool.ErrExists)
 	}
-	o := memObject{data: data, modified: time.Now(), meta: maps.Clone(opts.Metadata)}
+	o := memObject{data: data, modified: time.Now(), meta: maps.Clone(opts.All())}
 	if s.noMeta {
 		o.meta = nil
 	}

@@ -30,7 +30,7 @@ func (s *Store) newObject(opts spool.PutOptions) http.Header {
 			set("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true")
 		}
 	}
-	for k, v := range opts.Metadata {
+	for k, v := range opts.All() {
 		h.Set(metaPrefix+k, v)
 	}
 	return h

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 
@@ -32,9 +33,15 @@ func testBatch(t *testing.T, r *run) {
 	content := func(i int) []byte { return bytes.Repeat(fmt.Appendf(nil, "object %d ", i), i*1000) }
 	var wg sync.WaitGroup
 	const n = 60
+	common := []*spool.Common{
+		nil, {Metadata: map[string]string{"kind": "b", "quote": `"\\`}},
+		{Metadata: map[string]string{"kind": "c"}},
+	}
 	for i := range n {
 		wg.Go(func() {
-			opts := spool.PutOptions{Metadata: map[string]string{"number": fmt.Sprint(i)}}
+			opts := spool.PutOptions{
+				Metadata: map[string]string{"number": fmt.Sprint(i)}, Common: common[i%len(common)],
+			}
 			if err := b.Put(
 				r.ctx, fmt.Sprintf("t/p=%d/object", i), bytes.NewReader(content(i)),
 				int64(len(content(i))), opts,
@@ -61,8 +68,12 @@ func testBatch(t *testing.T, r *run) {
 	}
 	for i := range n {
 		o := r.want(t, fmt.Sprintf("t/p=%d/object", i), content(i))
-		if !r.NoMetadata && o.Metadata["number"] != fmt.Sprint(i) {
-			t.Fatalf("object %d has metadata %v", i, o.Metadata)
+		want := map[string]string{"number": fmt.Sprint(i)}
+		if c := common[i%len(common)]; c != nil {
+			maps.Copy(want, c.Metadata)
+		}
+		if !r.NoMetadata && !maps.Equal(o.Metadata, want) {
+			t.Fatalf("object %d has metadata %v, want %v", i, o.Metadata, want)
 		}
 	}
 }

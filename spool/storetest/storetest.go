@@ -166,8 +166,10 @@ func testPutGet(t *testing.T, r *run) {
 			ContentType:     "application/x-ndjson",
 			ContentEncoding: "gzip",
 			Metadata:        meta,
+			Common:          &spool.Common{Metadata: map[string]string{"penstock-log": "a-0"}},
 		},
 	)
+	meta["penstock-log"] = "a-0"
 	o := r.want(t, "a/b.gz", data)
 	if !r.NoMetadata && !maps.Equal(o.Metadata, meta) {
 		t.Fatalf("metadata %v, want %v", o.Metadata, meta)
