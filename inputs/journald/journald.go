@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,11 @@ import (
 	"github.com/penstock/penstock/inputs"
 )
 
-// positionKey names the cursor among the input's positions.
-const positionKey = "cursor"
+// Names of the input's positions.
+const (
+	positionKey  = "cursor"
+	selectionKey = "selection" // of which entries, see Config.selection
+)
 
 // Config of the input.
 type Config struct {
@@ -64,6 +68,8 @@ type Journald struct {
 	cut prometheus.Counter
 }
 
+var _ inputs.Heir = (*Journald)(nil)
+
 // New returns the input.
 func New(cfg Config, env inputs.Env) (*Journald, error) {
 	if err := cfg.Validate(); err != nil {
@@ -101,12 +107,31 @@ func (j *Journald) args(cursor string) []string {
 	return append(args, j.cfg.Matches...)
 }
 
+// selection says which entries are read, and of which journal.
+func (c *Config) selection() string {
+	text, _ := json.Marshal([]any{c.Directory, c.Units, c.Identifiers, c.Priority, c.Matches})
+	return string(text)
+}
+
+// Inherit implements inputs.Heir: the same entries that were read under another name are read on.
+// Those of another selection are not known to be in the buffer.
+func (j *Journald) Inherit(positions map[string][]byte) []inputs.Position {
+	if string(positions[selectionKey]) != j.cfg.selection() || positions[positionKey] == nil {
+		return nil
+	}
+	return []inputs.Position{
+		{Key: positionKey, Value: positions[positionKey]},
+		{Key: selectionKey, Value: positions[selectionKey]},
+	}
+}
+
 // Run implements inputs.Input. The end of journalctl is an error: the agent starts the input again,
 // behind the last entry stored.
 func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
 	run, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cursor := string(sink.Positions()[positionKey])
+	stored := sink.Positions()
+	cursor := string(stored[positionKey])
 	cmd := exec.CommandContext(run, j.cfg.Journalctl, j.args(cursor)...)
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -123,6 +148,9 @@ func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
 		return fmt.Errorf("start journalctl: %w", err)
 	}
 	r := reader{j: j, sink: sink, ctx: ctx, cancel: cancel}
+	if now := j.cfg.selection(); now != string(stored[selectionKey]) {
+		r.selection = []byte(now)
+	}
 	rerr := r.read(out)
 	cancel()
 	werr := cmd.Wait()
@@ -155,9 +183,10 @@ type reader struct {
 	cancel context.CancelFunc
 	flying sync.WaitGroup
 
-	b      record.Builder
-	cursor string
-	buf    []byte
+	b         record.Builder
+	cursor    string
+	selection []byte // to be stored with the next cursor; nil once it is
+	buf       []byte
 
 	mu  sync.Mutex
 	err error
@@ -222,6 +251,12 @@ func (r *reader) flush() error {
 	var positions []inputs.Position
 	if r.cursor != "" {
 		positions = []inputs.Position{{Key: positionKey, Value: []byte(r.cursor)}}
+		if r.selection != nil {
+			positions = append(
+				positions, inputs.Position{Key: selectionKey, Value: r.selection},
+			)
+			r.selection = nil
+		}
 	}
 	r.flying.Add(1)
 	err := r.sink.Append(r.ctx, batch, positions, func(err error) {

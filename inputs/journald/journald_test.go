@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
 
@@ -82,6 +83,63 @@ func FuzzExport(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Another input that reads the same goes on behind the cursor, and one that reads other entries does
+// not.
+func TestCursorIsInherited(t *testing.T) {
+	d := &driver{script: filepath.Join(t.TempDir(), "journalctl")}
+	text := fmt.Sprintf(following, filepath.Join(filepath.Dir(d.script), "journal"))
+	if err := os.WriteFile(d.script, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if d.journal, err = os.Create(filepath.Join(filepath.Dir(d.script), "journal")); err != nil {
+		t.Fatal(err)
+	}
+	defer d.journal.Close()
+	if err := d.Send(t.Context(), []string{"one", "two"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	input := func(unit string) *Journald {
+		cfg := Default()
+		cfg.Journalctl, cfg.From, cfg.Units = d.script, "beginning", []string{unit}
+		j, err := New(cfg, inputstest.Env("input.journald.test", t.TempDir()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	read := func(j *Journald, sink *inputstest.MemSink, n int) {
+		until, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- j.Run(until, sink) }()
+		if !sink.Wait(ctx, func(rs []inputstest.Record) bool { return len(rs) == n }) {
+			t.Error(sink.Values())
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	was, is := inputstest.New(), inputstest.New()
+	read(input("a"), was, 2)
+	if got := input("b").Inherit(was.Positions()); got != nil {
+		t.Errorf("entries of another unit begin at %v", got)
+	}
+	renamed := input("a")
+	if err := inputs.Append(ctx, is, nil, renamed.Inherit(was.Positions())); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Send(ctx, []string{"three"}); err != nil {
+		t.Fatal(err)
+	}
+	read(renamed, is, 1)
+	if got := is.Values(); len(got) != 1 || !strings.Contains(got[0], `"three"`) {
+		t.Errorf("read %q", got)
+	}
 }
 
 // A script in the place of journalctl: it writes its arguments to a file, prints two entries and
