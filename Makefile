@@ -26,7 +26,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/andybalholm github.com/dsnet github.com/ulikunitz github.com/dustin github.com/elastic github.com/fsnotify github.com/coreos \
 	github.com/go-logr github.com/json-iterator github.com/modern-go github.com/go-viper \
 	github.com/pelletier github.com/google/go-cmp github.com/google/flatbuffers github.com/twpayne \
-	github.com/dgraph-io/ristretto cloud.google.com go.opentelemetry.io go.yaml.in \
+	github.com/dgraph-io cloud.google.com go.opentelemetry.io go.yaml.in \
 	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 google.golang.org vendor/golang.org \
 	crypto/tls crypto/x509 crypto/hpke $(addprefix crypto/internal/fips140/,mlkem rsa) \
 	encoding/asn1 encoding/json encoding/xml fmt html internal/profile log/slog math/big mime net regexp/syntax \

@@ -160,7 +160,8 @@ func (u *outputUnit) sourceFacts(id string, now time.Time) state.Input {
 		f.Rate = source.rate.Rate(now)
 	}
 	if s, ok := source.own.(inputs.Failing); ok {
-		f.FailingSince, f.Error, f.Do = s.Failing()
+		x := s.Failing()
+		f.FailingSince, f.Error, f.Do, f.InPart = x.Since, x.Error, x.Do, x.InPart
 	}
 	if l, ok := source.own.(inputs.Lagging); ok {
 		if b, ok := l.Behind(); ok {

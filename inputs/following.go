@@ -41,9 +41,17 @@ type Unread struct {
 
 // Failing is implemented by sources that know whether what they read from answers.
 type Failing interface {
-	// Failing tells since when it does not, why, and what a person can do; since is zero while it
-	// does. Safe for concurrent use.
-	Failing() (since time.Time, why, do string)
+	// Failing tells since when it does not; the zero Failure is that it does. Safe for concurrent
+	// use.
+	Failing() Failure
+}
+
+// Failure is why a source does not answer.
+type Failure struct {
+	Since  time.Time
+	Error  string
+	Do     string // what a person can do about it
+	InPart bool   // some of it does answer
 }
 
 // Lagging is implemented by sources that know how far they are behind.

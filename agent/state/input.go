@@ -45,6 +45,7 @@ type Input struct {
 	// since when what it reads from does not answer, why, and what a person can do
 	FailingSince time.Time
 	Error, Do    string
+	InPart       bool // some of it does answer
 
 	Owner   string // the pipeline from whose buffer it comes, where that is another one
 	Waiting int64  // records that wait there, of this input and others
@@ -128,7 +129,11 @@ func (i Input) State(now time.Time) InputState {
 		}
 	case !i.FailingSince.IsZero():
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, i.FailingSince, i.Do
-		s.Text = "does not answer" + sinceText(i.FailingSince, now) + ": " + i.Error
+		s.Text = "does not answer"
+		if i.InPart {
+			s.Text = "reads only a part"
+		}
+		s.Text += sinceText(i.FailingSince, now) + ": " + i.Error
 	case i.OfFiles && i.Files == 0:
 		s.Kind, s.Level, s.Text = NoMatch, Warning, "finds no file"
 		s.Do = "compare paths and exclude with what is on the disk; files that come later are found"

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/inputs"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -54,12 +55,22 @@ func (a *answers) OnBrokerRead(
 }
 
 // Failing implements inputs.Failing.
-func (in *Input) Failing() (since time.Time, why, do string) {
-	a := &in.answers
+func (in *Input) Failing() (f inputs.Failure) {
+	if in.now.Load() == nil {
+		return f
+	}
+	silent, a := in.silence.Silence(), &in.answers
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if in.now.Load() == nil || a.times < failsTimes || time.Since(a.since) < failsFor {
-		return time.Time{}, "", ""
+	if a.times >= failsTimes && time.Since(a.since) >= failsFor {
+		f = inputs.Failure{Since: a.since, Error: a.err.Error(), Do: reachAdvice}
 	}
-	return a.since, a.err.Error(), reachAdvice
+	if s := silent; !s.Since.IsZero() {
+		f.InPart = f.Since.IsZero() && !s.AllOfThem
+		if f.Since.IsZero() || s.Since.Before(f.Since) {
+			f.Since = s.Since
+		}
+		f.Error, f.Do = s.Why, s.Do // a timeout says less
+	}
+	return f
 }

@@ -27,14 +27,14 @@ func TestAnInputTellsThatNoBrokerAnswers(t *testing.T) {
 		defer m.in.answers.mu.Unlock()
 		return m.in.answers.times == 0
 	})
-	if since, why, _ := m.in.Failing(); !since.IsZero() {
-		t.Errorf("while all is well: %v %s", since, why)
+	if f := m.in.Failing(); !f.Since.IsZero() {
+		t.Errorf("while all is well: %+v", f)
 	}
 	gone := time.Now()
 	c.Close()
 	runtest.Until(t, "it is told", func() bool {
-		since, why, do := m.in.Failing()
-		return !since.IsZero() && since.After(gone.Add(-time.Second)) && why != "" &&
-			strings.Contains(do, "brokers' addresses")
+		f := m.in.Failing()
+		return !f.Since.IsZero() && f.Since.After(gone.Add(-time.Second)) && f.Error != "" &&
+			strings.Contains(f.Do, "brokers' addresses")
 	})
 }

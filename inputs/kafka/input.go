@@ -27,15 +27,16 @@ type Input struct {
 	now     atomic.Pointer[session]
 	answers answers
 	gone    atomic.Int64 // records that retention took before they were read
+	silence *kafkaclient.Answers
 }
 
 // New returns an input. It connects to nothing yet.
 func New(cfg Config, env inputs.Env) (*Input, error) {
-	opts, err := cfg.Options(env.Agent, env.Log, env.Metrics)
+	opts, silence, err := cfg.Watched(env.Agent, env.Log, env.Metrics)
 	if err != nil {
 		return nil, err
 	}
-	in := &Input{cfg: cfg, env: env, metrics: newMetrics(env.Metrics)}
+	in := &Input{cfg: cfg, env: env, metrics: newMetrics(env.Metrics), silence: silence}
 	env.Metrics.MustRegister(lagCollector{in})
 	reach := cfg.NewReach()
 	reach.OnFailure = func(err error) {

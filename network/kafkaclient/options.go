@@ -22,13 +22,33 @@ import (
 func (c *Config) Options(
 	agent string, log *slog.Logger, metrics prometheus.Registerer,
 ) ([]kgo.Opt, error) {
-	id := c.ClientID
-	if id == "" {
-		id = "penstock-" + agent
+	opts, dial, err := c.options(agent, log, metrics)
+	return append(opts, kgo.Dialer(dial)), err
+}
+
+// Watched returns what Options does, and who knows of brokers that say nothing to its clients.
+func (c *Config) Watched(
+	agent string, log *slog.Logger, metrics prometheus.Registerer,
+) ([]kgo.Opt, *Answers, error) {
+	opts, dial, err := c.options(agent, log, metrics)
+	a := newAnswers(dial, c.clientID(agent), log)
+	return append(opts, kgo.Dialer(a.connect), kgo.WithHooks(a)), a, err
+}
+
+func (c *Config) clientID(agent string) string {
+	if c.ClientID != "" {
+		return c.ClientID
 	}
+	return "penstock-" + agent
+}
+
+// options returns those of Options but the dialer.
+func (c *Config) options(
+	agent string, log *slog.Logger, metrics prometheus.Registerer,
+) ([]kgo.Opt, dialFunc, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
-		kgo.ClientID(id),
+		kgo.ClientID(c.clientID(agent)),
 		kgo.SoftwareNameAndVersion("penstock", "1"),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout),
 		kgo.MetadataMaxAge(c.MetadataMaxAge),
@@ -42,19 +62,18 @@ func (c *Config) Options(
 	if c.TLS != nil {
 		conf, err := tlsconf.NewClient(*c.TLS, log)
 		if err != nil {
-			return nil, within("tls", err)
+			return nil, nil, within("tls", err)
 		}
 		dial = dialTLS(dialer, conf)
 	}
-	opts = append(opts, kgo.Dialer(newRedial(dial).connect))
 	if c.SASL != nil {
 		m, err := c.SASL.mechanism(c.DialTimeout)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		opts = append(opts, kgo.SASL(m))
 	}
-	return opts, nil
+	return opts, newRedial(dial).connect, nil
 }
 
 func dialTLS(

@@ -87,6 +87,7 @@ type shared struct {
 	cl            *kgo.Client
 	left          sync.WaitGroup // see kafkaclient.Ask
 	reach         *kafkaclient.Reach
+	silence       *kafkaclient.Answers
 	metrics       *metrics
 	producing     *producer.Metrics
 	failing       *failureLog
@@ -122,7 +123,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts, err := cfg.Options(env.Agent, env.Log, env.Metrics)
+	opts, silence, err := cfg.Watched(env.Agent, env.Log, env.Metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +133,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		recordSettings: settings,
 		metrics:        newMetrics(env.Metrics),
 		reach:          cfg.NewReach(),
+		silence:        silence,
 	}
 	s.failing = newFailureLog(env.Log, func() time.Time { return time.Unix(0, s.delivered.Load()) })
 	s.reach.OnFailure = s.failing.unreachable
@@ -195,7 +197,7 @@ func (s *shared) producerOptions() producer.Options {
 		AutoCreate:     cfg.AllowAutoTopicCreation,
 		Requests:       cfg.MaxInFlight,
 		ConnectError:   s.reach.Err,
-		IsFailing:      func() bool { return !s.failing.state(s.reach.Err()).Since.IsZero() },
+		IsFailing:      func() bool { return !s.Failure().Since.IsZero() },
 		Log:            s.env.Log,
 		Metrics:        s.producing,
 	}
@@ -253,8 +255,16 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 }
 
 // Failure implements outputs.FailureReporter.
-func (w *Writer) Failure() outputs.Failure {
-	return w.failing.state(w.reach.Err())
+func (s *shared) Failure() outputs.Failure {
+	f, silent := s.failing.state(s.reach.Err()), s.silence.Silence()
+	if silent.Since.IsZero() {
+		return f
+	}
+	if f.Since.IsZero() || silent.Since.Before(f.Since) {
+		f.Since = silent.Since
+	}
+	f.Error, f.Do = silent.Why, silent.Do // a timeout says less
+	return f
 }
 
 // Report implements outputs.Reporter.
