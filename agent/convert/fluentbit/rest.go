@@ -595,8 +595,7 @@ func (c *converter) s3(b *draft.Block, s *section) {
 
 // keyFormat turns $TAG, $TAG[1] and %Y into a template, without the object's name.
 func (c *converter) keyFormat(format string) draft.Value {
-	format = strings.TrimSuffix(format, "$UUID.gz")
-	dirs := strings.Split(strings.Trim(format, "/"), "/")
+	dirs := strings.Split(strings.TrimLeft(format, "/"), "/")
 	if len(dirs) > 1 {
 		dirs = dirs[:len(dirs)-1]
 	}

@@ -3,6 +3,7 @@ package fluentd
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
@@ -382,24 +383,6 @@ func (c *converter) file(b *draft.Block, e *element) {
 
 // archive carries over path, format and time of s3 and gcs.
 func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
-	dirs := []draft.Part{draft.Tmpl("tag")}
-	dated := false
-	if p := e.get("path"); p != nil {
-		v, err := placeholders(p.value, p.raw)
-		if err != nil {
-			c.d.Lost(b, p.at, shown(p), err.Error()+"; write prefix and path")
-		} else {
-			c.carry(p)
-		}
-		text, literal := draft.Literal(v)
-		dated = strings.Contains(p.value, "%")
-		switch {
-		case literal:
-			b.Set("prefix", draft.Text(strings.Trim(text, "/")))
-		default:
-			dirs = v
-		}
-	}
 	utc := false
 	if s := e.sub("buffer"); s != nil {
 		if p := s.get("timekey"); p != nil {
@@ -417,13 +400,12 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 			utc = true
 		}
 	}
-	slice := "%Y%m%d%H"
+	slice := timeSlice(e)
 	if p := e.get("time_slice_format"); p != nil {
-		format, err := timepattern.Write(p.value)
-		if err != nil {
+		if _, err := timepattern.Write(p.value); err != nil {
 			c.d.Lost(b, p.at, shown(p), err.Error()+"; write path")
 		} else {
-			slice = format
+			slice = p.value
 			c.carry(p)
 		}
 		utc = utc || e.get("utc") != nil
@@ -433,14 +415,11 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 			b, e.at, describe(e)+" in local time", "paths are in UTC unless timezone is written",
 		)
 	}
-	if !dated {
-		dirs = append(dirs, draft.Lit("/"), draft.Tmpl("strftime("+string(draft.Text(slice))+")"))
-	}
-	b.Set("path", draft.Join(trimSlashes(dirs)...))
+	c.objectPath(b, e, e.get(keyFormat), slice)
 	if p := e.get(keyFormat); p != nil {
 		c.d.Changed(
 			b, p.at, shown(p),
-			"objects are named by the positions of what is in them, so that none is written twice; what stands before the name is path",
+			"objects are named by the positions of what is in them, so that none is written twice; what stands before the name, or the date in it, is path",
 		)
 	} else {
 		c.d.Changed(
@@ -483,25 +462,73 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 	}
 }
 
-// trimSlashes takes slashes off the ends of a path.
-func trimSlashes(parts []draft.Part) []draft.Part {
-	if text, ok := draft.Literal(parts[:1]); ok {
-		if text = strings.TrimLeft(text, "/"); text == "" {
-			parts = parts[1:]
-		} else {
-			parts[0] = draft.Lit(text)
+// timeSlice returns the form of %{time_slice} that follows from timekey.
+func timeSlice(e *element) string {
+	key := 24 * time.Hour
+	if s := e.sub("buffer"); s != nil {
+		if d, err := seconds(s.value("timekey")); err == nil && d > 0 {
+			key = d
 		}
 	}
-	if n := len(parts); n > 1 {
-		if text, ok := draft.Literal(parts[n-1:]); ok {
-			if text = strings.TrimRight(text, "/"); text == "" {
-				parts = parts[:n-1]
-			} else {
-				parts[n-1] = draft.Lit(text)
-			}
-		}
+	switch {
+	case key < time.Minute:
+		return "%Y%m%d%H%M%S"
+	case key < time.Hour:
+		return "%Y%m%d%H%M"
+	case key < 24*time.Hour:
+		return "%Y%m%d%H"
 	}
-	return parts
+	return "%Y%m%d"
+}
+
+var (
+	ofObject = regexp.MustCompile(`%\{\w+\}`) // such as %{index}
+	varying  = regexp.MustCompile(`%[A-Za-z]|[$#]\{[^}]*\}`)
+	slashes  = regexp.MustCompile(`/+`)
+)
+
+// objectPath sets prefix and path to the directories of the keys that an archive makes. Of the name
+// itself the date is one, where it is finer than theirs.
+func (c *converter) objectPath(b *draft.Block, e *element, format *param, slice string) {
+	key, raw, at := "%{path}%{time_slice}_%{index}.%{file_extension}", false, e.at
+	if format != nil {
+		key, raw, at = format.value, format.raw, format.at
+	}
+	path := e.get("path")
+	if path != nil {
+		raw, at = raw || path.raw, path.at
+	}
+	if format == nil && e.get("time_slice_format") == nil && conversion.MatchString(e.value("path")) {
+		key = "%{path}/"
+	}
+	key = strings.NewReplacer("%{path}", e.value("path"), "%{time_slice}", slice).Replace(key)
+	key = ofObject.ReplaceAllString(key, "")
+	i := strings.LastIndexByte(key, '/') + 1
+	dirs, name := key[:i], key[i:]
+	finer, end := false, 0
+	for _, at := range varying.FindAllStringIndex(name, -1) {
+		finer = finer || !strings.Contains(dirs, name[at[0]:at[1]])
+		end = at[1]
+	}
+	if name = strings.Trim(name[:end], "_-."); !finer {
+		name = ""
+	}
+	key = strings.Trim(slashes.ReplaceAllString(dirs+name, "/"), "/")
+	if at := varying.FindStringIndex(key); at == nil {
+		b.Set("prefix", draft.Text(key))
+		key = slice
+	} else if i := strings.LastIndexByte(key[:at[0]], '/'); i > 0 {
+		b.Set("prefix", draft.Text(key[:i]))
+		key = key[i+1:]
+	}
+	v, err := placeholders(key, raw)
+	switch {
+	case err != nil:
+		c.d.Lost(b, at, "path "+e.value("path"), err.Error()+"; write prefix and path")
+	case path != nil:
+		c.carry(path)
+	}
+	b.Set("path", draft.Join(v...))
 }
 
 func (c *converter) s3(b *draft.Block, e *element) {

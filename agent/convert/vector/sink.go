@@ -175,12 +175,17 @@ func (c *converter) sink(x *component) *draft.Block {
 }
 
 func (c *converter) archive(b *draft.Block, n *kit.Node) {
-	prefix := "date=%F"
+	prefix := "date=%F/"
 	if p := n.Take("key_prefix"); p != nil {
 		prefix = p.Value
 		c.Carry(p)
 	}
-	prefix = strings.ReplaceAll(strings.Trim(prefix, "/"), "%F", "%Y-%m-%d")
+	if i := strings.LastIndexByte(prefix, '/') + 1; !strings.ContainsAny(prefix[i:], "%{") {
+		names := n.Text("filename_time_format") // which may have directories, too
+		prefix = prefix[:i] + names[:strings.LastIndexByte(names, '/')+1]
+	}
+	prefix = strings.Trim(prefix, "-_./")
+	prefix = strings.ReplaceAll(prefix, "%F", "%Y-%m-%d")
 	if prefix == "" {
 		b.Set("path", draft.Join(draft.Tmpl("topic")))
 	} else {

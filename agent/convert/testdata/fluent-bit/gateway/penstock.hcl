@@ -264,7 +264,7 @@ output "s3" "s3" {
   assume_role {
     arn = "arn:aws:iam::1:role/fb"
   }
-  path = "${tag[0]}/${strftime("%Y/%m/%d")}"
+  path = "${tag[0]}/${strftime("%Y/%m/%d/%H")}"
   # Changed: s3_key_format /$TAG[0]/%Y/%m/%d/%H/$UUID.gz: the last part of it gives way to a name
   # made of the positions of what is in the object, so that none is written twice
   roll {

@@ -280,7 +280,7 @@ output "kafka" "kafka_2" {
 output "s3" "s3" {
   bucket = "acme-web"
   region = "eu-central-1"
-  path   = "web/${strftime("%Y/%m/%d")}"
+  path   = "web/${strftime("%Y/%m/%d/%H")}"
   # Changed: s3_key_format /web/%Y/%m/%d/%H/$UUID.gz: the last part of it gives way to a name made
   # of the positions of what is in the object, so that none is written twice
   roll {

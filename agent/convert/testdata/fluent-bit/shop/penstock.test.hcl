@@ -73,7 +73,7 @@ case "the web's, renamed and nested" {
       host   = "box"
     }
     time   = "2026-01-01T09:00:00Z"
-    object = "web/2026/01/01"
+    object = "web/2026/01/01/09"
   }
 }
 

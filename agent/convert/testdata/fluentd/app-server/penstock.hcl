@@ -231,9 +231,9 @@ filter "drop" "null" {
 output "s3" "s3" {
   bucket = "td-rest"
   region = "eu-west-1"
-  prefix = "rest"
   # Changed: <match **> s3 in local time: paths are in UTC unless timezone is written
-  path = "${tag}/${strftime("%Y/%m/%d/%H")}"
+  prefix = "rest"
+  path   = "${strftime("%Y/%m/%d/%H")}"
   # Changed: <match **> s3 object names: objects are named by the positions of what is in them, so
   # that none is written twice
   compression = "gzip"
@@ -244,9 +244,6 @@ output "s3" "s3" {
   # says
   # Left out: include_time_key true: write filter "add_fields" with ${tag} or ${time}
   # Left out: time_key ts: write filter "add_fields" with ${tag} or ${time}
-  # LEFT OUT: <match nginx.access> rewrite_tag_filter code ^5\d\d$ failed.nginx: the new tag: what
-  # is written here is the tag that records came with; write ${expr("header.new_tag ?? tag")} where
-  # it is a template
 }
 
 pipeline "main" {

@@ -201,7 +201,8 @@ output "s3" "s3" {
   roll {
     age = "1h"
   }
-  path = "audit/${strftime("%Y/%m/%d")}"
+  prefix = "audit"
+  path   = "${strftime("%Y/%m/%d")}"
   # Changed: <match audit> s3 object names: objects are named by the positions of what is in them,
   # so that none is written twice
   compression = "gzip"

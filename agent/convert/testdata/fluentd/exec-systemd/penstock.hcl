@@ -63,7 +63,8 @@ output "gcs" "gcs" {
   roll {
     age = "1h"
   }
-  path = "journal/${strftime("%Y/%m/%d")}"
+  prefix = "journal"
+  path   = "${strftime("%Y/%m/%d")}"
   # Changed: <match journal> gcs object names: objects are named by the positions of what is in
   # them, so that none is written twice
   compression = "gzip"

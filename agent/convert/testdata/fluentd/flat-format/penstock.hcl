@@ -31,7 +31,8 @@ output "s3" "s3" {
     age = "1h"
   }
   timezone = "Etc/GMT-9"
-  path     = "logs/${strftime("%Y")}"
+  prefix   = "logs"
+  path     = "${strftime("%Y")}"
   # Changed: <match raw.**> s3 object names: objects are named by the positions of what is in them,
   # so that none is written twice
   compression = "gzip"

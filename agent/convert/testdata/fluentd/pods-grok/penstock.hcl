@@ -138,10 +138,11 @@ output "gcs" "gcs" {
   roll {
     age = "1d"
   }
-  path = "app/${tag}/${strftime("%Y/%m/%d")}"
+  prefix = "app"
+  path   = "${tag}/${strftime("%Y/%m/%d")}"
   # Changed: object_key_format %{path}%{time_slice}_%{index}.%{file_extension}: objects are named
-  # by the positions of what is in them, so that none is written twice; what stands before the name
-  # is path
+  # by the positions of what is in them, so that none is written twice; what stands before the
+  # name, or the date in it, is path
   compression = "gzip"
   format "ndjson" {}
   # Left out: timekey_wait 10m: a cut waits for nothing; late records go where their own time says

@@ -33,15 +33,15 @@ output "s3" "s3" {
     arn          = "arn:aws:iam::123456789012:role/logs"
     session_name = "fluentd"
   }
-  prefix = "syslog"
   roll {
     age  = "1h"
     size = "256MiB"
   }
-  path = "${tag}/${strftime("%Y%m%d%H")}"
+  prefix = "syslog"
+  path   = "${strftime("%Y%m%d%H")}"
   # Changed: s3_object_key_format %{path}%{time_slice}_%{index}.%{file_extension}: objects are
   # named by the positions of what is in them, so that none is written twice; what stands before
-  # the name is path
+  # the name, or the date in it, is path
   compression = "gzip"
   format "ndjson" {}
   # Changed: <match system.**> s3 format: lines are the JSON of the record, without time and tag
@@ -63,7 +63,8 @@ output "s3" "s3_2" {
     age = "1d"
   }
   timezone = "Europe/Berlin"
-  path     = "logs/${tag[0]}/${strftime("%Y/%m/%d")}"
+  prefix   = "logs"
+  path     = "${tag[0]}/${strftime("%Y/%m/%d")}"
   # Changed: <match **> s3 object names: objects are named by the positions of what is in them, so
   # that none is written twice
   compression = "none"
