@@ -64,7 +64,7 @@ type PutOptions struct {
 	IfAbsent bool
 }
 
-// Common is metadata that many objects share. It never changes, so that a store can prepare it once.
+// Common is metadata that many objects share. It never changes: a store can prepare it once.
 type Common struct{ Metadata map[string]string }
 
 // All returns the metadata as it is stored, which is not to be changed.

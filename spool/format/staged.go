@@ -20,9 +20,10 @@ import (
 //
 //	length | offset | time | partition | topic | key length + 1, or 0 | key | content
 //
-// (varints, but for the length of four bytes), members are those, compressed, and the file is made of them in the end; see AppendMember.
-// The content is JSON, or cells where a schema of declared columns is laid over it already, and the
-// key of its schema is before it where that is the values' own.
+// (varints, but for the length of four bytes), members are those, compressed, and the file is made
+// of them in the end; see AppendMember. The content is JSON, or cells where a schema of declared
+// columns is laid over it already, and the key of its schema is before it where that is the values'
+// own.
 type staged struct {
 	cfg         Config
 	dec         decode.Decoder
