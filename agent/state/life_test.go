@@ -534,6 +534,10 @@ func TestADestinationThatAnswersAgainIsNotToldAsAway(t *testing.T) {
 // A buffer that has no room left and grows is no better off than one that is full in a minute.
 func TestABufferWithoutRoomIsToldAsFull(t *testing.T) {
 	p := Pipeline{Name: "app", Buffer: &Buffer{Waiting: 10, Oldest: time.Minute, Grows: 100}}
+	p.Buffer.Room = 1 << 50
+	if s := p.State(time.Unix(1_800_000_000, 0)); s.Full != 0 {
+		t.Errorf("room for centuries: %+v", s)
+	}
 	for _, room := range []int64{6000, 1, 0} {
 		p.Buffer.Room = room
 		s := p.State(time.Unix(1_800_000_000, 0))

@@ -67,6 +67,8 @@ const (
 	unreadTold = 1 << 20
 	// farOff is from when on nobody needs to be told.
 	farOff = 48 * time.Hour
+	// never is from when on a buffer counts as one that does not grow.
+	never = 365 * 24 * time.Hour
 )
 
 // Buffer is what is known of a pipeline's buffer.
@@ -274,7 +276,9 @@ func (s *PipelineState) add(kind string, l Level, text, do string) {
 func (s *PipelineState) addBuffer(b *Buffer) {
 	s.OnDisk, s.Oldest, s.Fill = b.Waiting, b.Oldest, b.Fill
 	if b.Grows > 0 {
-		s.Full = max(clamp(float64(b.Room)/b.Grows), time.Millisecond)
+		if s.Full = max(clamp(float64(b.Room)/b.Grows), time.Millisecond); s.Full > never {
+			s.Full = 0
+		}
 	}
 	if !b.Blocked && b.WriteError == "" && s.Full > 0 && s.Full < soonFull {
 		level := Warning
