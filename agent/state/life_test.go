@@ -265,7 +265,10 @@ func TestLifeWithADiskThatFills(t *testing.T) {
 	w.run(t, 10, "the last seconds", func(PipelineState) bool { return true })
 	w.run(t, 30, "full", func(s PipelineState) bool {
 		return !s.Flows && s.Safe && s.Level == Critical && s.Inputs[0].Kind == WaitingBuffer &&
-			says(s, "Nothing is lost, but inputs wait", "the buffer is full")
+			says(
+				s, "Nothing is lost, but inputs wait", "the buffer is full",
+				"output.kafka.events does not answer",
+			) && !says(s, "room for") && s.Full == 0
 	})
 	w.takes = 5000
 	s := w.run(t, 60, "again", func(s PipelineState) bool { return s.Safe })

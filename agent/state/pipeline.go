@@ -275,12 +275,13 @@ func (s *PipelineState) add(kind string, l Level, text, do string) {
 // addBuffer adds how the pipeline's buffer is.
 func (s *PipelineState) addBuffer(b *Buffer) {
 	s.OnDisk, s.Oldest, s.Fill = b.Waiting, b.Oldest, b.Fill
-	if b.Grows > 0 {
+	takes := !b.Blocked && b.WriteError == ""
+	if b.Grows > 0 && takes {
 		if s.Full = max(clamp(float64(b.Room)/b.Grows), time.Millisecond); s.Full > never {
 			s.Full = 0
 		}
 	}
-	if !b.Blocked && b.WriteError == "" && s.Full > 0 && s.Full < soonFull {
+	if s.Full > 0 && s.Full < soonFull {
 		level := Warning
 		if s.Full < nearlyFull {
 			level = Critical
@@ -357,6 +358,9 @@ func (s *PipelineState) isWorse(o *PipelineState) bool {
 	return rank(s) < rank(o)
 }
 
+// worthSaying are the kinds of problems, beside those of outputs, that the sentence tells of.
+var worthSaying = []string{WaitingBuffer, Failed, Retrying, NotAccounted, Dropped, Damaged}
+
 // sentence says in one how the pipeline is.
 func (s *PipelineState) sentence(p Pipeline) string {
 	var parts []string
@@ -375,11 +379,15 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		parts = append(parts, "All safe.")
 	}
 	var says, last []string
+	told := false // of an output: it is what others wait for
 	for _, pr := range s.Problems {
 		switch {
-		case strings.HasPrefix(pr.Component, "output."), pr.Kind == WaitingBuffer,
-			pr.Kind == Failed, pr.Kind == Retrying, pr.Kind == NotAccounted,
-			pr.Kind == Dropped, pr.Kind == Damaged:
+		case strings.HasPrefix(pr.Component, "output."):
+			if !told {
+				says = append(says, pr.Component+" "+pr.Text)
+			}
+			told = true
+		case slices.Contains(worthSaying, pr.Kind):
 			if len(says) == 0 {
 				says = append(says, pr.Component+" "+pr.Text)
 			}
