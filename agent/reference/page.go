@@ -35,6 +35,7 @@ func (p *Page) File() string { return strings.ReplaceAll(p.Name, " ", "-") + ".m
 // indented lines, which are shown as they are.
 func Parse(text string) []Block {
 	var out []Block
+	indent := "" // of the code
 	for _, part := range strings.Split(strings.Trim(text, "\n"), "\n\n") {
 		if strings.TrimSpace(part) == "" {
 			continue
@@ -44,12 +45,16 @@ func Parse(text string) []Block {
 			continue
 		}
 		var lines []string
-		indent := part[:len(part)-len(strings.TrimLeft(part, " "))]
+		n := len(out)
+		goesOn := n > 0 && out[n-1].Code != ""
+		if !goesOn || !strings.HasPrefix(part, indent) {
+			indent = part[:len(part)-len(strings.TrimLeft(part, " "))]
+		}
 		for line := range strings.SplitSeq(strings.TrimRight(part, "\n"), "\n") {
 			lines = append(lines, strings.TrimPrefix(line, indent))
 		}
 		code := strings.Join(lines, "\n") + "\n"
-		if n := len(out); n > 0 && out[n-1].Code != "" {
+		if goesOn {
 			out[n-1].Code += "\n" + code
 			continue
 		}

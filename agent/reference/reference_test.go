@@ -71,3 +71,13 @@ func TestTextOfCommandsIsParsed(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Code goes on behind an empty line, as deep as it stands there.
+func TestCodeWithEmptyLinesKeepsItsDepth(t *testing.T) {
+	t.Parallel()
+	got := Parse("Text.\n\n    a {\n      b\n\n      c\n    }\n\nMore.\n\n  d\n\n    e")
+	want := []string{"a {\n  b\n\n  c\n}\n", "d\n\n  e\n"}
+	if len(got) != 4 || got[1].Code != want[0] || got[3].Code != want[1] {
+		t.Errorf("got %q", got)
+	}
+}
