@@ -35,7 +35,7 @@ of the outputs, as they would in the agent; nothing is started and nobody is rea
       discarded = 1                       # so many are left out
 
       expect { # one for each record that comes out, in order
-        fields = { level = "error" } # some of them; or value = { ... }, or "text"
+        fields = { level = "error" } # some; or value = { ... }, or "text"
         tag    = "shop"
         to     = [output.kafka.events]
         topic  = "shop-errors"
