@@ -32,7 +32,10 @@ type Flight struct {
 	// called with what has become of records, before OnAck is with a position behind them; may be
 	// nil
 	OnTally func(...tally.Entry)
-	Quit    <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
+	// counts what is delivered in the flight's place, in order, before OnAck is called with a
+	// position behind it; may be nil
+	onDelivered func(*entry)
+	Quit        <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
 
 	window  window
 	results chan result
@@ -75,6 +78,15 @@ type entry struct {
 	ends        bool // when it was read there was nothing behind it
 
 	outcome // of what was sent
+	answered
+}
+
+// answered is when the destination had taken or refused all of an entry that was sent, and how old
+// its newest event was then.
+type answered struct {
+	at     time.Time
+	age    time.Duration
+	hasAge bool // it is known, and something was taken
 }
 
 type result struct {
@@ -205,14 +217,16 @@ func (f *Flight) push(e *entry) {
 
 // pop counts what has been delivered up to something that is not.
 func (f *Flight) pop() {
-	l := f.window.pop()
+	l := f.window.pop(f.onDelivered)
 	if l.batches == 0 {
 		return
 	}
 	f.Send.fly(-l.batches, -l.bytes)
 	f.Delivered += l.records
-	f.Send.m.records.Add(float64(l.records))
-	f.Send.m.bytes.Add(float64(l.bytes))
+	if f.onDelivered == nil {
+		f.Send.m.records.Add(float64(l.records))
+		f.Send.m.bytes.Add(float64(l.bytes))
+	}
 	if f.OnTally != nil && len(l.notes) > 0 {
 		f.OnTally(l.notes...)
 	}

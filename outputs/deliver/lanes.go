@@ -143,7 +143,10 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 func (f *Flight) conclude(e *entry, v verdict) {
 	e.add(v.outcome())
 	if v.rest == nil {
-		f.Send.m.concluded(e.whole, v, e.begun)
+		e.answered = answerNow(e.whole, v)
+		if f.onDelivered == nil {
+			f.Send.m.concluded(e.answered, e.begun, 0)
+		}
 		f.finish(e)
 		return
 	}

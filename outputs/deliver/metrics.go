@@ -72,13 +72,13 @@ func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetri
 		),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "penstock_output_delivery_seconds",
-			Help:    "Time from a batch's first attempt to its acknowledgement.",
+			Help:    "Time from a batch's first attempt to its acknowledgement, with exactly_once to its commit.",
 			Buckets: []float64{0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600},
 		}),
 	}
 	m.eventAge = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "penstock_output_event_age_seconds",
-		Help:    "Time from an event, as its record's time says, to its acknowledgement; of the newest record of each batch.",
+		Help:    "Time from an event, as its record's time says, to its acknowledgement, with exactly_once to its commit; of the newest record of each batch.",
 		Buckets: record.AgeBuckets,
 	})
 	r.MustRegister(
@@ -108,12 +108,20 @@ func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetri
 	return m
 }
 
-// concluded notes how long a batch took, since its first attempt and since its newest event.
-func (m *senderMetrics) concluded(b *record.Batch, v verdict, begun time.Time) {
-	now := time.Now()
-	m.latency.Observe(now.Sub(begun).Seconds())
-	if age, ok := b.Age(now); ok && v.taken > 0 {
-		m.eventAge.Observe(age.Seconds())
+// answerNow returns that b has been answered now.
+func answerNow(b *record.Batch, v verdict) answered {
+	a := answered{at: time.Now()}
+	a.age, a.hasAge = b.Age(a.at)
+	a.hasAge = a.hasAge && v.taken > 0
+	return a
+}
+
+// concluded notes how long a batch took, since its first attempt and since its newest event, when
+// it counts as delivered since after its answer.
+func (m *senderMetrics) concluded(a answered, begun time.Time, after time.Duration) {
+	m.latency.Observe((a.at.Sub(begun) + after).Seconds())
+	if a.hasAge {
+		m.eventAge.Observe((a.age + after).Seconds())
 	}
 }
 

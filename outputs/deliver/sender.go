@@ -154,7 +154,7 @@ func (s *Sender) deliver(
 		}
 		of.add(v.outcome())
 		if v.rest == nil {
-			s.m.concluded(b, v, begin)
+			s.m.concluded(answerNow(b, v), begin, 0)
 			return nil, of, nil
 		}
 		if v.rest.Len() < b.Len() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,52 @@ type TxnDelivery struct {
 
 	held    atomic.Int64 // bytes started since the last cut
 	lastCut time.Time    // of the flight under way, or the one before
+
+	mu          sync.Mutex
+	uncommitted []uncommitted // of the flight under way, or the one before
+}
+
+// uncommitted is a batch that is delivered, in a transaction that is not known to be committed.
+type uncommitted struct {
+	end, records, bytes int64
+	begun               time.Time
+	answered
+}
+
+func (x *TxnDelivery) onDelivered(e *entry) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.uncommitted = append(x.uncommitted, uncommitted{
+		e.whole.End, int64(e.whole.Len()), int64(e.whole.Size()), e.begun, e.answered,
+	})
+}
+
+// Settle counts what the flight under way, or the one before, has delivered before a position, all
+// of which is committed.
+func (x *TxnDelivery) Settle(at int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n, m, now := 0, x.Send.m, time.Now()
+	for _, u := range x.uncommitted {
+		if u.end > at {
+			break
+		}
+		n++
+		m.records.Add(float64(u.records))
+		m.bytes.Add(float64(u.bytes))
+		if !u.at.IsZero() {
+			m.concluded(u.answered, u.begun, now.Sub(u.at))
+		}
+	}
+	x.uncommitted = slices.Delete(x.uncommitted, 0, n)
+}
+
+// Forget gives up what is not known to be committed: it is delivered again, or somebody else has
+// it.
+func (x *TxnDelivery) Forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.uncommitted = nil
 }
 
 // TxnFlight is what one flight delivers and how its progress is told.
@@ -122,6 +169,7 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	defer cancel(nil)
 	c := &commits{x: x, e: e, wake: make(chan struct{}, 1)}
 	x.held.Store(0)
+	x.Forget()
 	c.reached.Store(e.From)
 	c.committed = e.From
 	f := &Flight{
@@ -133,6 +181,8 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 		Quit:    e.Quit,
 		OnAck:   c.ack,
 		OnTally: e.Note,
+
+		onDelivered: x.onDelivered,
 	}
 	// It goes on while a flight that was cancelled waits for what is under way, some of which may
 	// wait for a commit.
@@ -296,6 +346,7 @@ func (c *commits) left() bool { return c.cut > c.reached.Load() }
 func (c *commits) pass(at int64) {
 	if at > c.committed {
 		c.committed = at
+		c.x.Settle(at)
 		c.e.OnCommit(at)
 	}
 }
@@ -332,6 +383,7 @@ func (c *commits) commit(ctx context.Context, ended, always bool) error {
 	}
 	c.committed = at
 	c.x.Health.noteAnswer()
+	c.x.Settle(at)
 	c.e.OnCommit(at)
 	return nil
 }

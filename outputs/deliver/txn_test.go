@@ -2,6 +2,9 @@ package deliver
 
 import (
 	"context"
+	"errors"
+	"io"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,5 +143,103 @@ func TestIdlePositionIsKeptAlive(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// twoBatches is a source of two batches, of three records and of two.
+type twoBatches struct{ next int }
+
+func (s *twoBatches) Next(context.Context) (*record.Batch, error) {
+	sizes := []int{3, 2}
+	if s.next == len(sizes) {
+		return nil, io.EOF
+	}
+	recs := make([]record.Record, sizes[s.next])
+	for i := range recs {
+		recs[i] = record.Record{
+			Offset: int64(3*s.next + i), Time: time.Now().UnixNano(), Value: []byte("abc"),
+		}
+	}
+	s.next++
+	return record.FromRecords("t", "o", recs), nil
+}
+
+// takingSession takes what is started at once, and commits it as commit says.
+type takingSession struct {
+	cutSession
+	end    int64
+	commit func() error
+}
+
+func (s *takingSession) Start(_ context.Context, b *record.Batch, done func(error)) {
+	s.end = b.End
+	done(nil)
+}
+func (s *takingSession) Cut(bool) int64                                 { return s.end }
+func (s *takingSession) Commit(context.Context, outputs.Position) error { return s.commit() }
+
+// What a transaction held that is given up is counted once it is committed, and once; and what it
+// took counts until then.
+func TestOnlyWhatIsCommittedIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		send := &Sender{Closer: io.NopCloser(nil)}
+		send.Init(nil, outputs.DefaultCommon(), outputs.Env{
+			Metrics: reg, Log: slog.New(slog.DiscardHandler),
+		}, nil)
+		s := &takingSession{}
+		x := &TxnDelivery{
+			Session: s, Send: send, Pace: fixedPace(time.Second), Health: &Health{},
+			OnStraggler: func(chan struct{}) {},
+		}
+		fly := func(commit func() error) error {
+			s.commit, s.end = commit, 0
+			return x.Fly(t.Context(), TxnFlight{
+				Source:   &twoBatches{},
+				OnCommit: func(int64) {},
+				Position: func(at int64, _ bool) outputs.Position { return outputs.Position{At: at} },
+			})
+		}
+		expect := func(when string, records int, latencies uint64) {
+			t.Helper()
+			got, bytes := 0.0, 0.0
+			all, err := reg.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range all {
+				switch m := f.GetMetric()[0]; f.GetName() {
+				case "penstock_output_records_total":
+					got = m.GetCounter().GetValue()
+				case "penstock_output_bytes_total":
+					bytes = m.GetCounter().GetValue()
+				case "penstock_output_delivery_seconds", "penstock_output_event_age_seconds":
+					h := m.GetHistogram()
+					if h.GetSampleCount() != latencies {
+						t.Errorf("%s: %d in %s", when, h.GetSampleCount(), f.GetName())
+					}
+					if latencies > 0 && h.GetSampleSum() < float64(latencies) {
+						t.Errorf("%s: %s is %v", when, f.GetName(), h.GetSampleSum())
+					}
+				}
+			}
+			if int(got) != records || (bytes > 0) != (records > 0) {
+				t.Errorf("%s: %v records and %v bytes, want %d", when, got, bytes, records)
+			}
+		}
+		given := func() error { time.Sleep(time.Second); return errors.New("given up") }
+		for range 2 {
+			if err := fly(given); !errors.Is(err, ErrAborted) {
+				t.Fatal(err)
+			}
+			expect("given up", 0, 0)
+		}
+		x.Settle(3)
+		expect("after it turned out that the first batch was committed", 3, 1)
+		x.Forget()
+		if err := fly(func() error { time.Sleep(time.Second); return nil }); err != io.EOF {
+			t.Fatal(err)
+		}
+		expect("committed", 3+5, 1+2)
 	})
 }

@@ -28,8 +28,8 @@ func (w *window) push(e *entry) {
 	w.bytes += int64(e.whole.Size())
 }
 
-// pop removes the entries at the front that are done.
-func (w *window) pop() (l deliveredFront) {
+// pop removes the entries at the front that are done. each is called with them; it may be nil.
+func (w *window) pop(each func(*entry)) (l deliveredFront) {
 	l.notes = w.notes[:0]
 	for _, e := range w.entries {
 		if e.state != done {
@@ -40,6 +40,9 @@ func (w *window) pop() (l deliveredFront) {
 		l.records += int64(e.whole.Len())
 		l.bytes += int64(e.whole.Size())
 		l.notes = e.notes(l.notes)
+		if each != nil {
+			each(e)
+		}
 	}
 	clear(w.entries[:l.batches])
 	if w.entries = w.entries[l.batches:]; len(w.entries) == 0 {

@@ -242,6 +242,7 @@ func (x *txnLog) laterPosition(ctx context.Context, p outputs.Position, found bo
 	ours := found && p.Log != "" && p.Log == id
 	if ours {
 		at = max(at, p.At)
+		x.Settle(p.At)
 	}
 	if !found && n.Held {
 		x.reportLostPosition(at)

@@ -143,12 +143,14 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 		return fmt.Errorf("read %s: %w", o.Key, err)
 	}
 	back := x.Send.Config.Retry.Backoff()
+	x.Forget() // it is of another object
 	for {
 		if err := x.ready(ctx); err != nil {
 			return err
 		}
 		start := int64(0)
 		if x.at.Object == o.Key && x.at.Digest == digest {
+			x.Settle(x.at.At)
 			if x.at.Ended {
 				var damage error
 				if x.at.Damaged {
