@@ -16,7 +16,8 @@ func TestWhatDecidesWhereDataGoesMakesResultsIncomplete(t *testing.T) {
 		"fluentd": {
 			".conf",
 			"<source>\n@type forward\n</source>\nX\n",
-			"<match **>\n@type kafka2\nbrokers k:9092\ndefault_topic t\n</match>",
+			"<filter **>\n@type record_transformer\nenable_ruby\n<record>\nx ${record['a'] + 1}\n</record>\n" +
+				"</filter>\n<match **>\n@type kafka2\nbrokers k:9092\ndefault_topic t\n</match>",
 			[]string{
 				"<match **>\n@type mongo\n</match>",
 				"<match **>\n@type kafka2\nbrokers k:9092\ndefault_topic \"#{x}\"\n</match>",

@@ -65,6 +65,10 @@ func TestObjectsStandWhereTheyStood(t *testing.T) {
 			"fluent-bit", ".conf", fluentBit(""),
 			`fluent-bit-logs/${tag}/${strftime("%Y/%m/%d/%H")}`,
 		},
+		{
+			"vector", ".yaml", vector("  key_prefix: \"{{ host }}{{ file }}/{{ app }}/\"\n"),
+			`${expr("field.host ?? agent")}${expr("field.file ?? origin")}/${field.app}`,
+		},
 		{"vector", ".yaml", vector(""), `date=${strftime("%Y-%m-%d")}`},
 		{
 			"vector", ".yaml", vector("  key_prefix: \"logs/%Y/app-\"\n"),

@@ -183,16 +183,17 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 		t.Set("field", draft.Text(p.value))
 		c.carry(p)
 	}
-	if len(fields) > 0 || len(lost) > 0 {
-		b := f.Filter("add_fields", name, m, further)
+	b := f.Notes()
+	if len(fields) > 0 {
+		b = f.Filter("add_fields", name, m, further)
 		b.From(e.at)
 		b.Set("fields", draft.Map(fields...))
-		for _, p := range lost {
-			c.d.Left(
-				b, p.at, p.key+" "+p.value,
-				"Ruby is not evaluated; write the field here, or with filter \"set\" and an expression",
-			)
-		}
+	}
+	for _, p := range lost {
+		c.d.Left(
+			b, p.at, p.key+" "+p.value,
+			"Ruby is not evaluated; write the field here, or with filter \"set\" and an expression",
+		)
 	}
 	renew, keepKeys := e.get("renew_record"), e.get("keep_keys", "whitelist_keys")
 	if renew != nil && truth(renew.value) {

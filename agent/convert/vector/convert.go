@@ -821,6 +821,11 @@ var conversion = regexp.MustCompile(`^%[-_0^#:.]*\d*[A-Za-z+]`)
 
 var template = regexp.MustCompile(`\{\{\s*(\.?[\w.@"]+)\s*\}\}`)
 
+// added are the fields that Vector adds to events, which are none here, as templates have them.
+var added = map[string]string{
+	"host": `expr("field.host ?? agent")`, "file": `expr("field.file ?? origin")`,
+}
+
 // tmpl turns {{ field }} and %Y into a template.
 func tmpl(value string) draft.Value {
 	var out []draft.Part
@@ -851,7 +856,11 @@ func tmpl(value string) draft.Value {
 			break
 		}
 		plain(value[:m[0]])
-		out = append(out, kit.FieldPart(plainPath(value[m[2]:m[3]])))
+		if path := plainPath(value[m[2]:m[3]]); added[path] != "" {
+			out = append(out, draft.Tmpl(added[path]))
+		} else {
+			out = append(out, kit.FieldPart(path))
+		}
 		value = value[m[1]:]
 	}
 	plain(value)

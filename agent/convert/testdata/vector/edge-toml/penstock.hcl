@@ -263,7 +263,7 @@ output "s3" "api_s3" {
 
 output "local" "rest_file" {
   directory = "/var/log/archive"
-  path      = "${field.host}"
+  path      = "${expr("field.host ?? agent")}"
   # Changed: sinks.rest_file.path = /var/log/archive/{{ host }}/%Y-%m-%d.log.gz: files appear
   # whole, in directories by that path, when they roll
   format "ndjson" {}
