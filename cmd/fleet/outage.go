@@ -71,7 +71,7 @@ func (o *options) runOutage(ctx context.Context, c *servers.Cluster, dir string)
 	n := o.agents[0]
 	to := target{
 		brokers: c.Addrs(), dir: dir, store: store, failover: failover,
-		figures: []string{connects, delivered},
+		figures: []string{connects, delivered, transactions},
 	}
 	f, err := startFleet(ctx, o.load, to, n)
 	if err != nil {
@@ -148,8 +148,9 @@ func (s *countingStore) count(ctx context.Context) (n int) {
 }
 
 const (
-	connects  = "penstock_kafka_connects_total"
-	delivered = "penstock_output_records_total"
+	connects     = "penstock_kafka_connects_total"
+	delivered    = "penstock_output_records_total"
+	transactions = "penstock_kafka_transactions_total"
 )
 
 // outageLog tells what happens within each second. Requests to the store are of the second in which
@@ -160,7 +161,7 @@ type outageLog struct {
 	store   *countingStore
 	at      int // the second, since the store has begun
 	read    time.Time
-	last    [3]float64
+	last    [5]float64
 	peak    row
 	rows    int
 	starved int // so many of these came late
@@ -169,7 +170,7 @@ type outageLog struct {
 
 // row is figures of one second.
 type row struct {
-	figures [7]float64
+	figures [9]float64
 	late    time.Duration
 }
 
@@ -177,14 +178,15 @@ type row struct {
 const lateFrom = 250 * time.Millisecond
 
 func (l *outageLog) head() string {
-	return fmt.Sprintf("%9s %9s %9s %7s %7s %7s %7s",
-		"connects", "refused", "records", "puts", "gets", "lists", "deletes")
+	return fmt.Sprintf("%9s %9s %9s %9s %9s %7s %7s %7s %7s", "connects", "refused", "records",
+		"commits", "given up", "puts", "gets", "lists", "deletes")
 }
 
 func (r row) String() string {
 	f := r.figures
 	text := fmt.Sprintf(
-		"%9.0f %9.0f %9.0f %7.0f %7.0f %7.0f %7.0f", f[0], f[1], f[2], f[3], f[4], f[5], f[6],
+		"%9.0f %9.0f %9.0f %9.0f %9.0f %7.0f %7.0f %7.0f %7.0f",
+		f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8],
 	)
 	if r.late > lateFrom {
 		text += fmt.Sprintf("  starved: %.1f s late", r.late.Seconds())
@@ -199,11 +201,12 @@ func (l *outageLog) begin() (err error) {
 }
 
 // totals reads what has come until now.
-func (l *outageLog) totals() (n [3]float64, err error) {
+func (l *outageLog) totals() (n [5]float64, err error) {
 	now, err := l.f.figures()
 	l.read = time.Now()
-	return [3]float64{
+	return [5]float64{
 		now.values[connects+"/ok"], now.values[connects+"/error"], now.values[delivered],
+		now.values[transactions+"/committed"], now.values[transactions+"/aborted"],
 	}, err
 }
 

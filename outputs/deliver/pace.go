@@ -95,3 +95,11 @@ func (p *CommitPace) due(first, last time.Time) time.Time {
 	}
 	return soonest
 }
+
+// spared returns when a transaction may be committed that waits for nothing more, as at the end of
+// an object, where the one before was cut at last: at once while commits are quick.
+func (p *CommitPace) spared(last time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return last.Add(fault.Spread(min(commitShare*p.took, p.bounds.Longest)))
+}

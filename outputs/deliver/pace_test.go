@@ -2,6 +2,8 @@ package deliver
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -245,6 +247,65 @@ func TestAgentsSpareASlowCoordinator(t *testing.T) {
 			}
 		}
 		stopFew()
+		wg.Wait()
+	})
+}
+
+// Many agents that bring short objects back, each of which ends with a commit, spare a coordinator
+// that they share, too.
+func TestReplaysSpareASlowCoordinator(t *testing.T) {
+	const agents, service = 200, 5 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		coordinator := make(chan struct{}, 1)
+		var done int
+		var took time.Duration
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range agents {
+			send := &Sender{Closer: io.NopCloser(nil)}
+			send.Init(nil, outputs.DefaultCommon(), outputs.Env{
+				Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+			}, nil)
+			s := &takingSession{commit: func() error {
+				begun := time.Now()
+				coordinator <- struct{}{}
+				time.Sleep(service)
+				done++
+				took += time.Since(begun)
+				<-coordinator
+				return nil
+			}}
+			x := &TxnDelivery{
+				Session: s, Send: send, Health: &Health{}, OnStraggler: func(chan struct{}) {},
+				Pace: NewCommitPace(paceBounds, prometheus.NewRegistry()),
+			}
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					s.end = 0
+					_ = x.Fly(ctx, TxnFlight{
+						Source: &twoBatches{}, OnCommit: func(int64) {},
+						Position: func(at int64, _ bool) outputs.Position {
+							return outputs.Position{At: at, Ended: true}
+						},
+					})
+				}
+			})
+		}
+		time.Sleep(time.Minute)
+		for range 5 {
+			coordinator <- struct{}{}
+			done, took = 0, 0
+			<-coordinator
+			time.Sleep(5 * time.Second)
+			coordinator <- struct{}{}
+			used, mean := float64(time.Duration(done)*service)/5e9, took/time.Duration(done)
+			<-coordinator
+			t.Logf("used to %.2f, commits take %v", used, mean)
+			if used < 0.8 || mean > 200*time.Millisecond {
+				t.Errorf("used to %.2f, commits take %v", used, mean)
+			}
+		}
+		stop()
 		wg.Wait()
 	})
 }

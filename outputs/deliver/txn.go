@@ -215,6 +215,9 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 		last, cancelLast = context.WithTimeout(context.WithoutCancel(outer), patience)
 	}
 	defer cancelLast()
+	if ended {
+		c.spare(last)
+	}
 	cerr := c.finish(last, ended)
 	switch {
 	case outer.Err() != nil:
@@ -326,6 +329,18 @@ func (c *commits) cutNow(empty bool) int64 {
 		c.x.held.Store(0)
 	}
 	return end
+}
+
+// spare waits before the commit at the end of a source: one short object after the other, each with
+// a transaction of its own, would keep coordinators that many agents share as busy as they can be.
+func (c *commits) spare(ctx context.Context) {
+	turn := time.NewTimer(time.Until(c.x.Pace.spared(c.x.lastCut)))
+	defer turn.Stop()
+	select {
+	case <-turn.C:
+	case <-c.x.Session.Broken():
+	case <-ctx.Done():
+	}
 }
 
 // finish commits what is left once nothing is being delivered any more.

@@ -385,14 +385,15 @@ func (t *Txn) endedAgain(now int64) {
 	t.events.EndedAgain(t.outcome == TxnCommitted)
 }
 
-// concurrentWait is the wait while a coordinator still completes the transaction before: some
-// milliseconds, as a rule.
+// concurrentWait is the first wait while a coordinator still completes the transaction before: some
+// milliseconds, as a rule. One that many agents keep busy takes seconds, and is not to be asked
+// many times in each: the last wait is 256 times as long.
 const concurrentWait = 4 * time.Millisecond
 
 func (t *Txn) delay(err error, now int64) {
 	first, failures := t.cfg.BackoffMin, t.failures
 	if errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.UnstableOffsetCommit) {
-		first, failures = concurrentWait, min(t.failures, 6)
+		first, failures = concurrentWait, min(t.failures, 8)
 		if t.failures < 10 {
 			err = nil // as it must be
 		}
