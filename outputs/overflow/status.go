@@ -116,7 +116,9 @@ func recordsIn(key string) int64 {
 func (s *overflowStatus) waiting() (state string, attrs []any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	attrs = []any{"objects", s.objects, "bytes", s.bytes}
+	if s.objects > 0 { // else the store has not been asked yet
+		attrs = []any{"objects", s.objects, "bytes", s.bytes}
+	}
 	if !s.oldest.IsZero() {
 		attrs = append(attrs, "oldest", s.oldest.UTC().Format(time.RFC3339))
 	}
