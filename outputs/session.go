@@ -56,6 +56,13 @@ type Session interface {
 	Break()
 }
 
+// Progresser is implemented by sessions whose commits take several steps.
+type Progresser interface {
+	// OnProgress has progressed called when the destination has done a step of a commit that is not
+	// the last. It is called before the session is used.
+	OnProgress(progressed func())
+}
+
 // Position is what a transaction commits beside its records.
 type Position struct {
 	At int64 // everything before it is delivered: a position in a log, or a line of an object

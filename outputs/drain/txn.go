@@ -43,6 +43,9 @@ func newTxnLog(r *drain) (*txnLog, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p, ok := s.(outputs.Progresser); ok {
+		p.OnProgress(r.health.NoteProgress)
+	}
 	x := &txnLog{r: r, slog: r.out.to.Env.Log.With("log", r.log.Name(), "transactional_id", name)}
 	x.TxnDelivery = &deliver.TxnDelivery{
 		Session:         s,

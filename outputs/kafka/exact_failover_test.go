@@ -17,6 +17,7 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/penstock/penstock/outputs/replay"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -528,4 +529,67 @@ func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
 	if len(seen) != r.total() {
 		t.Errorf("%d records are there, want %d", len(seen), r.total())
 	}
+}
+
+// Coordinators that are slow, as those that many agents share can be, do each step of a commit: that
+// is no outage, though a commit takes longer than failover.after. Those that refuse one for good are.
+func TestExactlyOnceSlowCoordinatorIsNoOutage(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(9)
+	c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+	r := newExactRig(t, c)
+	store := r.overflow("oldest_first")
+	set := r.common
+	r.common = func(o *outputs.Common) {
+		set(o)
+		o.Failover.After = time.Second
+	}
+	r.change = func(cfg *Config) {
+		cfg.RequestTimeout, cfg.DeliveryTimeout = 5*time.Second, 20*time.Second
+		cfg.CommitIntervalMax = cfg.CommitInterval
+	}
+	var slow, refused atomic.Bool
+	for _, key := range []kmsg.Key{
+		kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn,
+	} {
+		c.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			if slow.Load() {
+				c.SleepControl(func() { time.Sleep(600 * time.Millisecond) })
+			}
+			if commit, ok := req.(*kmsg.TxnOffsetCommitRequest); ok && refused.Load() {
+				resp := commit.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
+				for _, t := range commit.Topics {
+					rt := kmsg.NewTxnOffsetCommitResponseTopic()
+					rt.Topic = t.Topic
+					for _, p := range t.Partitions {
+						rp := kmsg.NewTxnOffsetCommitResponseTopicPartition()
+						rp.Partition, rp.ErrorCode = p.Partition, kerr.GroupAuthorizationFailed.Code
+						rt.Partitions = append(rt.Partitions, rp)
+					}
+					resp.Topics = append(resp.Topics, rt)
+				}
+				return resp, nil, true
+			}
+			return nil, nil, false
+		})
+	}
+	stop, _ := r.drain(r.output())
+	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
+	slow.Store(true)
+	last, commits := int64(0), 0
+	r.until("some commits", func() bool {
+		r.add(1, 10)
+		if pos, _ := r.log.Committed(); pos != last {
+			last = pos
+			commits++
+		}
+		return commits == 4
+	})
+	if k := objects(store); k > 0 {
+		t.Errorf("%d objects", k)
+	}
+	refused.Store(true)
+	r.until("an object", func() bool { r.add(1, 10); return objects(store) > 0 })
+	stop()
 }

@@ -59,6 +59,8 @@ type Session struct {
 	last int64 // end of the last batch started since Cut; under w.mu
 	cuts int64 // how often Cut made a new transaction; under w.mu
 
+	progressed func() // nil: nobody wants to know
+
 	mu      sync.Mutex
 	broken  chan struct{} // closed while no transaction can be open
 	outcome chan outcome  // of the Resolve or Commit under way
@@ -339,6 +341,15 @@ func (e sessionEvents) Broken(err error) {
 }
 
 func (e sessionEvents) Delayed(err error) { e.s.w.failing.failed(e.key(), err) }
+
+// OnProgress implements outputs.Progresser.
+func (s *Session) OnProgress(progressed func()) { s.progressed = progressed }
+
+func (e sessionEvents) Progressed() {
+	if e.s.progressed != nil {
+		e.s.progressed()
+	}
+}
 
 func (e sessionEvents) EndedAgain(committed bool) {
 	e.s.w.metrics.endedAgain.Inc()

@@ -32,6 +32,9 @@ func newTxnReplay(p *Replayer) (*txnReplay, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s, ok := s.(outputs.Progresser); ok && p.Health != nil {
+		s.OnProgress(p.Health.NoteProgress)
+	}
 	x := &txnReplay{p: p}
 	x.TxnDelivery = &deliver.TxnDelivery{
 		Session:         s,

@@ -154,7 +154,7 @@ type TopicError struct {
 func (e *TopicError) Error() string {
 	do := ""
 	if errors.Is(e.Err, kerr.UnknownTopicOrPartition) {
-		do = ": create it, or set allow_auto_topic_creation"
+		do = ": create it, or set allow_auto_topic_creation, if auto.create.topics.enable lets the brokers"
 	}
 	return fmt.Sprintf("topic %q: %v%s", e.Topic, e.Err, do)
 }

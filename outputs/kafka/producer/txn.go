@@ -38,6 +38,10 @@ type TxnEvents interface {
 	// Delayed tells of a failed attempt that will be repeated.
 	Delayed(error)
 
+	// Progressed tells that a coordinator has done a step towards a commit, where the transaction
+	// before was committed: one that many share may take long for each.
+	Progressed()
+
 	// EndedAgain tells that the group took a position for part of an open transaction which its
 	// coordinator had ended long before, and that this is over; see Txn.endAgain.
 	EndedAgain(committed bool)
@@ -128,6 +132,7 @@ type Txn struct {
 
 	outcome    TxnState // of the last transaction before the last Init
 	unanswered int      // attempts to learn it, in a row
+	sound      bool     // since the last commit no transaction was given up
 	open       bool     // brokers may know of a transaction that is not complete
 	id         int64
 	epoch      int16
@@ -192,7 +197,7 @@ func (t *Txn) breakUp(err error) {
 	if t.phase == txnIdle {
 		return
 	}
-	t.phase = txnIdle
+	t.phase, t.sound = txnIdle, false
 	t.m.Break(err)
 	t.events.Broken(err)
 }
@@ -287,6 +292,9 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 
 // proceed takes the answer of a call that was done to the next phase.
 func (t *Txn) proceed(c *Call, a Answer, now int64) {
+	if t.sound && (c.Kind == CallJoin || c.Kind == CallGroup || c.Kind == CallStore) {
+		t.events.Progressed()
+	}
 	switch c.Kind {
 	case CallPeek:
 		if err := t.events.Ours(a.Stored); err != nil {
@@ -334,6 +342,7 @@ func (t *Txn) proceed(c *Call, a Answer, now int64) {
 			return
 		}
 		t.committed, t.open = Stored{true, t.position, t.metadata}, false
+		t.sound = true
 		t.enter(txnOpen, now)
 		t.m.advance(now)
 		t.events.Committed()

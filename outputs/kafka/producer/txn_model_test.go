@@ -370,6 +370,7 @@ func (w *txnWorld) commitLocally(at int64) {
 func (c *txnClient) Broken(error)             { c.live = false; c.w.breaks++ }
 func (c *txnClient) Delayed(error)            {}
 func (c *txnClient) EndedAgain(bool)          {}
+func (c *txnClient) Progressed()              {}
 func (c *txnClient) AttemptFailed(Key, error) {}
 func (c *txnClient) Recovered(Key)            {}
 func (c *txnClient) Present(string)           {}
