@@ -744,6 +744,11 @@ var common = []ForeignName{
 		Names: "remove keys remove_keys field",
 		Write: `fields = ["password"]`,
 	},
+	{
+		At:    "filter.remove_fields",
+		Names: "regex pattern patterns match wildcard prefix remove_wildcard remove_regex",
+		Write: `matching = ["^tmp_"]`,
+	},
 	{At: "filter.rename_tag", Names: "tag new_tag rewrite", Write: `to = "app.${tag[1]}"`},
 	{At: "filter.sample", Names: "rate ratio percentage percent", Write: `keep = 0.1`},
 }

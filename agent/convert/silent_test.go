@@ -423,7 +423,7 @@ func TestNothingChangesSilently(t *testing.T) {
 				`cert_file = "/c"`, `fields = ["a"]`, `"labels.a.b" = "c"`, `n = "int"`,
 				`"d.x_y" = "d.x.y"`, `path = "/o/f-all"`,
 			},
-			[]string{"LEFT OUT: processors.drop_fields.fields = /b.*/", "LEFT OUT: path /o/f-%{+yyyy}: it is one"},
+			[]string{"changed: processors.drop_fields.fields = /b.*/: it is matched", "LEFT OUT: path /o/f-%{+yyyy}: it is one"},
 		},
 		"rsyslog fields and variables that are set": {
 			"rsyslog", ".conf",

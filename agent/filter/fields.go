@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/penstock/penstock/buffer/record/dialect"
@@ -148,7 +149,8 @@ func (f *AddFields) Edit(v *View) Verdict {
 
 // RemoveFieldsConfig is the config of the remove_fields filter.
 type RemoveFieldsConfig struct {
-	Fields []string `hcl:"fields" doc:"Fields to remove from JSON objects, such as \"user.password\"."`
+	Fields   []string `hcl:"fields,optional" doc:"Fields to remove from JSON objects, such as \"user.password\". fields or matching is needed."`
+	Matching []string `hcl:"matching,optional" doc:"Regular expressions (RE2): fields at the top whose name one of them matches are removed, too."`
 }
 
 // DefaultRemoveFields returns the defaults.
@@ -156,30 +158,41 @@ func DefaultRemoveFields() RemoveFieldsConfig { return RemoveFieldsConfig{} }
 
 // Validate checks the config.
 func (c *RemoveFieldsConfig) Validate() error {
-	_, err := c.compile()
+	_, _, err := c.compile()
 	return err
 }
 
-func (c *RemoveFieldsConfig) compile() ([]*Path, error) {
-	if len(c.Fields) == 0 {
-		return nil, errors.New("fields: names no field")
+func (c *RemoveFieldsConfig) compile() ([]*Path, []*regexp.Regexp, error) {
+	if len(c.Fields) == 0 && len(c.Matching) == 0 {
+		return nil, nil, errors.New("fields: names no field")
 	}
-	return newPaths("fields", c.Fields)
+	paths, err := newPaths("fields", c.Fields)
+	errs := []error{err}
+	var matching []*regexp.Regexp
+	for i, text := range c.Matching {
+		re, err := regexp.Compile(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("matching[%d]: %w", i, err))
+		}
+		matching = append(matching, re)
+	}
+	return paths, matching, errors.Join(errs...)
 }
 
 // RemoveFields removes fields from JSON objects.
 type RemoveFields struct {
 	base
-	fields []*Path
+	fields   []*Path
+	matching []*regexp.Regexp
 }
 
 // NewRemoveFields returns the filter.
 func NewRemoveFields(c RemoveFieldsConfig, env Env) (*RemoveFields, error) {
-	fields, err := c.compile()
+	fields, matching, err := c.compile()
 	if err != nil {
 		return nil, err
 	}
-	return &RemoveFields{base: newBase(env), fields: fields}, nil
+	return &RemoveFields{newBase(env), fields, matching}, nil
 }
 
 // Edit implements Filter.
@@ -192,6 +205,16 @@ func (f *RemoveFields) Edit(v *View) Verdict {
 		if v.Remove(field) {
 			result = Changed
 		}
+	}
+	before := len(v.obj.members)
+	for _, re := range f.matching {
+		v.obj.members = slices.DeleteFunc(v.obj.members, func(m member) bool {
+			return re.MatchString(m.name())
+		})
+	}
+	if len(v.obj.members) < before {
+		v.obj.state, v.changed = edited, true
+		result = Changed
 	}
 	return result
 }

@@ -186,6 +186,22 @@ func TestAddAndRemoveFields(t *testing.T) {
 	remove := func(e Env) (Filter, error) {
 		return NewRemoveFields(RemoveFieldsConfig{Fields: []string{"user.password", "x"}}, e)
 	}
+	matching := func(e Env) (Filter, error) {
+		return NewRemoveFields(
+			RemoveFieldsConfig{Fields: []string{"x"}, Matching: []string{"^tmp_", "é$"}}, e,
+		)
+	}
+	check(
+		t, matching,
+		[]string{
+			`{"tmp_a":1,"a":{"tmp_b":2},"x":3,"Tmp_c":4,"tmp\u005fd":5,"caf\u00e9":6}`,
+			`{"tmp_a":1}`, `{"y":"tmp_"}`, `"tmp_"`,
+		},
+		[]string{
+			`100:{"a":{"tmp_b":2},"Tmp_c":4}`, `101:{}`, `102:{"y":"tmp_"}`, `103:"tmp_"`,
+		},
+		result{changed: 2, kept: 1, unhandled: 1},
+	)
 	check(
 		t,
 		remove,
@@ -493,6 +509,8 @@ func TestMistakesAreFound(t *testing.T) {
 		{&AddFieldsConfig{}, "fields: "},
 		{&AddFieldsConfig{Fields: map[string]template.Template{"a": template.MustParse("${nope}")}}, "fields: a: ${nope}"},
 		{&RemoveFieldsConfig{Fields: []string{"a", ""}}, "fields[1]: "},
+		{&RemoveFieldsConfig{Matching: []string{"a", "("}}, "matching[1]: "},
+		{&RemoveFieldsConfig{}, "fields: names no field"},
 		{&ParseConfig{Format: "regex", Pattern: "x"}, "pattern: "},
 		{&ParseConfig{Format: "json", Pattern: "x"}, "pattern: "},
 		{&RenameTagConfig{Match: "a", To: template.MustParse("${group.b}")}, "to: "},

@@ -82,16 +82,23 @@ func (c *converter) processor(x *kit.Node, cond string) {
 			b.Set("if", draft.Text("true"))
 		}
 	case "drop_fields":
-		var names []string
+		var names, matching []string
 		for _, f := range x.List("fields") {
 			if len(f.Value) > 1 && strings.HasPrefix(f.Value, "/") && strings.HasSuffix(f.Value, "/") {
-				c.Lost(c.p.Notes, f, "fields are named: write each in filter \"remove_fields\"")
+				matching = append(matching, strings.Trim(f.Value, "/"))
+				c.Changed(c.p.Notes, f, "it is matched with the names of fields at the top, not with those below them")
 				continue
 			}
 			names = append(names, f.Value)
 		}
-		if names != nil {
-			add("remove_fields").Set("fields", draft.Texts(names...))
+		if names != nil || matching != nil {
+			b := add("remove_fields")
+			if names != nil {
+				b.Set("fields", draft.Texts(names...))
+			}
+			if matching != nil {
+				b.Set("matching", draft.Texts(matching...))
+			}
 		}
 	case "include_fields":
 		add("keep_fields").Set("fields", draft.Texts(x.Texts("fields")...))

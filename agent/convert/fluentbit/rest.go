@@ -1,6 +1,7 @@
 package fluentbit
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -152,13 +153,17 @@ func (c *converter) modify(s *section, m flow.Match, label string) {
 		case "uuid_key":
 			f.Filter("uuid", label, m, further).Set("field", draft.Text(key))
 		case "condition":
-		case "remove_wildcard", "remove_regex":
-			p.used = true
-			c.d.Left(
-				f.Notes(), p.at, s.title()+" "+shown(p),
-				"write filters with if, or the names of fields",
-			)
-			continue
+		case "remove_wildcard":
+			b := f.Filter("remove_fields", label, m, further)
+			b.Set("matching", draft.Texts("^"+regexp.QuoteMeta(key)))
+		case "remove_regex":
+			re, err := flow.RE2(key)
+			if err != nil {
+				c.d.Left(f.Notes(), p.at, s.title()+" "+shown(p), err.Error()+": write matching")
+				p.used = true
+				continue
+			}
+			f.Filter("remove_fields", label, m, further).Set("matching", draft.Texts(re))
 		default:
 			continue
 		}

@@ -333,7 +333,8 @@ filter "throttle" "rate_limit" {
 }
 
 filter "remove_fields" "drop_fields" {
-  fields = ["agent.ephemeral_id", "ecs.version"]
+  fields   = ["agent.ephemeral_id", "ecs.version"]
+  matching = ["internal.*"]
 }
 
 filter "keep_fields" "include_fields" {
@@ -460,6 +461,6 @@ pipeline "main" {
   # LEFT OUT: processors.community_id: there is no filter that does this: have what reads the
   # records do it, or filter "wasm"
   # LEFT OUT: processors.dns: nothing is asked of others: see filter "lookup" for tables of your own
-  # LEFT OUT: processors.drop_fields.fields = /internal.*/: fields are named: write each in filter
-  # "remove_fields"
+  # Changed: processors.drop_fields.fields = /internal.*/: it is matched with the names of fields
+  # at the top, not with those below them
 }

@@ -85,6 +85,11 @@ filter "remove_fields" "modify_2" {
   fields = ["kubernetes_pod_id"]
 }
 
+filter "remove_fields" "modify_3" {
+  if       = "tag matches '^(?:kube(?:[.].*)?)$'"
+  matching = ["^tmp"]
+}
+
 filter "nest" "nest" {
   if     = "tag matches '^(?:kube(?:[.].*)?)$'"
   prefix = "kubernetes_"
@@ -209,6 +214,7 @@ pipeline "main" {
     filter.flatten.nest,
     filter.remove_fields.modify,
     filter.remove_fields.modify_2,
+    filter.remove_fields.modify_3,
     filter.nest.nest,
     filter.drop.grep,
     filter.drop.grep_2,
@@ -221,7 +227,6 @@ pipeline "main" {
     filter.where.grep,
     filter.drop.grep_3,
   ]
-  # Left out: FILTER modify remove_regex ^tmp: write filters with if, or the names of fields
   # Left out: FILTER expect: see penstock test
   # Left out: FILTER log_to_metrics: see filter "count": counters and histograms on /metrics
   # LEFT OUT: OUTPUT loki: there is no such output; see penstock help for those there are

@@ -100,6 +100,10 @@ filter "set" "modify" {
   }
 }
 
+filter "remove_fields" "modify" {
+  matching = ["^tmp_"]
+}
+
 filter "rename_fields" "modify_2" {
   fields = {
     log = "message"
@@ -152,10 +156,10 @@ pipeline "main" {
     filter.parse.parser_2,
     filter.rename_fields.modify,
     filter.set.modify,
+    filter.remove_fields.modify,
     filter.rename_fields.modify_2,
     filter.where.grep,
   ]
-  # Left out: FILTER modify remove_wildcard tmp_: write filters with if, or the names of fields
   route {
     match = ["kube.**"]
     to    = [output.elasticsearch.elasticsearch]
