@@ -269,7 +269,8 @@ func (t *thresholds) look(ctx context.Context, addr string) (state.Level, string
 		return 0, "", err
 	}
 	figures := strings.Join(t.figures(&s), " ")
-	return t.level(&s), oneLine(s.Sentence) + " | " + figures, nil
+	level, beyond := t.level(&s)
+	return level, oneLine(strings.Join(append(beyond, s.Sentence), " ")) + " | " + figures, nil
 }
 
 // narrow leaves in s the pipelines asked for.
@@ -295,29 +296,38 @@ func (t *thresholds) narrow(s *admin.Status) error {
 	return nil
 }
 
-func (t *thresholds) level(s *admin.Status) state.Level {
-	l := s.Level
-	raise := func(warn, crit bool) {
-		if crit {
+// level returns how much s wants a person, and which thresholds it is beyond.
+func (t *thresholds) level(s *admin.Status) (l state.Level, beyond []string) {
+	l = s.Level
+	name := ""
+	raise := func(what string, warn, crit bool) {
+		switch {
+		case crit:
 			l = max(l, state.Critical)
-		} else if warn {
+			beyond = append(beyond, name+": "+what+", beyond what is critical.")
+		case warn:
 			l = max(l, state.Warning)
+			beyond = append(beyond, name+": "+what+", beyond what is warned of.")
 		}
 	}
 	for _, p := range s.Pipelines {
 		waiting := p.Now.OnDisk + p.Now.Stored
+		name = p.Name
 		raise(
+			"the oldest record has waited for "+state.Duration(p.Now.Oldest),
 			t.warnAge > 0 && p.Now.Oldest >= t.warnAge, t.critAge > 0 && p.Now.Oldest >= t.critAge,
 		)
 		raise(
+			state.Count(waiting, "record waits", "records wait"),
 			t.warnWaiting > 0 && waiting >= t.warnWaiting,
 			t.critWaiting > 0 && waiting >= t.critWaiting,
 		)
 		raise(
+			fmt.Sprintf("the buffer is %.0f%% full", p.Now.Fill*100),
 			t.warnFill > 0 && p.Now.Fill >= t.warnFill, t.critFill > 0 && p.Now.Fill >= t.critFill,
 		)
 	}
-	return l
+	return l, beyond
 }
 
 // figures returns the performance data.

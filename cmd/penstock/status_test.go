@@ -133,8 +133,12 @@ func TestCheckIsANagiosPlugin(t *testing.T) {
 		want string
 	}{
 		{nil, 0, "PENSTOCK OK - All safe. It is / so. | 'app waiting'=15;;;0 'app overflow'=5;;;0 'app age'=120s;;;0 'app fill'=12.5%;;;0\n"},
-		{[]string{"--warning-waiting", "15"}, 1, "PENSTOCK WARNING - All safe. It is / so. | 'app waiting'=15;15;;0 "},
+		{[]string{"--warning-waiting", "15"}, 1, "PENSTOCK WARNING - app: 15 records wait, beyond what is warned of. All safe. It is / so. | 'app waiting'=15;15;;0 "},
 		{[]string{"--warning-age", "1m", "--critical-age", "2m"}, 2, "'app age'=120s;60;120;0"},
+		{
+			[]string{"--critical-age", "2m"}, 2,
+			"CRITICAL - app: the oldest record has waited for 2 min, beyond what is critical. All safe.",
+		},
 		{[]string{"--critical-fill", "0.2"}, 0, "'app fill'=12.5%;;20;0"},
 		{[]string{"--pipeline", "app"}, 0, "PENSTOCK OK - All safe. It is so."},
 		{[]string{"--pipeline", "none"}, 3, `PENSTOCK UNKNOWN - the agent has no pipeline "none"`},
