@@ -76,6 +76,7 @@ type Agent struct {
 	loaded    time.Time                   // when cur was
 	note      string                      // what of its files is not in force
 	byHand    map[string]*replay.Progress // by output, of dead letters that are brought back
+	returned  map[string]int64            // by output, dead letters that were brought back since the start
 }
 
 // phase is how far the agent has come.
@@ -123,6 +124,7 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		unclaimed:  map[string]*state.Unclaimed{},
 		changed:    make(chan struct{}),
 		byHand:     map[string]*replay.Progress{},
+		returned:   map[string]int64{},
 		lent:       lentBuffers{byName: map[string]*lentBuffer{}},
 	}
 	a.metrics = newOwnMetrics(a)

@@ -112,6 +112,7 @@ func (a *Agent) ReplayDeadLetters(
 	sum, err := replay.FromFiles(ctx, dir, replay.Options{
 		To: to, Log: log, Filter: *f, Progress: progress,
 	})
+	a.set(func() { a.returned[id] += sum.Records })
 	if reached := progress.Now(); !reached.Since.IsZero() {
 		told := []any{
 			"records", sum.Records, "of", reached.OfRecords, "damaged_files", sum.Damaged,

@@ -62,6 +62,10 @@ func TestARunningAgentReplaysItsDeadLetters(t *testing.T) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
+	dead := func() int64 { return r.States()[0].Outputs[0].Dead }
+	if n := dead(); n != 3 {
+		t.Errorf("%d dead letters are told", n)
+	}
 	for _, c := range []struct {
 		path, want string
 		code       int
@@ -87,6 +91,9 @@ func TestARunningAgentReplaysItsDeadLetters(t *testing.T) {
 	}
 	if o := look(""); len(o.Reasons) != 0 {
 		t.Errorf("left: %+v", o)
+	}
+	if s := r.Status().Sentence; dead() != 0 || strings.Contains(s, "refused") {
+		t.Errorf("what is brought back is told as dead: %d, %s", dead(), s)
 	}
 	if code, _ := post(
 		t, r, "/api/dead-letters/replay?output=fake.x", "Origin", "http://elsewhere",

@@ -72,6 +72,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		o := u.facts(logName(p.name, id), now)
 		o.PausedSince, _ = p.a.paused.get(id)
 		o.ByHand = byHand(p.a.byHand[id], now)
+		o.Dead = max(o.Dead-p.a.returned[id], 0)
 		o.In = p.inputRate.Rate(now)
 		o.Waiting, o.Oldest = cursors[id].lag, cursors[id].oldest
 		f.Outputs = append(f.Outputs, o)

@@ -81,7 +81,7 @@ type Output struct {
 	Held       []string // what is held up while the rest goes on
 	DeadLetter string   // why the dead letter cannot be written
 	Stranded   string   // where records wait into which it does not look; "" for nowhere
-	Dead       int64    // records that were refused for good since the start
+	Dead       int64    // records that were refused for good since the start, but for those brought back
 }
 
 // ByHand is what a person has told to bring back.
