@@ -243,7 +243,7 @@ func offset(t testing.TB, c *kfake.Cluster, group, topic string, p int32) (int64
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	s := &session{in: &Input{cfg: Config{Group: group}}, member: cl}
+	s := &session{in: &Input{cfg: Config{Group: group}}, reader: cl}
 	got, err := s.fetchOffsets(t.Context(), topic, []int32{p})
 	if err != nil {
 		t.Fatal(err)

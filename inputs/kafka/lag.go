@@ -91,7 +91,7 @@ func (s *session) watchEnds(ctx context.Context) {
 		slices.Sort(topics)
 		topics = slices.Compact(topics)
 		actx, cancel := context.WithTimeout(ctx, askTimeout)
-		ends, err := kadm.NewClient(s.member).ListEndOffsets(actx, topics...)
+		ends, err := kadm.NewClient(s.reader).ListEndOffsets(actx, topics...)
 		cancel()
 		if err != nil {
 			continue // it is told where brokers do not answer, and asked again

@@ -128,7 +128,7 @@ func (s *session) checkLives(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	details, err := kadm.NewClient(s.member).ListTopics(ctx, topics...)
+	details, err := kadm.NewClient(s.reader).ListTopics(ctx, topics...)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (s *session) lookUp(
 	for t := range nums {
 		topics = append(topics, t)
 	}
-	details, err := kadm.NewClient(s.member).ListTopics(ctx, topics...)
+	details, err := kadm.NewClient(s.reader).ListTopics(ctx, topics...)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *session) starts(
 func (s *session) listOffsets(
 	ctx context.Context, topic string, at startAt,
 ) (kadm.ListedOffsets, error) {
-	adm := kadm.NewClient(s.member)
+	adm := kadm.NewClient(s.reader)
 	switch {
 	case at.earliest:
 		return adm.ListStartOffsets(ctx, topic)

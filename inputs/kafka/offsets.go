@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -39,7 +40,9 @@ func (s *session) commitOffset(
 	rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = p.num, at, epoch, &note
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
-	resp, err := req.RequestWith(ctx, s.member)
+	resp, err := kafkaclient.Ask(ctx, &s.left, func() (*kmsg.OffsetCommitResponse, error) {
+		return req.RequestWith(ctx, s.reader)
+	})
 	if err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func (s *session) fetchOffsets(
 	rt := kmsg.NewOffsetFetchRequestTopic()
 	rt.Topic, rt.Partitions = topic, nums
 	req.Topics = append(req.Topics, rt)
-	resp, err := req.RequestWith(ctx, s.member)
+	resp, err := req.RequestWith(ctx, s.reader)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,7 @@ func (s *session) fetchOffsets(
 }
 
 func (s *session) partitionsOf(ctx context.Context, topic string) ([]int32, error) {
-	details, err := kadm.NewClient(s.member).ListTopics(ctx, topic)
+	details, err := kadm.NewClient(s.reader).ListTopics(ctx, topic)
 	if err != nil {
 		return nil, err
 	}

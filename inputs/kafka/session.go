@@ -25,7 +25,8 @@ type session struct {
 	handle func(ctx context.Context, log record.Log) error
 	ctx    context.Context
 	member *kgo.Client
-	reader *kgo.Client
+	reader *kgo.Client    // all that is asked goes through it: it can be closed at once
+	left   sync.WaitGroup // see kafkaclient.Ask
 	// of the reading client
 	inflater   *inflater
 	heartbeats *heartbeats
@@ -48,6 +49,7 @@ func (s *session) run(ctx context.Context) error {
 	if s.reader, err = kgo.NewClient(s.in.readerOptions(s.inflater)...); err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
+	defer s.left.Wait()
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer s.reader.Close() // what helpers ask ends with it, however long a broker takes to answer
@@ -114,7 +116,11 @@ func (s *session) leave() {
 		defer close(left)
 		s.member.Close()
 	}()
-	late := time.NewTimer(leaveWithin)
+	within := leaveWithin
+	if s.in.silence.Silence().AllOfThem {
+		within /= 10
+	}
+	late := time.NewTimer(within)
 	defer late.Stop()
 	select {
 	case <-left:

@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -62,29 +64,51 @@ func (c *hushedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// failures counts requests that were not answered.
+func (m *member) failures() int {
+	m.in.answers.mu.Lock()
+	defer m.in.answers.mu.Unlock()
+	return m.in.answers.times
+}
+
 // An input whose brokers fall silent says so within five seconds, and is stopped without waiting
-// for their answers.
+// for their answers, while a commit is under way and once connections are set up anew.
 func TestSilentBrokersAreToldAndHoldUpNoStop(t *testing.T) {
 	t.Parallel()
-	h := &hush{}
-	c := startCluster(t, kfake.SeedTopics(1, "logs"), kfake.ListenFn(h.listen))
-	cfg := testConfig(c)
-	cfg.RequestTimeout, cfg.SessionTimeout = 20*time.Second, 30*time.Second
-	m := join(t, cfg)
-	m.log("logs/0")
-	if f := m.in.Failing(); !f.Since.IsZero() {
-		t.Errorf("while all is well: %+v", f)
-	}
-	end, fell := h.fall(), time.Now()
-	defer end()
-	runtest.Until(t, "it is told", func() bool { return !m.in.Failing().Since.IsZero() })
-	if took := time.Since(fell); took > 5*time.Second {
-		t.Errorf("it is told after %v", took)
-	}
-	asked := time.Now()
-	m.cancel()
-	<-m.over
-	if took := time.Since(asked); took > leaveWithin+time.Second {
-		t.Errorf("it stopped after %v", took)
+	for _, again := range []bool{false, true} {
+		t.Run(fmt.Sprint("again=", again), func(t *testing.T) {
+			t.Parallel()
+			h := &hush{}
+			c := startCluster(t, kfake.SeedTopics(1, "logs"), kfake.ListenFn(h.listen))
+			cfg := testConfig(c)
+			cfg.RequestTimeout, cfg.SessionTimeout = 8*time.Second, 30*time.Second
+			m := join(t, cfg)
+			l := m.log("logs/0")
+			if f := m.in.Failing(); !f.Since.IsZero() {
+				t.Errorf("while all is well: %+v", f)
+			}
+			end, fell := h.fall(), time.Now()
+			defer end()
+			runtest.Until(t, "it is told", func() bool { return !m.in.Failing().Since.IsZero() })
+			if took := time.Since(fell); took > 5*time.Second {
+				t.Errorf("it is told after %v", took)
+			}
+			runtest.Until(t, "requests to time out", func() bool {
+				return !again || m.failures() > 1
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			committed := make(chan error)
+			go func() { committed <- l.Commit(ctx, 0, "a") }()
+			asked := time.Now()
+			cancel()
+			if err := <-committed; err == nil {
+				t.Error("it is committed")
+			}
+			m.cancel()
+			<-m.over
+			if took := time.Since(asked); took > 2*time.Second {
+				t.Errorf("it stopped after %v", took)
+			}
+		})
 	}
 }

@@ -109,7 +109,7 @@ func (s *session) fetchBatch(
 ) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	details, err := kadm.NewClient(s.member).ListTopics(ctx, p.topic)
+	details, err := kadm.NewClient(s.reader).ListTopics(ctx, p.topic)
 	if err != nil {
 		return nil, err
 	}

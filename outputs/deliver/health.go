@@ -39,8 +39,8 @@ func (h *Health) noteAnswer() {
 	h.since, h.hasTaken = time.Now(), true
 }
 
-// NoteProgress records that the destination is at work on what it was given, though it has not taken
-// it yet.
+// NoteProgress records that the destination is at work on what it was given, though it has not
+// taken it yet.
 func (h *Health) NoteProgress() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -531,8 +531,9 @@ func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
 	}
 }
 
-// Coordinators that are slow, as those that many agents share can be, do each step of a commit: that
-// is no outage, though a commit takes longer than failover.after. Those that refuse one for good are.
+// Coordinators that are slow, as those that many agents share can be, do each step of a commit:
+// that is no outage, though a commit takes longer than failover.after. Those that refuse one for
+// good are.
 func TestExactlyOnceSlowCoordinatorIsNoOutage(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(9)
