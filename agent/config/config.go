@@ -129,7 +129,6 @@ func (a *Agent) Validate() error {
 		errs = append(errs, errors.New("shutdown_timeout: must not be negative"))
 	}
 	errs = append(errs, a.Admin.check()...)
-	errs = append(errs, a.Admin.checkTLS())
 	if a.Metrics != nil {
 		errs = append(errs, a.Metrics.check()...)
 	}

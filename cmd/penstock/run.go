@@ -32,7 +32,7 @@ and a configuration with mistakes is refused.`,
 	}
 	vars := varFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
-		cfg, report, err := loadConfig(paths, *vars)
+		cfg, report, err := loadWith(config.Options{Admin: true}, paths, *vars)
 		if err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (r *runner) run(parent context.Context, a *agent.Agent) error {
 func (r *runner) reload(ctx context.Context, a *agent.Agent) {
 	agent.SystemdNotify(reloading())
 	defer agent.SystemdNotify("READY=1")
-	cfg, report, err := loadConfig(r.paths, r.vars)
+	cfg, report, err := loadWith(config.Options{Admin: true}, r.paths, r.vars)
 	if err == nil && cfg != nil {
 		// Old and new secrets are masked while both are in use.
 		r.secrets.Add(cfg.Secrets)

@@ -38,7 +38,7 @@ user, on the agent's host.`,
 		if err := look.validate(); err != nil {
 			return err
 		}
-		opts := config.Options{Stdin: cmd.InOrStdin(), Elsewhere: !look.isOn && !deny}
+		opts := config.Options{Stdin: cmd.InOrStdin(), Elsewhere: !look.isOn && !deny, Admin: true}
 		cfg, report, err := loadWith(opts, paths, *vars)
 		if err != nil {
 			return err
