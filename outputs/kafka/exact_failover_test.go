@@ -551,7 +551,8 @@ func TestExactlyOnceSlowCoordinatorIsNoOutage(t *testing.T) {
 	}
 	var slow, refused atomic.Bool
 	for _, key := range []kmsg.Key{
-		kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn,
+		kmsg.OffsetFetch, kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn,
+		kmsg.TxnOffsetCommit, kmsg.EndTxn,
 	} {
 		c.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
 			c.KeepControl()
@@ -575,9 +576,9 @@ func TestExactlyOnceSlowCoordinatorIsNoOutage(t *testing.T) {
 			return nil, nil, false
 		})
 	}
-	stop, _ := r.drain(r.output())
-	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	slow.Store(true)
+	r.add(1, 10)
+	stop, _ := r.drain(r.output())
 	last, commits := int64(0), 0
 	r.until("some commits", func() bool {
 		r.add(1, 10)

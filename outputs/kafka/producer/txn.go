@@ -38,8 +38,8 @@ type TxnEvents interface {
 	// Delayed tells of a failed attempt that will be repeated.
 	Delayed(error)
 
-	// Progressed tells that a coordinator has done a step towards a commit, where the transaction
-	// before was committed: one that many share may take long for each.
+	// Progressed tells that a coordinator has done a step towards a commit, of which one that many
+	// share may take long for each; not after several transactions in a row that came to nothing.
 	Progressed()
 
 	// EndedAgain tells that the group took a position for part of an open transaction which its
@@ -132,7 +132,7 @@ type Txn struct {
 
 	outcome    TxnState // of the last transaction before the last Init
 	unanswered int      // attempts to learn it, in a row
-	sound      bool     // since the last commit no transaction was given up
+	breaks     int      // transactions given up since the last commit
 	open       bool     // brokers may know of a transaction that is not complete
 	id         int64
 	epoch      int16
@@ -197,7 +197,8 @@ func (t *Txn) breakUp(err error) {
 	if t.phase == txnIdle {
 		return
 	}
-	t.phase, t.sound = txnIdle, false
+	t.phase = txnIdle
+	t.breaks++
 	t.m.Break(err)
 	t.events.Broken(err)
 }
@@ -290,9 +291,14 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	t.proceed(c, a, now)
 }
 
+// hopefulBreaks is how many transactions in a row may come to nothing before steps towards another
+// count for nothing.
+const hopefulBreaks = 5
+
 // proceed takes the answer of a call that was done to the next phase.
 func (t *Txn) proceed(c *Call, a Answer, now int64) {
-	if t.sound && (c.Kind == CallJoin || c.Kind == CallGroup || c.Kind == CallStore) {
+	if again := t.phase == txnGroupAgain || t.phase == txnEndAgain; !again &&
+		t.breaks < hopefulBreaks {
 		t.events.Progressed()
 	}
 	switch c.Kind {
@@ -342,7 +348,7 @@ func (t *Txn) proceed(c *Call, a Answer, now int64) {
 			return
 		}
 		t.committed, t.open = Stored{true, t.position, t.metadata}, false
-		t.sound = true
+		t.breaks = 0
 		t.enter(txnOpen, now)
 		t.m.advance(now)
 		t.events.Committed()
