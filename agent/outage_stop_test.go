@@ -20,6 +20,7 @@ import (
 	kafkain "github.com/penstock/penstock/inputs/kafka"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka"
+	"github.com/penstock/penstock/outputs/local"
 )
 
 // A stop while Kafka is away: what waits is on disk, and nothing that could still be waited for
@@ -213,6 +214,91 @@ pipeline "p" {
 	r.stop()
 	r.wait()
 	if took := time.Since(began); took > 10*time.Second { // silence is a second
+		t.Errorf("the stop took %v", took)
+	}
+}
+
+// mute is a connection of a broker that says nothing once silent is closed.
+type mute struct {
+	net.Conn
+	silent <-chan struct{}
+}
+
+func (c mute) Write(p []byte) (int, error) {
+	select {
+	case <-c.silent:
+		return len(p), nil
+	default:
+		return c.Conn.Write(p)
+	}
+}
+
+type muteListener struct {
+	net.Listener
+	silent <-chan struct{}
+}
+
+func (l muteListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return mute{c, l.silent}, err
+}
+
+// A consumer whose brokers say nothing any more waits for no commit of what it has begun to
+// archive: that is still in Kafka.
+func TestAnArchivingConsumerStopsWhileBrokersAreSilent(t *testing.T) {
+	t.Parallel()
+	silent := make(chan struct{})
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1), kfake.SeedTopics(1, "app"),
+		kfake.ListenFn(func(network, address string) (net.Listener, error) {
+			l, err := net.Listen(network, address)
+			return muteListener{l, silent}, err
+		}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	w := newWorld()
+	w.shutdown = "20s"
+	w.more = Catalogue{
+		SourceType("kafka", "Kafka.", kafkain.Default, kafkain.New),
+		ArchiveType("local", "Local.", local.Default, local.New),
+	}
+	r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+input "kafka" "in" {
+  brokers = [%q]
+  topics  = ["app"]
+  group   = "g"
+}
+output "local" "lake" {
+  directory = %q
+  format "raw" {}
+}
+pipeline "p" {
+  from = [input.kafka.in]
+  to   = [output.local.lake]
+}`, cluster.ListenAddrs()[0], t.TempDir()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	produce := &kgo.Record{Topic: "app", Value: []byte("1")}
+	if err := cl.ProduceSync(t.Context(), produce).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	cl.Close()
+	input := func() state.InputState { return r.States()[0].Inputs[0] }
+	runtest.Until(t, "the record to be read", func() bool {
+		b := input().Behind
+		return b != nil && b.Records == 0 && b.Uncommitted == 1
+	})
+	close(silent)
+	runtest.Until(t, "it is told", func() bool { return input().Kind == state.Retrying })
+	began := time.Now()
+	r.stop()
+	r.wait()
+	if took := time.Since(began); took > 4*time.Second { // the shutdown timeout is 20 s
 		t.Errorf("the stop took %v", took)
 	}
 }

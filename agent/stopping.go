@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/overflow"
 )
@@ -97,7 +98,7 @@ func (p *pipeline) isStuck(u *outputUnit, now time.Time) bool {
 	}
 	d, drains := u.plan.output.Output.(*drain.Drainer)
 	if !drains {
-		return lasts(f.FailingSince)
+		return lasts(f.FailingSince) || u.sourcesFail(lasts)
 	}
 	s := d.Status()
 	if p.buf == nil && s.FlyingBatches == 0 {
@@ -109,4 +110,21 @@ func (p *pipeline) isStuck(u *outputUnit, now time.Time) bool {
 		return true
 	}
 	return lasts(f.FailingSince) && (p.buf == nil || f.Stalled >= silence || s.FlyingBatches == 0)
+}
+
+// sourcesFail reports whether nothing that the output reads from answers, for a while: it can
+// commit nothing there.
+func (u *outputUnit) sourcesFail(lasts func(since time.Time) bool) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range u.sources {
+		own, ok := s.own.(inputs.Failing)
+		if !ok {
+			return false
+		}
+		if f := own.Failing(); f.InPart || !lasts(f.Since) {
+			return false
+		}
+	}
+	return len(u.sources) > 0
 }

@@ -46,13 +46,22 @@ type session struct {
 func (s *session) run(ctx context.Context) error {
 	var err error
 	s.inflater = newInflater(s.in.cfg.MaxInflatedBatch, s.in.cfg.BufferBytes, &fetchPools{})
-	if s.reader, err = kgo.NewClient(s.in.readerOptions(s.inflater)...); err != nil {
+	rctx, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	opts := append(s.in.readerOptions(s.inflater), kgo.WithContext(rctx))
+	if s.reader, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer s.left.Wait()
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
-	defer s.reader.Close() // what helpers ask ends with it, however long a broker takes to answer
+	// What helpers ask ends with it, however long a broker takes to answer.
+	defer func() {
+		if s.in.silence.Silence().AllOfThem {
+			abandon() // it would tell the brokers, over connections that are not there yet
+		}
+		s.reader.Close()
+	}()
 	protocol, err := s.in.protocol(ctx, s.reader)
 	if err != nil {
 		return nil // ctx has ended
