@@ -76,7 +76,7 @@ type Agent struct {
 	loaded    time.Time                   // when cur was
 	note      string                      // what of its files is not in force
 	byHand    map[string]*replay.Progress // by output, of dead letters that are brought back
-	returned  map[string]int64            // by output, dead letters that were brought back since the start
+	returned  map[string]int64            // by output, dead letters brought back since the start
 }
 
 // phase is how far the agent has come.
@@ -202,7 +202,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	}
 	watch := stateWatch{
-		states: a.states, sentence: a.sentence, mask: a.opts.Secrets.Mask, notify: a.opts.Notify, log: a.log,
+		states: a.states, sentence: a.sentence, mask: a.opts.Secrets.Mask, notify: a.opts.Notify,
+		log: a.log,
 	}
 	defer watch.run()()
 	a.loop(ctx)
@@ -522,13 +523,15 @@ func newOwnMetrics(a *Agent) *ownMetrics {
 		Name: "penstock_agent_reload_refused",
 		Help: "1 while the last configuration that was read is refused and the one before it is in force.",
 	}, func() float64 {
-		if slices.ContainsFunc(a.Own(), func(p state.Problem) bool { return p.Kind == state.ReloadRefused }) {
+		isRefused := func(p state.Problem) bool { return p.Kind == state.ReloadRefused }
+		if slices.ContainsFunc(a.Own(), isRefused) {
 			return 1
 		}
 		return 0
 	})
 	reg.all.MustRegister(
-		m.restarts, m.reloads, info, ready, refused, stateCollector{a.States}, collectors.NewGoCollector(),
+		m.restarts, m.reloads, info, ready, refused, stateCollector{a.States},
+		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for _, result := range []string{"applied", "refused"} {

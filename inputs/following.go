@@ -77,5 +77,5 @@ type Behind struct {
 	Records     int64         // not read yet
 	Uncommitted int64         // not read, or not delivered
 	Age         time.Duration // of what was last read of the partition that is furthest behind
-	Gone        int64         // that the source had taken away before they were read, since the start
+	Gone        int64         // since the start, that were taken away before they were read
 }

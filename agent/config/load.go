@@ -27,9 +27,9 @@ type Options struct {
 	// Elsewhere is where nothing is to be run: what this machine lacks of what the configuration
 	// names is a warning, and components that need it are not whole.
 	Elsewhere bool
-	// Admin is where the admin server is to be started, or might be: its certificates are looked at.
+	// Admin is where the admin server may be started: its certificates are looked at.
 	Admin bool
-	// Unconnected is where nobody is to be connected to: files that this machine lacks and that only
+	// Unconnected is where nobody is connected to: files that this machine lacks and that only
 	// connections need are not told of, and components are made without them.
 	Unconnected bool
 }

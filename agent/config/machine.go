@@ -137,7 +137,7 @@ func usableDir(dir string) error {
 	return nil
 }
 
-// unwritable tells that a directory may not be written to, and why for those who ask with errors.Is.
+// unwritable tells that a directory may not be written to, and to errors.Is why.
 type unwritable struct {
 	path string
 	err  error

@@ -65,7 +65,7 @@ type Output struct {
 	Stalled        time.Duration // for so long nothing was taken although something is being sent
 	FailingSince   time.Time     // zero if nothing fails
 	Error, Do      string        // of what fails
-	In, Out        float64       // records per second: into what it reads, and that it has got rid of
+	In, Out        float64       // records per second: into what it reads, and got rid of
 	Back           float64       // records per second from the overflow
 
 	Objects, ObjectRecords int64 // in the overflow
@@ -81,7 +81,7 @@ type Output struct {
 	Held       []string // what is held up while the rest goes on
 	DeadLetter string   // why the dead letter cannot be written
 	Stranded   string   // where records wait into which it does not look; "" for nowhere
-	Dead       int64    // records that were refused for good since the start, but for those brought back
+	Dead       int64    // records refused for good since the start, but for those brought back
 }
 
 // ByHand is what a person has told to bring back.
@@ -215,7 +215,7 @@ func (o Output) State(now time.Time) OutputState {
 	return s
 }
 
-// tellAway says why records go elsewhere, though it may be that the destination answers again: until
+// tellAway says why records go elsewhere, though the destination may answer again: until
 // it is tried, what failed last is of before.
 func (o Output) tellAway(s *OutputState, why string, now time.Time) {
 	if !o.Answers.IsZero() {

@@ -85,7 +85,7 @@ func FuzzExport(f *testing.F) {
 	})
 }
 
-// Another input that reads the same goes on behind the cursor, and one that reads other entries does
+// Another input that reads the same goes on behind the cursor; one that reads other entries does
 // not.
 func TestCursorIsInherited(t *testing.T) {
 	d := &driver{script: filepath.Join(t.TempDir(), "journalctl")}

@@ -40,8 +40,9 @@
 //     (looks), compare.go (what a look finds), links.go (symbolic links), unreadable.go (what
 //     cannot be read), order.go (the order in which a source is read)
 //   - which file is which: ident.go, file.go, table.go (those that are known), detached.go and
-//     adopt.go (after a restart), rotate.go, copies.go, copyfirst.go (a copy that was read before its
-//     log), replace.go (another file in the place of one), takeover.go (another program's positions)
+//     adopt.go (after a restart), rotate.go, copies.go, copyfirst.go (a copy that was read before
+//     its log), replace.go (another file in the place of one), takeover.go (positions of another
+//     program)
 //   - what is done when: tail.go (the input), manager.go (everything that is decided), sweep.go
 //     (what is due), queue.go (turns), worker.go (a turn: read, encode, append), sys.go (clock and
 //     files, in one place for the model)

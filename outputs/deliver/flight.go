@@ -35,7 +35,7 @@ type Flight struct {
 	// counts what is delivered in the flight's place, in order, before OnAck is called with a
 	// position behind it; may be nil
 	onDelivered func(*entry)
-	Quit        <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
+	Quit        <-chan struct{} // closed: read nothing more, finish what flies, return ErrQuit
 
 	window  window
 	results chan result

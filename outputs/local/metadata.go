@@ -16,10 +16,10 @@ import (
 const (
 	// attribute holds the metadata as a JSON object.
 	attribute = "user.penstock.metadata"
-	// ownAttribute is set on files of a batch, whose metadata is mostly the same: attribute has what
-	// they share, and under no name the names, parted by spaces, of the values that are here, as a
-	// JSON array. So small, it takes no block of its own beside the inode, and files share that of
-	// the other.
+	// ownAttribute is set on files of a batch, whose metadata is mostly the same: attribute has
+	// what they share, and under no name the names, parted by spaces, of the values that are here,
+	// as a JSON array. So small, it takes no block of its own beside the inode, and files share
+	// that of the other.
 	ownAttribute = "user.penstock"
 )
 

@@ -16,7 +16,7 @@ type overflowStatus struct {
 	mu    sync.Mutex
 	state string
 	down  bool // the destination takes nothing
-	// since when a destination that is down answers again, and when it is tried; zero if it does not
+	// since when a destination that is down answers again, and when it is tried; zero for never
 	answers, trial time.Time
 	since          time.Time // it is so
 	gone           int64     // positions of objects that went while it is so

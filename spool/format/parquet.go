@@ -282,7 +282,7 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 }
 
 // appendLeaf appends a value, or that there is none from level def on, to the column of its leaf.
-// Each value goes from the library's call to its place: a copy in between costs as much as the call.
+// Each value goes from the library's call to its place: a copy in between costs as much.
 func appendLeaf(dst [][]parquet.Value, c *column, v scalar, present bool, rep, def byte) {
 	at, r, d := &dst[c.leaf], int(rep), int(c.defs)
 	if !present {
