@@ -252,7 +252,7 @@ func TestExactlyOnceReplayCutShort(t *testing.T) {
 	store.SetFault(nil)
 	stop, wait := r.drain(r.output())
 	r.add(4, 50)
-	r.until("the overflow's end", func() bool { return objects(store) == 0 })
+	r.untilDelivered(store)
 	r.log.Seal()
 	if err := wait(); err != nil {
 		t.Fatal(err)
@@ -451,7 +451,7 @@ func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
 					return outputtest.StoreWorks
 				})
 				stop, wait := r.drain(r.output())
-				r.until("the overflow's end", func() bool { return objects(store) == 0 })
+				r.untilDelivered(store)
 				r.log.Seal()
 				if err := wait(); err != nil {
 					t.Fatal(err)

@@ -91,7 +91,7 @@ func TestExactlyOnceReplayPositionIsGone(t *testing.T) {
 	store.SetFault(nil)
 	r.forget("penstock.replay.overflow/edge-1/output.kafka.events/log=buffer/")
 	stop, wait := r.drain(r.output())
-	r.until("the overflow's end", func() bool { return objects(store) == 0 })
+	r.untilDelivered(store)
 	r.log.Seal()
 	if err := wait(); err != nil {
 		t.Fatal(err)

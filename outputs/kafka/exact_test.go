@@ -159,6 +159,16 @@ func (r *exactRig) until(what string, ok func() bool) {
 	}
 }
 
+// untilDelivered waits until everything is in Kafka and nothing in the overflow, into which records
+// may move again on a slow machine.
+func (r *exactRig) untilDelivered(store *outputtest.MemStore) {
+	r.Helper()
+	r.until("everything to be delivered", func() bool {
+		pos, _ := r.log.Committed()
+		return pos == int64(r.total()) && objects(store) == 0
+	})
+}
+
 // committed reads n records as a reader of committed ones does, and makes sure that there are no
 // more.
 func (r *exactRig) committed(n int) []*kgo.Record {
