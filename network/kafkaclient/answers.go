@@ -23,7 +23,6 @@ const (
 	suspectAfter = 2 * time.Second // of which nothing was heard
 	// silentAfter is how long the question whether it is there may go unanswered.
 	silentAfter  = 1400 * time.Millisecond
-	lookEvery    = 500 * time.Millisecond
 	longestPause = 8 * time.Second  // between questions that are answered while requests are not
 	questionFor  = 30 * time.Second // then it is asked over another connection
 	forgetAfter  = 30 * time.Second // of which nothing is asked any more
@@ -49,6 +48,8 @@ type Answers struct {
 	heard   time.Duration             // when any last answered a request
 	clients map[*kgo.Client]bool
 	stop    func() // ends what runs, and waits for it
+
+	wake chan struct{} // there is a broker to look after, where there was none
 }
 
 // watchedBroker is what is known of one; its times are since Answers.begun, and 0 if there is none.
@@ -78,6 +79,7 @@ func newAnswers(dial dialFunc, client string, log *slog.Logger) *Answers {
 	return &Answers{
 		dial: dial, log: log, begun: time.Now(),
 		brokers: map[string]*watchedBroker{}, clients: map[*kgo.Client]bool{},
+		wake: make(chan struct{}, 1),
 		question: kmsg.NewRequestFormatter(kmsg.FormatterClientID(client)).
 			AppendRequest(nil, req, 0),
 	}
@@ -133,14 +135,17 @@ func (a *Answers) OnNewClient(cl *kgo.Client) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
+		timer := time.NewTimer(suspectAfter)
+		defer timer.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
-				a.look(ctx, &running)
+			case <-timer.C:
+			case <-a.wake:
+			}
+			if next := a.look(ctx, &running); next > 0 {
+				timer.Reset(next)
 			}
 		}
 	})
@@ -217,7 +222,12 @@ func (a *Answers) sent(address string, work bool) {
 	b := a.brokers[address]
 	if b == nil {
 		b = &watchedBroker{}
-		a.brokers[address] = b
+		if a.brokers[address] = b; len(a.brokers) == 1 {
+			select {
+			case a.wake <- struct{}{}:
+			default:
+			}
+		}
 	}
 	b.waiting++
 	if work {
@@ -260,8 +270,9 @@ func (a *Answers) isThere(address string, b *watchedBroker, now time.Duration) {
 	}
 }
 
-// look asks those brokers whether they are there from which nothing has come for a while.
-func (a *Answers) look(ctx context.Context, running *sync.WaitGroup) {
+// look asks those brokers whether they are there from which nothing has come for a while. It
+// returns when to look again, 0 if there is nobody to look after.
+func (a *Answers) look(ctx context.Context, running *sync.WaitGroup) (next time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
@@ -287,6 +298,19 @@ func (a *Answers) look(ctx context.Context, running *sync.WaitGroup) {
 			running.Go(func() { a.ask(ctx, address, b) })
 		}
 	}
+	if len(a.brokers) == 0 {
+		return 0
+	}
+	due := now + suspectAfter // what is asked by then is not due before
+	for _, b := range a.brokers {
+		switch {
+		case b.open != 0 && now < b.open+silentAfter:
+			due = min(due, b.open+silentAfter)
+		case b.open == 0 && b.asked != 0:
+			due = min(due, max(b.asked+suspectAfter, b.notBefore+1))
+		}
+	}
+	return max(due-now, time.Millisecond)
 }
 
 // ask asks a broker whether it is there.

@@ -334,3 +334,40 @@ func TestAnswersAreEnough(t *testing.T) {
 		}
 	})
 }
+
+// Nobody looks where nothing is asked for, and no more than every second or two where something is.
+func TestLooksAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer cancel()
+		hang := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		a := newAnswers(hang, "test", slog.New(slog.DiscardHandler))
+		next := func(want time.Duration) {
+			t.Helper()
+			if got := a.look(ctx, &running); got.Round(10*time.Millisecond) != want {
+				t.Errorf("looks again after %v, not %v", got, want)
+			}
+			time.Sleep(want)
+			synctest.Wait()
+		}
+		next(0)
+		a.sent(first, true)
+		a.ended(first, true, true)
+		next(suspectAfter) // it has answered
+		a.sent(first, true)
+		next(suspectAfter)
+		next(silentAfter) // it is asked
+		a.ended(first, true, true)
+		next(suspectAfter) // it was heard of, though the question is open
+		a.sent(first, true)
+		next(suspectAfter)
+		if s := a.Silence(); !s.Since.IsZero() {
+			t.Errorf("told as silent: %v", s)
+		}
+	})
+}
