@@ -213,13 +213,14 @@ func TestKilledAtEveryStep(t *testing.T) {
 						_, n := outage(t, seed, order, l)
 						// Acknowledged records are repeated only where no position or delete could
 						// follow at once: those of one object, or what went out directly since the
-						// last commit.
-						// The first object is the largest: what came during After and ObjectAge, in
-						// batches of up to 5 every 100 ms, of which one more comes at the same moment.
+						// last commit. The first object is the largest: what came during After
+						// and ObjectAge, in batches of up to 5 every 100 ms, of which one more
+						// may come at the same moment.
 						const largest = (20 + 10 + 1) * 5
 						limit := 0
 						switch {
-						case strings.HasPrefix(l.step, "write"), strings.HasPrefix(l.step, "delete"),
+						case strings.HasPrefix(l.step, "write"),
+							strings.HasPrefix(l.step, "delete"),
 							l.step == "commit ",
 							order == "newest_first":
 							limit = largest
