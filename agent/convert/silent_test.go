@@ -254,7 +254,7 @@ func TestNothingChangesSilently(t *testing.T) {
 			"[INPUT]\n name forward\n tls on\n[OUTPUT]\n name stdout\n match *\n",
 			nil, []string{"LEFT OUT: INPUT forward tls: it names no certificate"},
 		},
-		"Flume failover to a topic": {
+		"Flume failover to another cluster": {
 			"flume", ".properties",
 			"a.sources = r\na.channels = c\na.sinks = k l\na.sinkgroups = g\n" +
 				"a.sources.r.type = netcat\na.sources.r.bind = 0.0.0.0\na.sources.r.port = 1\n" +
@@ -264,7 +264,7 @@ func TestNothingChangesSilently(t *testing.T) {
 				"a.sinks.l.type = org.apache.flume.sink.kafka.KafkaSink\na.sinks.l.channel = c\n" +
 				"a.sinks.l.kafka.bootstrap.servers = l:9092\na.sinks.l.kafka.topic = a\n" +
 				"a.sinkgroups.g.sinks = k l\na.sinkgroups.g.processor.type = failover\n",
-			nil, []string{"LEFT OUT: a.sinkgroups.g: a failover goes to"},
+			[]string{`failover { to = output.kafka.l }`}, nil,
 		},
 		"Flume a channel that is a topic, which no source writes to": {
 			"flume", ".properties",

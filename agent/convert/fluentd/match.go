@@ -314,6 +314,7 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 		return
 	}
 	var to *draft.Block
+	then := "what went there is sent on by itself when the destination is back"
 	switch typ := orElse(s.typ(), e.typ()); typ {
 	case "file", "secondary_file":
 		to = c.d.Add("output", "local", c.d.Name("output", "local", b.Label()+"_overflow"))
@@ -327,14 +328,18 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 		to = c.d.Add("output", "s3", c.d.Name("output", "s3", b.Label()+"_overflow"))
 		c.s3(to, s)
 		to.Unset("path")
+	case "forward":
+		to = c.d.Add("output", "forward", c.d.Name("output", "forward", b.Label()+"_standby"))
+		c.forward(to, s)
+		then = "what went there stays there"
 	default:
-		c.d.Lost(b, s.at, describe(s), "a failover goes to output \"local\", \"s3\" or \"gcs\"")
+		c.d.Lost(b, s.at, describe(s), "write it as an output, and name that in failover.to")
 		return
 	}
 	b.In("failover").Set("to", to.Ref())
 	c.d.Changed(
 		b.Find("failover"), s.at, describe(s),
-		"it is used once the destination has taken nothing for after, and what went there is sent on by itself when the destination is back",
+		"it is used once the destination has taken nothing for after, and "+then,
 	)
 }
 

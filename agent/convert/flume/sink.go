@@ -155,16 +155,9 @@ func (c *converter) group(n *kit.Node, name string, members []string) *draft.Blo
 	)
 	if typ == "failover" && len(rest) > 0 && streams {
 		second := c.sink(rest[0], nil)
-		switch {
-		case second == nil:
-		case slices.Contains([]string{"s3", "gcs", "local"}, second.Type()):
+		if second != nil { // a store holds the overflow, any other stands by
 			first.Add("failover").Set("to", second.Ref())
 			c.D.Carried(n.At, n.Name)
-		default:
-			c.D.Remove(second, first)
-			c.D.Lost(
-				first, n.At, n.Name, "a failover goes to output \"local\", \"s3\" or \"gcs\": write one",
-			)
 		}
 		if x := proc.Take("maxpenalty"); x != nil {
 			c.Left(first, x, "see failover.recover")
