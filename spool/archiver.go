@@ -77,6 +77,16 @@ type limits struct {
 	batches   chan struct{} // whose files are written; see upload.batch
 }
 
+// take waits for one of the slots of a limit, and returns what gives it back.
+func take(ctx context.Context, slots chan struct{}) (giveBack func(), err error) {
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // NewArchiver returns the archiver; it does no I/O. Close it after all Drains have returned.
 func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	if err := cfg.Validate(); err != nil {

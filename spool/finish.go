@@ -20,12 +20,11 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 		return staged, nil
 	}
 	defer staged.close()
-	select {
-	case a.finishing <- struct{}{}:
-		defer func() { <-a.finishing }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	giveBack, err := take(ctx, a.finishing)
+	if err != nil {
+		return nil, err
 	}
+	defer giveBack()
 	for attempt := 1; ; attempt++ {
 		w := &finishWriter{
 			c:  c,

@@ -104,7 +104,7 @@ func newNamer(c *Config, agent string) (*namer, error) {
 		)
 	}
 	pad := func(get func(*name) int64) template.Appender[*name] {
-		return func(dst []byte, n *name) ([]byte, error) { return appendPosition(dst, get(n)), nil }
+		return func(dst []byte, n *name) ([]byte, error) { return fmt.Appendf(dst, "%020d", get(n)), nil }
 	}
 	text := func(get func(*name) string) template.Appender[*name] {
 		return func(dst []byte, n *name) ([]byte, error) { return append(dst, get(n)...), nil }
@@ -149,13 +149,6 @@ func newNamer(c *Config, agent string) (*namer, error) {
 		return nil, fmt.Errorf("file_name: %w", err)
 	}
 	return &namer{bound, tail}, nil
-}
-
-// appendPosition appends a position in 20 digits, so that names are in the order of positions.
-func appendPosition(dst []byte, n int64) []byte {
-	var digits [20]byte
-	d := strconv.AppendInt(digits[:0], n, 10)
-	return append(append(dst, "00000000000000000000"[len(d):]...), d...)
 }
 
 // beforeExtension parts a file name where its extensions begin. The life of a log stands there, so

@@ -107,10 +107,9 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 		return storeError{err}
 	}
 	defer b.Discard()
-	select {
-	case u.a.batches <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	giveBack, err := take(ctx, u.a.batches)
+	if err != nil {
+		return err
 	}
 	var size atomic.Int64
 	err = u.each(ctx, files, func(ctx context.Context, f *file) error {
@@ -123,7 +122,7 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 			return asStoreError(err)
 		})
 	})
-	<-u.a.batches
+	giveBack()
 	if err == nil {
 		err = asStoreError(b.Commit(ctx))
 	}
@@ -215,12 +214,11 @@ func (u *upload) with(
 ) error {
 	// One slot for all logs together: what is assembled here is memory that the budget does not
 	// know.
-	select {
-	case u.a.slots <- struct{}{}:
-		defer func() { <-u.a.slots }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	giveBack, err := take(ctx, u.a.slots)
+	if err != nil {
+		return err
 	}
+	defer giveBack()
 	obj, err := u.a.finished(ctx, u.c, f)
 	if err != nil {
 		return err

@@ -74,7 +74,10 @@ func (r *Report) warnf(at hcl.Range, hint, format string, args ...any) {
 	})
 }
 
-const elsewhereHint = "An agent does not start where that is so."
+// elsewhereHint adds to a hint what becomes of an agent.
+func elsewhereHint(hint string) string {
+	return strings.TrimPrefix(hint+"\nAn agent does not start where that is so.", "\n")
+}
 
 // lackf tells what this machine lacks of what the configuration names: a mistake where an agent is
 // to run, and a warning elsewhere.
@@ -84,7 +87,7 @@ func (r *Report) lackf(at hcl.Range, hint, format string, args ...any) {
 	}
 	if r.elsewhere {
 		p.Warning = true
-		p.Hint = strings.TrimPrefix(p.Hint+"\n"+elsewhereHint, "\n")
+		p.Hint = elsewhereHint(p.Hint)
 	}
 	r.tell(p)
 }
@@ -92,7 +95,7 @@ func (r *Report) lackf(at hcl.Range, hint, format string, args ...any) {
 // withoutf is lackf of what only connections need, of a component that has been made without it.
 func (r *Report) withoutf(at hcl.Range, hint, format string, args ...any) {
 	if r.elsewhere {
-		r.warnf(at, strings.TrimPrefix(hint+"\n"+elsewhereHint, "\n"), format, args...)
+		r.warnf(at, elsewhereHint(hint), format, args...)
 	}
 }
 

@@ -102,7 +102,7 @@ func (p *fetchPools) PutDecompressBytes(b []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dropBytes(p.kept.now + cap(b) - keepBytes)
+	drop(p.bytes[:], &p.kept, p.kept.now+cap(b)-keepBytes)
 	p.kept.add(cap(b))
 	p.bytes[i] = append(p.bytes[i], b[:0])
 }
@@ -133,16 +133,16 @@ func (p *fetchPools) PutRecords(r []kgo.Record) {
 	}
 }
 
-// dropBytes gives up buffers of n bytes at least, the largest first. The caller holds the mutex.
-func (p *fetchPools) dropBytes(n int) {
-	for j := byteClasses - 1; n > 0 && j >= 0; {
-		b := p.bytes[j].take()
-		if b == nil {
-			j--
+// drop gives up slices of n elements at least in all, those of the last list first.
+func drop[T any](lists []freeList[T], kept *stock, n int) {
+	for i := len(lists) - 1; n > 0 && i >= 0; {
+		old := lists[i].take()
+		if old == nil {
+			i--
 			continue
 		}
-		p.kept.add(-cap(b))
-		n -= cap(b)
+		kept.add(-cap(old))
+		n -= cap(old)
 	}
 }
 
@@ -150,16 +150,8 @@ func (p *fetchPools) dropBytes(n int) {
 func (p *fetchPools) tidy() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dropBytes(p.kept.least)
-	for i, n := len(p.records)-1, p.keptRecords.least; n > 0 && i >= 0; {
-		r := p.records[i].take()
-		if r == nil {
-			i--
-			continue
-		}
-		p.keptRecords.add(-cap(r))
-		n -= cap(r)
-	}
+	drop(p.bytes[:], &p.kept, p.kept.least)
+	drop(p.records[:], &p.keptRecords, p.keptRecords.least)
 	p.kept.least, p.keptRecords.least = p.kept.now, p.keptRecords.now
 }
 

@@ -105,6 +105,7 @@ func (s *Store) put(
 	if err != nil {
 		return err
 	}
+	metadata := opts.All()
 	sum := crc32.New(castagnoli)
 	if n, err := io.Copy(sum, io.NewSectionReader(r, 0, size)); err != nil || n != size {
 		return fmt.Errorf("%d of %d bytes read: %w", n, size, orShort(err))
@@ -115,7 +116,7 @@ func (s *Store) put(
 		meta: object{
 			Name: full, CRC32C: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
 			ContentType: opts.ContentType, ContentEncoding: opts.ContentEncoding,
-			StorageClass: s.cfg.StorageClass, Metadata: opts.All(),
+			StorageClass: s.cfg.StorageClass, Metadata: metadata,
 		},
 	}
 	if s.cfg.KMSKey != "" {
@@ -130,7 +131,7 @@ func (s *Store) put(
 	nonce := rand.Text()
 	u.query.Set("ifGenerationMatch", "0")
 	u.meta.Metadata = map[string]string{putNonce: nonce}
-	maps.Copy(u.meta.Metadata, opts.All())
+	maps.Copy(u.meta.Metadata, metadata)
 	if err = c.put(ctx, u); status(err) != http.StatusPreconditionFailed {
 		return err
 	}

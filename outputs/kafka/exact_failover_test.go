@@ -211,10 +211,7 @@ func TestExactlyOnceReplayCutShort(t *testing.T) {
 	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	n.set(true, 0)
 	r.add(40, 50)
-	r.until(
-		"everything to move",
-		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
-	)
+	r.untilMoved()
 	before := objects(store)
 	var tried atomic.Int64
 	keep := func(op, key string) outputtest.StoreFault {
@@ -273,10 +270,7 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	n.set(true, 0)
 	r.add(40, 50)
-	r.until(
-		"everything to move",
-		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
-	)
+	r.untilMoved()
 	stop()
 	n.set(false, 0)
 	prefix := replay.Prefix("overflow", "edge-1")
@@ -356,10 +350,7 @@ func TestExactlyOnceReplayOfWhatIsNotGivenWhole(t *testing.T) {
 						)
 						n.set(true, 0)
 						r.add(40, 50)
-						r.until(
-							"everything to move",
-							func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
-						)
+						r.untilMoved()
 						var gets atomic.Int64
 						store.SetFault(func(op, key string) outputtest.StoreFault {
 							if op == "get" && strings.HasSuffix(key, ".ndjson.zst") &&
@@ -427,10 +418,7 @@ func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
 				r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 				n.set(true, 0)
 				r.add(40, 50)
-				r.until(
-					"everything to move",
-					func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
-				)
+				r.untilMoved()
 				var tried atomic.Int64
 				store.SetFault(func(op, key string) outputtest.StoreFault {
 					if op == "delete" && strings.HasSuffix(key, ".ndjson.zst") {

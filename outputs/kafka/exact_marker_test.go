@@ -92,10 +92,7 @@ func TestExactlyOnceOwnEarlierRunIsNoStranger(t *testing.T) {
 				stop()
 				r.add(2, 50)
 				stop, wait = r.drain(r.output())
-				r.until(
-					"everything to move",
-					func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
-				)
+				r.untilMoved()
 				n.set(false, 0)
 				r.until("the replay", func() bool {
 					return objects(store) == 0 || strings.Contains(r.logs.String(), "has stopped")

@@ -73,10 +73,7 @@ func TestExactlyOnceReplayPositionIsGone(t *testing.T) {
 	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	n.set(true, 0)
 	r.add(40, 50)
-	r.until(
-		"everything to move",
-		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
-	)
+	r.untilMoved()
 	tried := make(chan struct{}, 1000)
 	store.SetFault(func(op, key string) outputtest.StoreFault {
 		if op == "delete" && strings.HasSuffix(key, ".ndjson.zst") {

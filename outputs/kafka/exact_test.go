@@ -159,6 +159,15 @@ func (r *exactRig) until(what string, ok func() bool) {
 	}
 }
 
+// untilMoved waits until everything is in the overflow.
+func (r *exactRig) untilMoved() {
+	r.Helper()
+	r.until("everything to move", func() bool {
+		pos, _ := r.log.Committed()
+		return pos == int64(r.total())
+	})
+}
+
 // untilDelivered waits until everything is in Kafka and nothing in the overflow, into which records
 // may move again on a slow machine.
 func (r *exactRig) untilDelivered(store *outputtest.MemStore) {
