@@ -103,7 +103,7 @@ func byHand(p *replay.Progress, now time.Time) *state.ByHand {
 // in. What an output collects is no growth where there is room for all of it.
 func grows(f state.Pipeline, in, perRecord float64) (most float64) {
 	for _, o := range f.Outputs {
-		rate := (in - o.Out) * perRecord
+		rate := (in - o.Takes()) * perRecord
 		isRoom := rate*o.Collects.Seconds() < float64(f.Buffer.Room)
 		if o.Collects == 0 || o.Behind() || !isRoom {
 			most = max(most, rate)

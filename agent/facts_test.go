@@ -28,6 +28,9 @@ func TestWhatIsCollectedFillsNoBuffer(t *testing.T) {
 		{"no end is known", 1 << 38, 100, []state.Output{bySize}},
 		{"a slow one beside it", 1 << 20, 60, []state.Output{archive, {Out: 4}}},
 		{"delivers", 1 << 20, 0, []state.Output{{Out: 10}}},
+		{"took something until just now", 1 << 20, 100, []state.Output{{Out: 8, Stalled: 5 * time.Second}}},
+		{"paused just now", 1 << 20, 100, []state.Output{{Out: 8, PausedSince: time.Unix(1, 0)}}},
+		{"moves to the overflow", 1 << 20, 20, []state.Output{{Out: 8, Mode: "overflow", Stalled: time.Hour}}},
 	} {
 		f := state.Pipeline{Buffer: &state.Buffer{Room: c.room}, Outputs: c.outputs}
 		if got := grows(f, 10, 10); got != c.want {

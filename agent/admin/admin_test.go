@@ -181,13 +181,14 @@ func amiss() *fakeAgent {
 				{
 					Name:   "p",
 					State:  "running",
-					Buffer: &Buffer{Bytes: 3 << 20, Fill: 0.93, Blocked: true},
+					Buffer: &Buffer{Bytes: 3 << 20, Blocked: true},
 					Now: state.PipelineState{
 						Name:   "p",
 						OnDisk: 10_200,
 						Stored: 31_640,
 						Oldest: 2 * time.Minute,
 						Full:   200 * time.Minute,
+						Fill:   0.93,
 						Outputs: []state.OutputState{
 							{
 								ID:      "output.kafka.x",

@@ -579,3 +579,68 @@ func TestLossIsSaidInTheSentence(t *testing.T) {
 		}
 	}
 }
+
+// What was refused for good is said wherever nothing worse is, of an archive whose records always
+// wait, too, and of several pipelines.
+func TestWhatWasRefusedIsSaidInTheSentence(t *testing.T) {
+	lake := Pipeline{
+		Name:    "lake",
+		Inputs:  []Input{{ID: "input.kafka.t", Unit: "running", Behind: &Behind{Partitions: 3, Uncommitted: 900}}},
+		Outputs: []Output{{ID: "output.s3.lake", Unit: "running", Mode: "direct", Dead: 7}},
+	}
+	s := lake.State(time.Unix(1_800_000_000, 0))
+	refused := "7 records were refused for good since the start, see the dead letters."
+	if want := "All safe. 900 records are not delivered yet; " + refused; s.Sentence != want {
+		t.Errorf("%q, want %q", s.Sentence, want)
+	}
+	all := Sentence([]PipelineState{s, {Name: "other"}})
+	if want := "All safe. All 2 pipelines deliver; 900 records are on the way; " + refused; all != want {
+		t.Errorf("%q, want %q", all, want)
+	}
+}
+
+// Nobody is told of a rate at which a destination takes records that takes none, though it did
+// within the half minute that a rate is made of.
+func TestADestinationThatTakesNothingHasNoRate(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for name, o := range map[string]Output{
+		"away":         {FailingSince: now, Error: "refused", Stalled: 5 * time.Second},
+		"hangs":        {Stalled: 5 * time.Second},
+		"while replay": {Mode: "replay", FailingSince: now, Stalled: 5 * time.Second},
+		"paused":       {PausedSince: now},
+	} {
+		o.Out = 400
+		if s := o.State(now); s.Rate != 0 {
+			t.Errorf("%s: %v a second", name, s.Rate)
+		}
+	}
+	if s := (Output{Mode: "overflow", Stalled: time.Hour, Out: 400}).State(now); s.Rate != 400 {
+		t.Errorf("to the overflow: %v a second", s.Rate)
+	}
+}
+
+// A buffer for which the disk has less room than max_size is as full as the disk lets it be.
+func TestABufferIsAsFullAsTheDiskLeavesRoom(t *testing.T) {
+	for _, c := range []struct{ fill, want float64 }{{0.001, 0.75}, {1, 1}} {
+		b := Buffer{Used: 3 << 20, Room: 1 << 20, Fill: c.fill}
+		if s := (Pipeline{Name: "app", Buffer: &b}).State(time.Unix(1, 0)); s.Fill != c.want {
+			t.Errorf("%v full, want %v", s.Fill, c.want)
+		}
+	}
+}
+
+// An error is told by its address and reason, without the calls that came to it.
+func TestErrorsAreToldWithoutPlumbing(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	err := "unable to dial: dial tcp 10.0.0.7:9092: connect: connection refused"
+	o := Output{FailingSince: now.Add(-9 * time.Second), Error: err}
+	i := Input{FailingSince: now.Add(-9 * time.Second), Error: err}
+	want := "does not answer for 9 s: 10.0.0.7:9092: connection refused"
+	if s, r := o.State(now).Text, i.State(now).Text; s != want || r != want {
+		t.Errorf("%q and %q, want %q", s, r, want)
+	}
+	o = Output{Mode: "overflow", Down: true, To: "output.s3.x", StoreError: "dial tcp: lookup s3: no such host"}
+	if s := o.State(now).Text; !strings.Contains(s, "cannot be used: lookup s3: no such host") {
+		t.Error(s)
+	}
+}

@@ -120,7 +120,7 @@ type OutputState struct {
 // State tells what the output is doing.
 func (o Output) State(now time.Time) OutputState {
 	s := OutputState{
-		ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords, Rate: o.Out, Dead: o.Dead,
+		ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords, Rate: o.Takes(), Dead: o.Dead,
 	}
 	switch o.Mode {
 	case "overflow", "replay":
@@ -134,8 +134,9 @@ func (o Output) State(now time.Time) OutputState {
 		silent = "takes nothing" // it has answered
 	}
 	if failing && o.Error != "" {
-		why = ": " + o.Error
+		why = ": " + plain(o.Error)
 	}
+	o.StoreError = plain(o.StoreError)
 	switch {
 	case !o.PausedSince.IsZero():
 		s.Kind, s.Level, s.Since = Paused, Warning, o.PausedSince
@@ -215,6 +216,16 @@ func (o Output) State(now time.Time) OutputState {
 	return s
 }
 
+// Takes returns how many records a second the output gets rid of: none while it is known to take
+// nothing, whatever the last half minute was like.
+func (o Output) Takes() float64 {
+	away := o.Mode == "overflow" || o.Mode == "standby"
+	if !o.PausedSince.IsZero() || o.Stalled >= slowAfter && !away {
+		return 0
+	}
+	return o.Out
+}
+
 // tellAway says why records go elsewhere, though the destination may answer again: until
 // it is tried, what failed last is of before.
 func (o Output) tellAway(s *OutputState, why string, now time.Time) {
@@ -248,6 +259,13 @@ func (o Output) downSince() time.Time {
 	}
 	return o.FailingSince
 }
+
+// plumbing is what programs put before the address and the reason that a person looks for.
+var plumbing = strings.NewReplacer(
+	"unable to dial: ", "", "dial tcp ", "", "dial tcp: ", "", ": connect: ", ": ",
+)
+
+func plain(err string) string { return plumbing.Replace(err) }
 
 func name(s, otherwise string) string {
 	if s == "" {

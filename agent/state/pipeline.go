@@ -275,6 +275,9 @@ func (s *PipelineState) add(kind string, l Level, text, do string) {
 // addBuffer adds how the pipeline's buffer is.
 func (s *PipelineState) addBuffer(b *Buffer) {
 	s.OnDisk, s.Oldest, s.Fill = b.Waiting, b.Oldest, b.Fill
+	if b.Used > 0 { // the disk may leave less room than max_size does
+		s.Fill = max(s.Fill, float64(b.Used)/(float64(b.Used)+float64(b.Room)))
+	}
 	takes := !b.Blocked && b.WriteError == ""
 	if b.Grows > 0 && takes {
 		if s.Full = max(clamp(float64(b.Room)/b.Grows), time.Millisecond); s.Full > never {
@@ -397,6 +400,7 @@ func (s *PipelineState) sentence(p Pipeline) string {
 			}
 		}
 	}
+	amiss := len(says) > 0
 	if s.OnDisk > 0 || s.Stored > 0 {
 		switch {
 		case s.Stored > 0 && s.OnDisk > 0:
@@ -427,13 +431,10 @@ func (s *PipelineState) sentence(p Pipeline) string {
 			} else {
 				says = append(says, "everything is delivered")
 			}
-			if dead := p.dead(); dead > 0 {
-				says = append(
-					says, Count(dead, "record was", "records were")+
-						" refused for good since the start, see the dead letters",
-				)
-			}
 		}
+	}
+	if dead := s.dead(); dead > 0 && !amiss && s.Kind == Running {
+		says = append(says, refused(dead))
 	}
 	if says = append(says, last...); len(says) > 0 {
 		text := strings.Join(says, "; ")
@@ -480,11 +481,16 @@ func (p *Pipeline) unread() (n int64) {
 }
 
 // dead returns how many records were refused for good.
-func (p *Pipeline) dead() (n int64) {
-	for _, o := range p.Outputs {
+func (s *PipelineState) dead() (n int64) {
+	for _, o := range s.Outputs {
 		n += o.Dead
 	}
 	return n
+}
+
+func refused(n int64) string {
+	return Count(n, "record was", "records were") +
+		" refused for good since the start, see the dead letters"
 }
 
 // undelivered returns how many records wait in front of a pipeline that has no buffer, if that is
@@ -526,17 +532,27 @@ func ofPipelines(all []PipelineState) string {
 		}
 	}
 	if amiss == 0 {
-		var on int64
+		var on, dead int64
 		for i := range all {
 			on += all[i].OnDisk
+			for _, in := range all[i].Inputs {
+				if in.Behind != nil {
+					on += in.Behind.Uncommitted
+				}
+			}
+			dead += all[i].dead()
 		}
-		if on == 0 {
-			return fmt.Sprintf("All safe. All %d pipelines have delivered everything.", len(all))
+		text := fmt.Sprintf("All safe. All %d pipelines have delivered everything", len(all))
+		if on > 0 {
+			text = fmt.Sprintf(
+				"All safe. All %d pipelines deliver; %s on the way", len(all),
+				Count(on, "record is", "records are"),
+			)
 		}
-		return fmt.Sprintf(
-			"All safe. All %d pipelines deliver; %s on the way.", len(all),
-			Count(on, "record is", "records are"),
-		)
+		if dead > 0 {
+			text += "; " + refused(dead)
+		}
+		return text + "."
 	}
 	text := all[worst].Name + ": " + all[worst].Sentence
 	if amiss > 1 {
