@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/inputs"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -15,8 +16,6 @@ const (
 	// failsFor and failsTimes tell an outage from a connection that a broker has hung up on.
 	failsFor   = 3 * time.Second
 	failsTimes = 2
-
-	reachAdvice = "check the brokers' addresses, that tls and sasl are as they expect on this port, and the network between"
 )
 
 // answers knows since when no broker answers. It is a hook of all clients. Safe for concurrent use.
@@ -63,7 +62,7 @@ func (in *Input) Failing() (f inputs.Failure) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.times >= failsTimes && time.Since(a.since) >= failsFor {
-		f = inputs.Failure{Since: a.since, Error: a.err.Error(), Do: reachAdvice}
+		f = inputs.Failure{Since: a.since, Error: a.err.Error(), Do: preflight.Advice(a.err)}
 	}
 	if s := silent; !s.Since.IsZero() {
 		f.InPart = f.Since.IsZero() && !s.AllOfThem

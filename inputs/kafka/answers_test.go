@@ -35,6 +35,6 @@ func TestAnInputTellsThatNoBrokerAnswers(t *testing.T) {
 	runtest.Until(t, "it is told", func() bool {
 		f := m.in.Failing()
 		return !f.Since.IsZero() && f.Since.After(gone.Add(-time.Second)) && f.Error != "" &&
-			strings.Contains(f.Do, "brokers' addresses")
+			strings.Contains(f.Do, "runs and listens on this port")
 	})
 }

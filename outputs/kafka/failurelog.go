@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
@@ -88,11 +89,14 @@ func (t *failureLog) state(reach error) outputs.Failure {
 	}
 	switch {
 	case o.Failing > 0:
-		since := o.Since
-		if u := t.unreachableSince; !u.IsZero() && u.Before(since) {
-			since = u // what failed since had waited for a connection
+		since, err := o.Since, o.Last
+		if u := t.unreachableSince; !u.IsZero() {
+			err = t.unreachableErr // why it was not delivered in time
+			if u.Before(since) {
+				since = u // what failed since had waited for a connection
+			}
 		}
-		return outputs.Failure{Since: since, Error: o.Last.Error(), Do: advice(o.Last)}
+		return outputs.Failure{Since: since, Error: err.Error(), Do: advice(err)}
 	case !t.unreachableSince.IsZero():
 		since := t.unreachableSince
 		if !o.Since.IsZero() && o.Since.Before(since) && !delivered.After(o.LastAt) {
@@ -127,5 +131,5 @@ func advice(err error) string {
 	if _, ok := errors.AsType[*kgo.ErrFirstReadEOF](err); ok {
 		return "check that tls and sasl are as the brokers expect them on this port"
 	}
-	return "check the brokers' addresses, that tls and sasl are as they expect on this port, and the network between"
+	return preflight.Advice(err)
 }

@@ -1,8 +1,11 @@
 package kafka
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -182,16 +185,19 @@ func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 	}
 }
 
-// While no broker can be connected to, what fails of it later is the same outage.
+// While no broker can be connected to, what fails of it later is the same outage, and the
+// connection is why.
 func TestAnOutageBeginsWithTheConnectionThatFailed(t *testing.T) {
 	t.Parallel()
 	var delivered time.Time
 	tr := newFailureLog(slog.New(slog.DiscardHandler), func() time.Time { return delivered })
-	tr.unreachable(io.EOF)
-	first := tr.state(io.EOF).Since
+	refused := fmt.Errorf("unable to dial: %w", syscall.ECONNREFUSED)
+	tr.unreachable(refused)
+	first := tr.state(refused).Since
 	tr.failed(producer.Key{Topic: "logs", Partition: -1}, io.ErrUnexpectedEOF)
-	s := tr.state(io.EOF)
-	if first.IsZero() || !s.Since.Equal(first) || s.Error != io.ErrUnexpectedEOF.Error() {
+	s := tr.state(refused)
+	if first.IsZero() || !s.Since.Equal(first) || s.Error != refused.Error() ||
+		!strings.Contains(s.Do, "runs and listens on this port") {
 		t.Errorf("since %v, then %+v", first, s)
 	}
 	if s := tr.state(nil); !s.Since.After(first) {
