@@ -77,6 +77,7 @@ type Agent struct {
 	note      string                      // what of its files is not in force
 	byHand    map[string]*replay.Progress // by output, of dead letters that are brought back
 	returned  map[string]int64            // by output, dead letters brought back since the start
+	sinceWhen map[string]time.Time        // problems of which nobody tells since when they are
 }
 
 // phase is how far the agent has come.

@@ -238,5 +238,29 @@ func (a *Agent) statesLocked() []state.PipelineState {
 	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
 		out = append(out, a.pipelines[name].facts(a.phase.stopping, now).State(now))
 	}
-	return append(out, a.unclaimedStates(now)...)
+	out = append(out, a.unclaimedStates(now)...)
+	a.sinceWhen = sinceWhen(a.sinceWhen, out, now)
+	return out
+}
+
+// sinceWhen has each problem say since when it is, where nobody tells: since it was first seen in an
+// unbroken row. It returns what was seen, for the next time.
+func sinceWhen(
+	seen map[string]time.Time, all []state.PipelineState, now time.Time,
+) map[string]time.Time {
+	next := map[string]time.Time{}
+	for _, p := range all {
+		for i := range p.Problems {
+			pr := &p.Problems[i]
+			if !pr.Since.IsZero() {
+				continue
+			}
+			key := p.Name + " " + pr.Component + " " + pr.Kind
+			if pr.Since = seen[key]; pr.Since.IsZero() {
+				pr.Since = now
+			}
+			next[key] = pr.Since
+		}
+	}
+	return next
 }

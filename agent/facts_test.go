@@ -38,3 +38,26 @@ func TestWhatIsCollectedFillsNoBuffer(t *testing.T) {
 		}
 	}
 }
+
+// A problem of which nobody tells since when it is, is one since it was first seen, until it is
+// over.
+func TestAProblemSaysSinceWhen(t *testing.T) {
+	start := time.Unix(1_800_000_000, 0)
+	var seen map[string]time.Time
+	look := func(after time.Duration, files int) []state.Problem {
+		p := state.Pipeline{
+			Name: "app", Inputs: []state.Input{{ID: "input.tail.x", Unit: "running", OfFiles: true, Files: files}},
+		}
+		all := []state.PipelineState{p.State(start.Add(after))}
+		seen = sinceWhen(seen, all, start.Add(after))
+		return all[0].Problems
+	}
+	look(0, 0)
+	if p := look(time.Minute, 0); len(p) != 1 || !p[0].Since.Equal(start) {
+		t.Errorf("%+v", p)
+	}
+	look(2*time.Minute, 1)
+	if p := look(time.Hour, 0); len(p) != 1 || !p[0].Since.Equal(start.Add(time.Hour)) {
+		t.Errorf("once more: %+v", p)
+	}
+}
