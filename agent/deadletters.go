@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/replay"
 )
@@ -107,6 +108,7 @@ func (a *Agent) ReplayDeadLetters(
 		}
 	})
 	progress, ended := a.bringsBack(id)
+	dead := to.Status().DeadLettered
 	defer ended()
 	log, began := a.log.With("component", id), time.Now()
 	sum, err := replay.FromFiles(ctx, dir, replay.Options{
@@ -133,9 +135,15 @@ func (a *Agent) ReplayDeadLetters(
 	if err != nil {
 		return "", fmt.Errorf("%d records were replayed, the others stay: %w", sum.Records, err)
 	}
-	return fmt.Sprintf(
-		"replayed %d records into %s; damaged files moved aside: %d", sum.Records, id, sum.Damaged,
-	), nil
+	text := "replayed " + state.Count(sum.Records, "record", "records") + " into " + id
+	if again := to.Status().DeadLettered - dead; again > 0 {
+		text += "; meanwhile " + state.Count(again, "record was", "records were") +
+			" refused for good: see penstock dead-letters ls for what is not mended yet"
+	}
+	if sum.Damaged > 0 {
+		text += fmt.Sprintf("; damaged files moved aside: %d", sum.Damaged)
+	}
+	return text, nil
 }
 
 // bringsBack has the states of an output tell of a replay by hand until ended is called. Of two at

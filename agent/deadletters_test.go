@@ -142,3 +142,27 @@ func TestAReplayOfDeadLettersIsTold(t *testing.T) {
 		return s.Level == state.OK && s.Sentence == "All safe. Everything is delivered."
 	})
 }
+
+// A replay tells what was refused once more: it is a dead letter again.
+func TestAReplayTellsWhatIsRefusedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), `
+input "fake" "a" { name = "a" }
+output "fake" "x" {
+  name = "x"
+  mode = "strict"
+}
+pipeline "p" {
+  from = [input.fake.a]
+  to   = [output.fake.x]
+}`)
+	w.send(t, "a", "t", "poison", "fine", "poison")
+	runtest.Until(t, "both are refused", func() bool {
+		return strings.Contains(get(t, r, "/api/dead-letters"), `"records": 2`)
+	})
+	_, text := post(t, r, "/api/dead-letters/replay?output=fake.x")
+	if !strings.Contains(text, "replayed 2 records into output.fake.x; meanwhile 2 records were refused") {
+		t.Error(text)
+	}
+}

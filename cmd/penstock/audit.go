@@ -158,6 +158,10 @@ func askAudit(ctx context.Context, addr string, since time.Duration) (r tally.Re
 	return r, err
 }
 
+// nothingCounted is said instead of that all is accounted for.
+const nothingCounted = `No record was read into a buffer in this time, so there is nothing to account for.
+What a consumer archives is proven by penstock archive verify, and compared by penstock audit --fleet.`
+
 // write writes a table of all lines, and then the differences.
 func (a *auditing) write(out io.Writer, r tally.Report) error {
 	slices.SortStableFunc(r.Lines, func(x, y tally.Line) int {
@@ -169,6 +173,10 @@ func (a *auditing) write(out io.Writer, r tally.Report) error {
 	again := slices.ContainsFunc(r.Lines, func(l tally.Line) bool {
 		return l.Counts[tally.Again.String()].Records > 0
 	})
+	if len(r.Lines)+len(r.Differences)+len(a.notes) == 0 {
+		_, err := fmt.Fprintln(out, nothingCounted)
+		return err
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	head := "MINUTE (UTC)\tPIPELINE\tORIGIN\tOUTPUT\tREAD\tBUFFERED\tFILTERED\tDELIVERED\t" +
 		"OVERFLOWED\tREPLAYED\tDEAD\tWAITING"
