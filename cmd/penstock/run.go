@@ -184,7 +184,10 @@ func refusal(report *config.Report, err error) error {
 	if len(lines) == 0 {
 		return errors.New(summary(report))
 	}
-	text := strings.TrimRight(lines[0], ".?")
+	text := strings.TrimRight(lines[0], ".")
+	if what, near, ok := strings.Cut(text, ": Did you mean "); ok { // which others end with a dot
+		text = what + " (did you mean " + near + ")"
+	}
 	if n := len(lines) - 1; n > 0 {
 		text += fmt.Sprintf(" (and %d more)", n)
 	}

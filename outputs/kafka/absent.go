@@ -150,7 +150,11 @@ func (a *absent) reasons() []string {
 		if time.Since(t.used) > absentForLong {
 			continue
 		}
-		s := (&producer.TopicError{Topic: name, Err: withoutTopic(t.err)}).Error()
+		te, ok := errors.AsType[*producer.TopicError](t.err)
+		if !ok {
+			te = &producer.TopicError{Topic: name, Err: t.err}
+		}
+		s := te.Error()
 		if t.refused > 0 {
 			s += fmt.Sprintf(" (%d records are in the dead letter)", t.refused)
 		}
@@ -158,12 +162,4 @@ func (a *absent) reasons() []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-func withoutTopic(err error) error {
-	var te *producer.TopicError
-	if errors.As(err, &te) {
-		return te.Err
-	}
-	return err
 }

@@ -124,7 +124,11 @@ func advice(err error) string {
 		errors.Is(err, kerr.IllegalSaslState):
 		return "check the sasl block: mechanism, and user and password, token or keys"
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return "create the topic, or set allow_auto_topic_creation, if auto.create.topics.enable lets the brokers"
+		te, ok := errors.AsType[*producer.TopicError](err)
+		if !ok {
+			te = new(producer.TopicError)
+		}
+		return te.Do()
 	case errors.Is(err, kerr.NotEnoughReplicas):
 		return "bring the topic's replicas back: fewer are in sync than min.insync.replicas"
 	}

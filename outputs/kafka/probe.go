@@ -38,7 +38,9 @@ func (w *Writer) probe(ctx context.Context) error {
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			return &producer.TopicError{Topic: name, Err: err}
+			return &producer.TopicError{
+				Topic: name, Err: err, Asked: w.cfg.AllowAutoTopicCreation,
+			}
 		}
 		for _, p := range t.Partitions {
 			if p.Leader < 0 {

@@ -149,14 +149,22 @@ func (t *topic) outdates(f topic) bool {
 type TopicError struct {
 	Topic string
 	Err   error
+	Asked bool // the brokers were asked to create it
 }
 
 func (e *TopicError) Error() string {
-	do := ""
-	if errors.Is(e.Err, kerr.UnknownTopicOrPartition) {
-		do = ": create it, or set allow_auto_topic_creation, if auto.create.topics.enable lets the brokers"
+	if errors.Is(e.Err, kerr.UnknownTopicOrPartition) { // what brokers say of it helps nobody
+		return fmt.Sprintf("topic %q: %s: %s", e.Topic, e.Reason(), e.Do())
 	}
-	return fmt.Sprintf("topic %q: %v%s", e.Topic, e.Err, do)
+	return fmt.Sprintf("topic %q: %v", e.Topic, e.Err)
+}
+
+// Do says what to do about a topic that is not there.
+func (e *TopicError) Do() string {
+	if e.Asked {
+		return "create it, or have auto.create.topics.enable let the brokers do so"
+	}
+	return "create it, or set allow_auto_topic_creation, if auto.create.topics.enable lets the brokers"
 }
 
 func (e *TopicError) Unwrap() error { return e.Err }
@@ -181,7 +189,7 @@ func (p *Producer) Topic(name string) (int, error) {
 		p.Refresh()
 	}
 	if t.err != nil {
-		return 0, &TopicError{name, t.err}
+		return 0, &TopicError{name, t.err, p.cfg.AutoCreate}
 	}
 	return 0, nil
 }
@@ -201,6 +209,6 @@ func (p *Producer) TopicError(name string) error {
 		}
 	}
 	return fmt.Errorf(
-		"%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout, &TopicError{name, t.err},
+		"%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout, &TopicError{name, t.err, p.cfg.AutoCreate},
 	)
 }

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,6 +43,21 @@ func TestMetadataOfThePastIsNotBelieved(t *testing.T) {
 			t.Errorf(
 				"step %d: believed %v, %d partitions", i, believed, len(topics.get("logs").leaders),
 			)
+		}
+	}
+}
+
+// What to do about a topic that is not there is told once, and nobody who has set it is told to set
+// allow_auto_topic_creation.
+func TestATopicThatIsNotThereSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[bool]string{
+		false: `topic "a": UNKNOWN_TOPIC_OR_PARTITION: create it, or set allow_auto_topic_creation, if auto.create.topics.enable lets the brokers`,
+		true:  `topic "a": UNKNOWN_TOPIC_OR_PARTITION: create it, or have auto.create.topics.enable let the brokers do so`,
+	} {
+		err := &TopicError{Topic: "a", Err: kerr.UnknownTopicOrPartition, Asked: asked}
+		if err.Error() != want || !strings.HasSuffix(want, err.Do()) {
+			t.Errorf("%v", err)
 		}
 	}
 }
