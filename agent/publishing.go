@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -25,6 +26,7 @@ type auditing struct {
 	place   *AuditPlace // its own, which a reload leaves alone
 	cfg     ledger.Config
 	counter *ledger.Counter
+	started time.Time
 	run     string
 }
 
@@ -47,7 +49,8 @@ func newAuditing(cfg *config.Config, opts Options, started time.Time) (*auditing
 		cfg: ledger.Config{
 			Place: place, Prefix: c.Prefix, Interval: c.Interval, Keep: c.Keep, Do: do,
 		},
-		run: strconv.FormatInt(started.UnixMilli(), 36),
+		started: started,
+		run:     fmt.Sprintf("%s-%04x", strconv.FormatInt(started.UnixMilli(), 36), rand.N(1<<16)),
 	}, nil
 }
 
@@ -155,12 +158,13 @@ func (a *Agent) pages(now time.Time, hosts []string) []ledger.Page {
 	var out []ledger.Page
 	for _, spec := range specs {
 		page := ledger.Page{
-			Agent: cfg.Agent.Name, Hosts: hosts, Pipeline: spec.Name,
+			Agent: cfg.Agent.Name, Hosts: hosts, Pipeline: spec.Name, Started: a.audit.started,
 			From: ends(cfg, spec.From), To: ends(cfg, spec.Outputs()),
 		}
 		var states map[time.Time]*ledger.State
 		if b, ok := books[spec.Name]; ok {
 			b.Pipeline = spec.Name
+			page.Buffer, page.Began = b.ID, b.Began
 			states = ledger.ByHour(Audit(b, time.Time{}), now)
 		} else if spec.Source {
 			page.Run = a.audit.run
@@ -184,7 +188,7 @@ func ends(cfg *config.Config, ids []string) []ledger.End {
 		if inst := cfg.Find(id); inst != nil {
 			switch c := inst.Config.(type) {
 			case *kafkain.Config:
-				e.Topics, e.Brokers = c.Topics, c.Brokers
+				e.Topics, e.Brokers, e.Group = c.Topics, c.Brokers, c.Group
 			case *kafkaout.Config:
 				e.Brokers = c.Brokers
 				if topic, ok := c.Topic.Constant(); ok {

@@ -18,6 +18,7 @@ import (
 //	r minute, R hour   then the number of an origin: its row
 //	n number           the name of an origin or output
 //	s output           the position from which on it is counted
+//	u                  which books they are: see identity.go
 const booksName = "\x00"
 
 const (

@@ -80,6 +80,7 @@ func (in *Inspection) Books(damaged func(segment string, err error)) tally.Books
 func readBooks(
 	st *state, newer map[string]tally.Row, l slots, end int64,
 ) (out tally.Books) {
+	out.ID, out.Began = st.identity()
 	names := namesOf(st)
 	numbers := numbersOf(names)
 	byKey := map[string]slot{}

@@ -75,7 +75,8 @@
 //     (positions that can wait for the next write), recent.go (batches in memory), appendtimes.go
 //   - the books, which say what became of all records: books.go (what is not stored yet),
 //     bookkeeping.go (the changes that go with a commit), books_rows.go and books_sweep.go (rows,
-//     and how they grow old), counts.go (what rows do not say yet), cursor_books.go, books_read.go
+//     and how they grow old), counts.go (what rows do not say yet), cursor_books.go, books_read.go,
+//     identity.go (which books they are)
 //   - the end of the disk: full.go, disk.go, sys.go; in place of memory maps: shadow_linux.go
 //   - exactly once: prepare.go; for people: inspect.go, stats.go, metrics.go
 package buffer

@@ -355,6 +355,9 @@ func (b *Buffer) recover() (*writer, error) {
 			"dir", b.dir.path,
 		)
 	}
+	if !b.opt.noBooks {
+		st.identify(!whole || len(segs) == 0, b.opt.clock())
+	}
 	b.takeOver(st, segs, lostNewest)
 	w := newWriter(b, heads, seq+maxGroups) // groups that did not read back have had numbers too
 	err = w.roll()

@@ -22,23 +22,56 @@ const clockSkew = 2 * time.Second
 type join struct {
 	pages       []*Page
 	since       time.Time
-	latest      map[string]time.Time // when each agent has published
+	lives       map[lifeKey]*life
 	newest      time.Time
-	differences []tally.Difference
+	clusters    names
+	removed     map[output][]*lost // of buffers that are gone, oldest first
+	between     []*lost            // agents, by output and input forward, oldest first
+	differences []*lost
 	notes       []string
 }
 
+// output is one of a life's pipeline.
+type output struct {
+	of lifeKey
+	id string
+}
+
+// lost is a difference, of which so many turn out to have arrived.
+type lost struct {
+	tally.Difference
+	arrived int64
+	readers []lifeKey // that have read what came before, or after
+}
+
 func newJoin(pages []*Page, since time.Time) *join {
-	j := &join{pages: pages, since: since, latest: map[string]time.Time{}}
-	for _, p := range pages {
-		if p.Published.After(j.latest[p.Agent]) {
-			j.latest[p.Agent] = p.Published
-		}
-		if p.Published.After(j.newest) {
-			j.newest = p.Published
+	j := &join{
+		pages: pages, since: since, lives: livesOf(pages), clusters: clustersOf(pages),
+		removed: map[output][]*lost{},
+	}
+	for _, l := range j.lives {
+		if l.latest.After(j.newest) {
+			j.newest = l.latest
 		}
 	}
+	end(j.lives, j.newest)
+	j.lookForRemoved()
 	return j
+}
+
+// found returns what is named, but for what was read before the time asked for.
+func (j *join) found() (out []tally.Difference) {
+	all := j.differences
+	for _, list := range j.removed {
+		all = append(all, list...)
+	}
+	for _, d := range all {
+		d.Missing -= d.arrived
+		if d.Missing != 0 && d.From.Add(d.Span).After(j.since) {
+			out = append(out, d.Difference)
+		}
+	}
+	return out
 }
 
 // hop is a way from agents to the next.
@@ -46,22 +79,26 @@ type hop struct {
 	name, output, origin string
 	sent, read           sums
 	waiting, uncounted   int64 // at the reader: behind what it has counted, and not counted at all
-	unsent               int64 // at the sender: may have arrived already
+	queued, unsent       int64 // at the sender: may have arrived, as of now and since then
 	silent               []string
+	removed              []output // its senders that are gone
+	readers              []lifeKey
 }
 
 // sums are records by the minute in which they were read.
 type sums map[time.Time]int64
 
-// acknowledged adds what was, and returns what waits. Of an hour, it counts as sent at its
-// beginning.
-func (s sums) acknowledged(lines []tally.Line) (waiting int64) {
+// acknowledged adds what was, and returns what waits, and what is in the overflow. Of an hour, it
+// counts as sent at its beginning.
+func (s sums) acknowledged(lines []tally.Line) (waiting, stored int64) {
 	for i := range lines {
 		l := &lines[i]
 		s[l.From.UTC()] += acknowledged(l)
+		n := func(of tally.Stage) int64 { return l.Counts[of.String()].Records }
 		waiting += l.Waiting
+		stored += max(n(tally.Overflowed)-n(tally.Replayed), 0)
 	}
-	return waiting
+	return waiting, stored
 }
 
 // read adds what was. Of an hour, it counts as read at its end.
@@ -85,35 +122,33 @@ func (p *Page) asOf(at time.Time) []tally.Line {
 	return nil
 }
 
-// heard returns as of when all of these agents have published, but for those that have not for
-// long, which it names.
-func (j *join) heard(agents map[string]bool) (at time.Time, silent []string) {
+// heard returns as of when all of these have published, but for those that are over, and those that
+// have not published for long, which it names.
+func (j *join) heard(readers []*Page) (at time.Time, silent []string) {
 	at = j.newest
-	for a := range agents {
-		switch t := j.latest[a]; {
-		case j.newest.Sub(t) > gone:
-			silent = append(silent, fmt.Sprintf(
-				"%s has published nothing since %s", a, t.UTC().Format("2006-01-02 15:04:05"),
-			))
-		case t.Before(at):
-			at = t
+	for _, p := range readers {
+		switch l := j.lives[p.life()]; {
+		case !l.over.IsZero():
+		case j.newest.Sub(l.latest) > gone:
+			silent = append(silent, l.silence())
+		case l.latest.Before(at):
+			at = l.latest
 		}
 	}
 	slices.Sort(silent)
-	return at, silent
+	return at, slices.Compact(silent)
 }
 
 // forward compares outputs with the forward inputs they send to, by the origins of records.
 func (j *join) forward() {
 	var readers []*Page
-	agents := map[string]bool{}
 	known := map[string]bool{} // origins that were read by somebody
 	shared := false
 	for _, p := range j.pages {
 		if !slices.ContainsFunc(p.From, func(e End) bool { return e.is("forward") }) {
 			continue
 		}
-		readers, agents[p.Agent] = append(readers, p), true
+		readers = append(readers, p)
 		for _, l := range p.Lines {
 			host, _, _ := strings.Cut(l.Origin, "/")
 			known[host] = true
@@ -123,15 +158,18 @@ func (j *join) forward() {
 	if len(readers) == 0 {
 		return
 	}
-	at, silent := j.heard(agents)
-	hops := map[string]*hop{}
+	at, silent := j.heard(readers)
+	hops, hosts := map[string]*hop{}, names{}
+	for _, p := range j.pages {
+		p.join(hosts, known)
+	}
 	for _, p := range j.pages {
 		for _, o := range p.To {
 			if !o.is("forward") {
 				continue
 			}
-			if i := slices.IndexFunc(p.Hosts, func(h string) bool { return known[h] }); i >= 0 {
-				j.sendForward(hops, p, o.ID, p.Hosts[i], at)
+			if host := p.join(hosts, known); host != "" {
+				j.sendForward(hops, p, o.ID, host, at)
 			} else if len(p.Lines) > 0 {
 				j.notes = append(j.notes, fmt.Sprintf(
 					"%s sends by %s to somebody who has published nothing of it: another program, an agent without an audit block, or one that knows it by an address only (give both a shared_key)",
@@ -146,8 +184,10 @@ func (j *join) forward() {
 	}
 	for _, p := range readers {
 		for _, l := range firstOutputs(p.Lines) {
-			if h := hops[l.Origin]; h != nil {
+			host, origin, _ := strings.Cut(l.Origin, "/")
+			if h := hops[hosts.of(host)+"/"+origin]; h != nil {
 				h.read.read(&l)
+				h.readers = append(h.readers, p.life())
 			}
 		}
 	}
@@ -155,19 +195,13 @@ func (j *join) forward() {
 		h.silent = silent
 		j.compare(h)
 	}
+	j.between = slices.Clone(j.differences)
+	slices.SortStableFunc(j.between, earlier)
 }
 
 func (j *join) sendForward(hops map[string]*hop, p *Page, output, host string, at time.Time) {
-	lines := func(all []tally.Line) map[string][]tally.Line {
-		by := map[string][]tally.Line{}
-		for _, l := range all {
-			if l.Output == output && l.Origin != "" {
-				by[l.Origin] = append(by[l.Origin], l)
-			}
-		}
-		return by
-	}
-	for origin, all := range lines(p.Lines) {
+	then := byOrigin(of(output, p.asOf(at)))
+	for origin, all := range byOrigin(of(output, p.Lines)) {
 		key := host + "/" + origin
 		h := hops[key]
 		if h == nil {
@@ -177,14 +211,44 @@ func (j *join) sendForward(hops map[string]*hop, p *Page, output, host string, a
 			}
 			hops[key] = h
 		}
-		settled := sums{}
-		settled.acknowledged(lines(p.asOf(at))[origin])
-		latest := sums{}
-		h.unsent += latest.acknowledged(all)
-		for m, n := range latest {
-			h.sent[m] += settled[m]
-			h.unsent += n - settled[m]
+		j.send(h, p, output, all, then[origin])
+	}
+}
+
+// of returns the lines of an output.
+func of(output string, lines []tally.Line) (mine []tally.Line) {
+	for _, l := range lines {
+		if l.Output == output {
+			mine = append(mine, l)
 		}
+	}
+	return mine
+}
+
+func byOrigin(lines []tally.Line) map[string][]tally.Line {
+	by := map[string][]tally.Line{}
+	for _, l := range lines {
+		if l.Origin != "" {
+			by[l.Origin] = append(by[l.Origin], l)
+		}
+	}
+	return by
+}
+
+// send adds what a page has of a hop: now, and as of when the receiver has published.
+func (j *join) send(h *hop, p *Page, id string, lines, settled []tally.Line) {
+	then, now := sums{}, sums{}
+	then.acknowledged(settled)
+	waiting, stored := now.acknowledged(lines)
+	h.queued += stored // whoever brings it back
+	if j.lives[p.life()].over.IsZero() {
+		h.queued += waiting
+	} else if of := (output{p.life(), id}); !slices.Contains(h.removed, of) {
+		h.removed = append(h.removed, of)
+	}
+	for m, n := range now {
+		h.sent[m] += then[m]
+		h.unsent += n - then[m]
 	}
 }
 
@@ -202,116 +266,6 @@ func firstOutputs(lines []tally.Line) []tally.Line {
 		seen[at] = true
 		return was
 	})
-}
-
-// kafka compares what was produced to a topic with what each pipeline has read from there.
-func (j *join) kafka() {
-	type audience struct{ topic, pipeline string }
-	audiences := map[audience][]*Page{}
-	for _, p := range j.pages {
-		for _, in := range p.From {
-			for _, topic := range in.Topics {
-				if in.is("kafka") {
-					at := audience{topic, p.Pipeline}
-					audiences[at] = append(audiences[at], p)
-				}
-			}
-		}
-	}
-	for at, readers := range audiences {
-		agents := map[string]bool{}
-		var brokers []string
-		for _, p := range readers {
-			agents[p.Agent] = true
-			for _, in := range p.From {
-				brokers = append(brokers, in.Brokers...)
-			}
-		}
-		h := &hop{origin: "topic " + at.topic, read: sums{}, sent: sums{}}
-		var heard time.Time
-		heard, h.silent = j.heard(agents)
-		var senders []string
-		for _, p := range j.pages {
-			for _, o := range p.To {
-				if o.is("kafka") && slices.Contains(o.Topics, at.topic) &&
-					slices.ContainsFunc(o.Brokers, func(b string) bool {
-						return slices.Contains(brokers, b)
-					}) {
-					senders = append(senders, p.Agent+"/"+p.Pipeline)
-					h.output = o.ID
-					h.produced(p, o.ID, heard)
-				}
-			}
-		}
-		if len(senders) == 0 {
-			continue // others produce it
-		}
-		slices.Sort(senders)
-		senders = slices.Compact(senders)
-		h.name = senders[0]
-		if len(senders) > 1 {
-			h.name = fmt.Sprintf("%s and %d more", senders[0], len(senders)-1)
-		}
-		h.name += " to " + at.pipeline
-		h.consumed(readers, at.topic)
-		j.compare(h)
-	}
-}
-
-func (h *hop) produced(p *Page, output string, at time.Time) {
-	of := func(lines []tally.Line) (mine []tally.Line) {
-		for _, l := range lines {
-			if l.Output == output {
-				mine = append(mine, l)
-			}
-		}
-		return mine
-	}
-	settled, latest := sums{}, sums{}
-	settled.acknowledged(of(p.asOf(at)))
-	h.unsent += latest.acknowledged(of(p.Lines))
-	for m, n := range latest {
-		h.sent[m] += settled[m]
-		h.unsent += n - settled[m]
-	}
-}
-
-// consumed adds what was read from a topic, and what is known to be missing in that: positions that
-// wait, and those between the ones that are counted, which an agent had committed when it was
-// killed.
-func (h *hop) consumed(readers []*Page, topic string) {
-	mine := func(log string) bool {
-		i := strings.LastIndexByte(log, '/')
-		return i >= 0 && log[:i] == topic
-	}
-	ranges := map[string][]Range{}
-	waits := map[string]time.Time{}
-	waiting := map[string]int64{}
-	for _, p := range readers {
-		for _, l := range firstOutputs(p.Lines) {
-			if mine(l.Origin) {
-				h.read.read(&l)
-			}
-		}
-		for _, r := range p.Ranges {
-			if !mine(r.Log) {
-				continue
-			}
-			ranges[r.Log] = append(ranges[r.Log], r)
-			if r.First == r.End && p.Published.After(waits[r.Log]) {
-				waits[r.Log], waiting[r.Log] = p.Published, r.Waiting
-			}
-		}
-	}
-	for log, all := range ranges {
-		h.waiting += waiting[log]
-		slices.SortFunc(all, func(x, y Range) int { return cmp.Compare(x.First, y.First) })
-		end := all[0].First
-		for _, r := range all {
-			h.uncounted += max(r.First-end, 0)
-			end = max(end, r.End)
-		}
-	}
 }
 
 // compare names what was lost or added on a hop, by minute.
@@ -358,7 +312,12 @@ func (j *join) compare(h *hop) {
 	if lost := low - base - h.waiting - h.uncounted - skew; lost > 0 {
 		j.share(h, minutes, losses(ahead), lost, ahead[0] >= lost)
 	}
-	if added := base - high - h.unsent - skew; added > 0 {
+	settled := high
+	if last > 0 && minutes[last].After(j.removedAt(h)) { // what is on its way is in the last minute
+		settled = max(d, ahead[last-1])
+	}
+	explained := j.arrived(h, base-settled-h.unsent-skew)
+	if added := base - high - h.unsent - h.queued - skew - explained; added > 0 {
 		j.share(h, minutes, additions(ahead), -added, ahead[0] < 0)
 	}
 }
@@ -411,7 +370,15 @@ func (j *join) share(h *hop, minutes []time.Time, steps []int64, n int64, first 
 }
 
 func (j *join) differs(h *hop, minute time.Time, missing int64) {
-	if missing == 0 || !minute.Add(time.Minute).After(j.since) {
+	if missing == 0 {
+		return
+	}
+	if l := j.uncounted(h, minute); l != nil && missing < 0 {
+		j.notes = append(j.notes, fmt.Sprintf(
+			"%d records of %s, read about %s, may be what %s/%s has delivered since %s, when it published last: its buffer was removed",
+			-missing, h.origin, tally.When(minute, time.Minute), l.agent, l.pipeline,
+			l.latest.UTC().Format(stamp),
+		))
 		return
 	}
 	explain := "the sender was told that they have arrived, and the receiver has not counted them: its disk was lost with them, its brokers have lost or deleted them before they were read, or something in between has acknowledged and dropped them"
@@ -421,9 +388,9 @@ func (j *join) differs(h *hop, minute time.Time, missing int64) {
 	if len(h.silent) > 0 {
 		explain += "; " + strings.Join(h.silent, ", ")
 	}
-	j.differences = append(j.differences, tally.Difference{
+	j.differences = append(j.differences, &lost{Difference: tally.Difference{
 		Pipeline: h.name, From: minute, Span: time.Minute, Origin: h.origin, Output: h.output,
 		After: tally.Delivered.String(), Before: "read by the next agent", Missing: missing,
 		Explain: explain,
-	})
+	}, readers: h.readers})
 }

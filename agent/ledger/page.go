@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -22,14 +23,21 @@ const maxPage = 64 << 20
 
 // Page is what one pipeline of one agent knows of the records of an hour.
 type Page struct {
-	Format   int       `json:"format"`
-	Agent    string    `json:"agent"`
-	Hosts    []string  `json:"hosts,omitempty"` // by which others may know it
-	Pipeline string    `json:"pipeline"`
-	Run      string    `json:"run,omitempty"` // which start of the agent, where counts do not outlive it
-	Hour     time.Time `json:"hour"`
-	From     []End     `json:"from"`
-	To       []End     `json:"to"`
+	Format   int      `json:"format"`
+	Agent    string   `json:"agent"`
+	Hosts    []string `json:"hosts,omitempty"` // by which others may know it
+	Pipeline string   `json:"pipeline"`
+	// Which counts these are: Buffer tells the books of one buffer from those of another that is,
+	// or was, in its place, and Run one start of the agent from the next, where counts do not
+	// outlive it.
+	Buffer  string        `json:"buffer,omitempty"`
+	Run     string        `json:"run,omitempty"`
+	Began   time.Time     `json:"began,omitzero"`    // of the books of Buffer, if that is known
+	Started time.Time     `json:"started,omitzero"`  // of the agent
+	Every   time.Duration `json:"every_ns,omitzero"` // how often it publishes
+	Hour    time.Time     `json:"hour"`
+	From    []End         `json:"from"`
+	To      []End         `json:"to"`
 	State
 	// Before is the page as it was published before this one, for a reader who knows what the next
 	// agent has only as of then.
@@ -49,6 +57,7 @@ type End struct {
 	ID      string   `json:"id"` // output.kafka.events
 	Topics  []string `json:"topics,omitempty"`
 	Brokers []string `json:"brokers,omitempty"`
+	Group   string   `json:"group,omitempty"`
 }
 
 func (e *End) is(typ string) bool {
@@ -66,11 +75,12 @@ type Range struct {
 
 const hourForm = "2006-01-02T15"
 
-// key returns where a page is kept: hours first, so that few are listed for few hours.
+// key returns where a page is kept: hours first, so that few are listed for few hours. No two that
+// count different records have the same.
 func (p *Page) key(prefix string) string {
 	name := p.Pipeline
-	if p.Run != "" {
-		name += "-" + p.Run
+	if id := cmp.Or(p.Buffer, p.Run); id != "" {
+		name += "-" + id
 	}
 	return path.Join(hourPrefix(prefix, p.Hour), p.Agent, name+".json.gz")
 }

@@ -138,7 +138,8 @@ func (p *Publisher) put(ctx context.Context, page *Page, now time.Time, always b
 		p.published(page)
 		return nil
 	}
-	page.Format, page.Published, page.Before = format, now, last.state
+	page.Format, page.Every = format, p.cfg.Interval
+	page.Published, page.Before = now, last.state
 	data, err := page.encode()
 	if err != nil {
 		return err

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/tally"
@@ -37,6 +39,7 @@ type Report struct {
 // Audit compares the pages of all agents: within each, and from one to the next.
 func Audit(pages []*Page, since time.Time) Report {
 	var r Report
+	pages = settle(pages)
 	for _, p := range pages {
 		name := p.Agent + "/" + p.Pipeline
 		for _, l := range p.Lines {
@@ -59,10 +62,13 @@ func Audit(pages []*Page, since time.Time) Report {
 	j := newJoin(pages, since)
 	j.forward()
 	j.kafka()
-	r.Differences = append(r.Differences, j.differences...)
+	r.Differences = append(r.Differences, j.found()...)
 	r.Notes = j.notes
 	slices.SortStableFunc(r.Differences, func(x, y tally.Difference) int {
-		return x.From.Compare(y.From)
+		return cmp.Or(
+			x.From.Compare(y.From), strings.Compare(x.Pipeline, y.Pipeline),
+			strings.Compare(x.Origin, y.Origin),
+		)
 	})
 	slices.Sort(r.Notes)
 	r.Notes = slices.Compact(r.Notes)

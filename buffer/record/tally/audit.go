@@ -10,6 +10,10 @@ import (
 
 // Books are the counts of one buffer, as of one moment.
 type Books struct {
+	// ID tells these books from those of another buffer that is, or was, in the same place; "" in
+	// one that an earlier release has left. Began is when they were, if that is known.
+	ID       string
+	Began    time.Time
 	Pipeline string
 	Rows     []BookRow
 	Outputs  []BookOutput
