@@ -49,6 +49,11 @@ func TestQuickFieldsAreThoseOfGJSON(t *testing.T) {
 			text = text[:at] + pieces[rng.IntN(len(pieces))] + text[at+rng.IntN(len(text)-at):]
 		}
 		check(text)
+		// of any length, with what ends it or not anywhere
+		long := strings.Repeat("y", rng.IntN(80))
+		at := rng.IntN(len(long) + 1)
+		check(`{"l":"` + long[:at] + pieces[rng.IntN(len(pieces))] + long[at:] + `","ts":"2026"}`)
+		check(`{"ts":"` + long[:at] + pieces[rng.IntN(len(pieces))] + long[at:] + `"}`)
 	}
 	if sure < 10_000 {
 		t.Errorf("sure %d times", sure)

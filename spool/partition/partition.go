@@ -193,6 +193,10 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 	return nil
 }
 
+// Remembers reports whether what Key was called with last is remembered by the fields, which others
+// may be about to ask.
+func (p *Partitioner) Remembers() bool { return p.forget != nil }
+
 // Unit returns the smallest unit of time in the path, 0 if there is none.
 func (p *Partitioner) Unit() time.Duration { return p.main.unit }
 

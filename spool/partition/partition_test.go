@@ -305,12 +305,22 @@ func TestKeyAllocatesNothing(t *testing.T) {
 const benchValue = `{"ts":"2026-01-02T03:04:05.678Z","level":"info","app":"web","msg":"request served","path":"/api/v1/items/12345","status":200,"ms":12,"user":"u-8812","trace":"4bf92f3577b34da6a3ce929d0e0e4736"}`
 
 func BenchmarkKey(b *testing.B) {
-	p := mustNew(b, func(cfg *Config) { cfg.Time.Field = "ts" }, nil)
-	i := in(benchValue)
-	var buf []byte
-	var res Result
-	for b.Loop() {
-		buf, _ = p.Key(buf[:0], i, &res)
+	for _, c := range []struct{ name, path, time string }{
+		{"hour", `${topic}/hr=${strftime("%H")}`, "ts"},
+		{"field", `${topic}/user=${field.user}`, ""},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := mustNew(b, func(cfg *Config) {
+				cfg.Path = template.MustParse(c.path)
+				cfg.Time.Field = c.time
+			}, nil)
+			i := in(benchValue)
+			var buf []byte
+			var res Result
+			for b.Loop() {
+				buf, _ = p.Key(buf[:0], i, &res)
+			}
+		})
 	}
 }
 
