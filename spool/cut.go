@@ -149,7 +149,7 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 	f.hash *= 0xff51afd7ed558ccd
 	f.hash ^= f.hash >> 32
 	rows := &f.rows
-	if cap(rows.buf)-len(rows.buf) < len(row) {
+	if rows.room() < len(row) {
 		c.makeRoom(f, len(row))
 	}
 	if n := len(rows.buf); len(row) > 0 && &rows.buf[:n+1][n] == &row[0] {

@@ -1,11 +1,9 @@
 package spool
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
-	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
@@ -17,14 +15,14 @@ type placement struct {
 	log  string // its name
 	id   *identity
 	part *partition.Partitioner
+	group
 
 	in          partition.Input  // the record being placed
 	res         partition.Result // what is known of it
 	key         []byte           // of its partition, and of its schema
 	schemaKey   int              // how much of key is that of the schema
-	row         []byte           // it, as its file has it
-	last        *file            // that the record before went to
-	lastKey     []byte           // of last
+	file        *file            // that key leads to, if that is known
+	row         []byte           // the record, as its file has it
 	event       eventTime        // of the record that was added last
 	deadLetters []deadLetter     // to be written before anything more is read
 	skipped     int              // records that were left out, ever
@@ -36,18 +34,15 @@ type eventTime struct {
 	ns    int64
 }
 
-// renew forgets the files of a cut that has ended.
-func (p *placement) renew() { p.last, p.lastKey = nil, p.lastKey[:0] }
-
 // add puts one record into the file of c that it belongs to.
-func (p *placement) add(c *cut, r *record.Record) error {
-	p.in.Record = r
-	res := &p.res
-	key, err := p.part.Key(p.key[:0], &p.in, res)
-	p.key, p.schemaKey = key, 0
+func (p *placement) add(c *cut, l *lookedAt) error {
+	r, res := &l.record, &p.res
+	p.in.Record, p.file, p.schemaKey = r, l.file, 0
+	p.key, l.key = l.key, p.key
+	*res = l.res
 	p.event = eventTime{res.Timed, res.Time}
 	skip := r.Value == nil && p.a.cfg.OnNull == "skip"
-	if err != nil {
+	if err := l.err; err != nil {
 		if ms, ok := r.Beyond(); ok && p.a.cfg.OnMissing == "stop" {
 			err = fmt.Errorf("%w: its timestamp is %s", err, ms)
 		}
@@ -71,16 +66,17 @@ func (p *placement) add(c *cut, r *record.Record) error {
 	if res.Class != partition.DeadLetter && p.a.codec.split != nil {
 		p.addSchemaKey()
 	}
-	// The row comes before the file: a file that would be empty is never made. One that goes where
-	// the last one went is made where it will lie, if there is room for what rows usually are.
-	into, there := p.row[:0], false
-	if f := p.last; f != nil && cap(f.rows.buf)-len(f.rows.buf) > len(r.Value)+len(r.Value)/4+64 {
-		if there = f.class != partition.DeadLetter && bytes.Equal(p.key, p.lastKey); there {
-			into = f.rows.buf
-		}
+	// The row comes before the file: a file that would be empty is never made. Where the file is
+	// there, it is made where it will lie, if there is room for what rows usually are.
+	into := p.row[:0]
+	there := p.file != nil && p.file.class != partition.DeadLetter &&
+		p.file.rows.room() > len(r.Value)+len(r.Value)/4+64
+	if there {
+		into = p.file.rows.buf
 	}
 	var row []byte
 	if res.Class != partition.DeadLetter {
+		var err error
 		if row, err = p.a.codec.rows.AppendRow(into, &p.in); err != nil {
 			if errors.Is(err, decode.ErrUnavailable) {
 				return err
@@ -102,14 +98,14 @@ func (p *placement) add(c *cut, r *record.Record) error {
 		p.refuse(r, res.Reason)
 		return nil
 	}
-	f := p.last
-	if f == nil || !bytes.Equal(p.key, p.lastKey) {
+	f := p.file
+	if f == nil {
 		if f = c.byKey[string(p.key)]; f == nil {
+			var err error
 			if f, err = p.newFile(c, res); err != nil || f == nil {
 				return err
 			}
 		}
-		p.last, p.lastKey = f, append(p.lastKey[:0], p.key...)
 	}
 	if f.class == partition.DeadLetter {
 		p.row = appendDeadLetter(p.row[:0], &p.in, p.id.topic != "", res.Reason)
@@ -127,12 +123,12 @@ func (p *placement) add(c *cut, r *record.Record) error {
 func (p *placement) addSchemaKey() {
 	at := len(p.key)
 	p.key = p.a.codec.split.AppendSchemaKey(p.key, p.in.Record)
-	p.schemaKey = len(p.key) - at
+	p.schemaKey, p.file = len(p.key)-at, nil
 }
 
 // deadLetterKey makes the key that of a dead letter.
 func (p *placement) deadLetterKey() {
-	p.key, p.schemaKey = p.part.DeadLetterKey(p.key[:0], &p.in), 0
+	p.key, p.schemaKey, p.file = p.part.DeadLetterKey(p.key[:0], &p.in), 0, nil
 }
 
 // skip leaves a record out.

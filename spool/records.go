@@ -43,9 +43,15 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	var refused error
 	dead, skipped := len(d.placing.deadLetters), d.placing.skipped
 	err := b.Each(&d.scratch, func(r *record.Record) error {
-		refused = d.addRecord(ctx, r, now)
+		if r.Offset >= d.pos && d.placing.look(r) {
+			refused = d.place(ctx, now)
+		}
 		return refused
 	})
+	if refused == nil {
+		refused = d.place(ctx, now)
+	}
+	d.placing.letGo()
 	if refused != nil {
 		return refused
 	}
@@ -85,24 +91,28 @@ func (d *drain) note(b *record.Batch, dead, skipped int) {
 	k.Note(e)
 }
 
-// addRecord adds one record, unless it was read before.
-func (d *drain) addRecord(ctx context.Context, r *record.Record, now time.Time) error {
-	if r.Offset < d.pos {
-		return nil
-	}
-	if d.redo > 0 && r.Offset >= d.redo {
-		if err := d.endRedo(ctx); err != nil {
+// place adds the records that were looked at.
+func (d *drain) place(ctx context.Context, now time.Time) error {
+	p := &d.placing
+	defer func() { p.n = 0 }()
+	p.find(d.cur)
+	for i := range p.looked[:p.n] {
+		l := &p.looked[i]
+		offset := l.record.Offset
+		if d.redo > 0 && offset >= d.redo {
+			if err := d.endRedo(ctx); err != nil {
+				return err
+			}
+		}
+		d.begin(now)
+		if err := p.add(d.cur, l); err != nil {
 			return err
 		}
+		d.spooled = true
+		d.completeness.follow(&l.record, p.event, now)
+		d.cur.events.add(&l.record, p.event)
+		d.pos = offset + 1
 	}
-	d.begin(now)
-	if err := d.placing.add(d.cur, r); err != nil {
-		return err
-	}
-	d.spooled = true
-	d.completeness.follow(r, d.placing.event, now)
-	d.cur.events.add(r, d.placing.event)
-	d.pos = r.Offset + 1
 	return nil
 }
 

@@ -23,10 +23,13 @@ func (r *rows) size() int { return r.full + len(r.buf) }
 // held returns the memory that they take.
 func (r *rows) held() int { return len(r.blocks)*blockSize + cap(r.buf) }
 
+// room returns how many bytes fit without more memory.
+func (r *rows) room() int { return cap(r.buf) - len(r.buf) }
+
 // makeRoom sees to it that buf has room for n bytes more. The first buffer has least at least.
 func (r *rows) makeRoom(p *bufferPool, n, least int) {
 	switch {
-	case cap(r.buf)-len(r.buf) >= n:
+	case r.room() >= n:
 	case r.buf == nil:
 		r.buf = p.get(max(n, least))
 	case cap(r.buf) == blockSize && n <= blockRow && r.full < blocksMax:

@@ -32,6 +32,7 @@ type batch struct {
 	whole bool // the file system is synced as a whole
 
 	shared shared
+	ahead  ahead
 
 	mu    sync.Mutex
 	files []batchFile
@@ -83,6 +84,7 @@ func (s *Store) newBatch(root *os.Root) (*batch, error) {
 			name:  name,
 			whole: syncsWhole(int(dir.Fd())),
 		}
+		b.ahead.b = b
 		taken, err := lockWork(root, dir, name)
 		switch {
 		case err != nil:
@@ -98,6 +100,7 @@ func (s *Store) newBatch(root *os.Root) (*batch, error) {
 
 // Discard removes what was not given a name.
 func (b *batch) Discard() {
+	b.ahead.close()
 	_ = b.root.RemoveAll(b.name) // what stays behind is removed by the next start
 	b.dir.Close()
 }
@@ -152,10 +155,10 @@ func (b *batch) put(
 	if err := b.shared.set(f, opts); err != nil {
 		return fmt.Errorf("metadata: %w", err)
 	}
-	if !b.whole {
-		if err := f.Sync(); err != nil {
-			return err
-		}
+	if b.whole {
+		b.ahead.make(path.Dir(key))
+	} else if err := f.Sync(); err != nil {
+		return err
 	}
 	return f.Close()
 }

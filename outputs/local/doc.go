@@ -11,5 +11,6 @@
 //   - the store: store.go (the contract, but for what follows), list.go, metadata.go (extended
 //     attributes), errors.go (what an error means)
 //   - how files come to be: workfile.go (under a working name), batch.go (many at once, synced
-//     together), naming.go (what they are called at the end), sync_linux.go
+//     together), naming.go (what they are called at the end), ahead.go (their directories, before
+//     that), sync_linux.go
 package local

@@ -141,6 +141,12 @@ func TestDirectoriesThatChangeDuringACommit(t *testing.T) {
 		if err := n.name("t/a", b.files[:1]); err != nil {
 			t.Fatal(err)
 		}
+		// made ahead, which is not always so
+		for _, dir := range []string{"b", "c"} {
+			if err := os.Remove(filepath.Join(s.dir, "t", dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		change(filepath.Join(s.dir, "t"))
 		return s, errors.Join(n.name("t/b", b.files[1:2]), n.name("t/c", b.files[2:]), n.endParent())
 	}

@@ -1,0 +1,99 @@
+package spool
+
+import (
+	"bytes"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/partition"
+)
+
+// group is records that are looked at together before the first of them is placed. Of many files
+// none is in a cache: what placing needs of them is asked for all at once, and the batch that the
+// records are read from is passed over undisturbed.
+type group struct {
+	looked  [groupSize]lookedAt
+	n       int
+	last    *file // that lastKey leads to
+	lastKey []byte
+	touched int // keeps what only fetches memory from being no work at all
+}
+
+// lookedAt is a record that is to be placed.
+type lookedAt struct {
+	record record.Record
+	key    []byte
+	res    partition.Result
+	err    error
+	file   *file // that key leads to; nil where that is not known
+}
+
+const (
+	groupSize = 16
+	// touchFrom is how many files are too many for a cache.
+	touchFrom = 256
+)
+
+// look makes r the next of the group, and reports whether that is to be placed now. What r refers
+// to stays until then.
+func (p *placement) look(r *record.Record) (full bool) {
+	l := &p.looked[p.n]
+	p.n++
+	l.record = *r
+	p.in.Record = &l.record
+	l.key, l.err = p.part.Key(l.key[:0], &p.in, &l.res)
+	// Headers are in memory that the next record has, and decoders keep what they made of a value.
+	return p.n == groupSize || len(r.Headers) > 0 || p.part.Remembers()
+}
+
+// find finds the files of the group, as far as they are there.
+func (p *placement) find(c *cut) {
+	if p.a.codec.split != nil {
+		return // the key does not say all
+	}
+	all := p.looked[:p.n]
+	for i := range all {
+		l := &all[i]
+		if p.last == nil || !bytes.Equal(l.key, p.lastKey) {
+			p.last, p.lastKey = c.byKey[string(l.key)], append(p.lastKey[:0], l.key...)
+		}
+		l.file = p.last
+	}
+	if len(c.byKey) < touchFrom {
+		return
+	}
+	for i := range all {
+		if f := all[i].file; f != nil {
+			p.touched += int(f.count) + cap(f.rows.buf)
+		}
+	}
+	for i := range all {
+		if f := all[i].file; f != nil {
+			p.touched += touch(f.rows.buf, len(all[i].record.Value))
+		}
+	}
+}
+
+// touch reads what n bytes behind the end of b will be written to.
+func touch(b []byte, n int) (sum int) {
+	const line = 64
+	room := b[len(b):min(cap(b), len(b)+n)]
+	for i := 0; i < len(room); i += line {
+		sum += int(room[i])
+	}
+	return sum
+}
+
+// letGo forgets what belongs to the batch that was read.
+func (p *placement) letGo() {
+	for i := range p.looked {
+		p.looked[i].record = record.Record{}
+	}
+}
+
+// renew forgets the files of a cut that has ended.
+func (p *placement) renew() {
+	p.last = nil
+	for i := range p.looked {
+		p.looked[i].file = nil
+	}
+}
