@@ -166,17 +166,25 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 // makeRoom makes room for n bytes more of f's rows.
 func (c *cut) makeRoom(f *file, n int) {
 	least := 0
-	if i := len(f.chunks) - 1; i >= 0 && f.chunks[i].rows >= blockSize { // as it will be again
-		least = blockSize
-	}
-	if f.large && c.a.budget.used(true) < c.a.cfg.Spool.Memory/2 {
-		least = bufferClasses[len(bufferClasses)-1] // it is not copied while it grows
+	if f.rows.buf == nil {
+		least = c.firstBuffer(f)
 	}
 	had := f.rows.held()
 	f.rows.makeRoom(c.a.buffers, n, least)
 	more := int64(f.rows.held() - had)
 	c.buffers += more
 	c.acct.take(more, 0)
+}
+
+// firstBuffer returns how much room f's rows are given at least where they have none.
+func (c *cut) firstBuffer(f *file) int {
+	if f.large && c.a.budget.used(true) < c.a.cfg.Spool.Memory/2 {
+		return bufferClasses[len(bufferClasses)-1] // it is not copied while it grows
+	}
+	if i := len(f.chunks) - 1; i >= 0 && f.chunks[i].rows >= blockSize { // as it will be again
+		return blockSize
+	}
+	return 0
 }
 
 // flush hands the rows since the last member to a worker.
