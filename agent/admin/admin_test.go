@@ -535,7 +535,7 @@ func TestRecentErrorsAreShown(t *testing.T) {
 	_, html, _ = strings.Cut(html, "Recent errors and warnings</h2>")
 	at := 0
 	for _, part := range []string{
-		"2 kinds, the last 90 s ago", "✖ error", "1,200 times, first 2 h ago, last 90 s ago",
+		"2 kinds of messages, the last 90 s ago", "✖ error", "1,200 times, first 2 h ago, last 90 s ago",
 		"<b>output.kafka.x</b> &lt;b&gt;fails&lt;/b&gt;: no &lt;i&gt;route", "topic=&lt;u&gt;",
 		"mend &lt;it&gt;", "! warning", "last 3 h ago", "second", "</section>",
 	} {

@@ -33,6 +33,7 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"rate":     func(r float64) string { return state.Number(int64(r)) },
 	"ago":      func(t time.Time) string { return state.Duration(time.Since(t)) },
 	"dur":      state.Duration,
+	"plain":    state.Plain,
 	"percent":  func(f float64) string { return fmt.Sprintf("%.0f%%", min(max(f, 0), 1)*100) },
 	"words":    state.Words,
 	"mark":     mark,

@@ -92,7 +92,8 @@ func scenes(now time.Time) map[string]*fakeAgent {
 	all["overflow"] = scene(now, p)
 
 	p.Outputs = append([]state.Output(nil), p.Outputs...)
-	p.Outputs[0].StoreError = "no such host"
+	object := strings.Repeat("0123456789", 8)
+	p.Outputs[0].StoreError = `put s3://b/` + object + `: Put "https://store:9000/` + object + `": EOF`
 	all["overflow-store-away"] = scene(now, p)
 
 	gone := state.Pipeline{

@@ -133,7 +133,7 @@ func (i Input) State(now time.Time) InputState {
 		if i.InPart {
 			s.Text = "reads only a part"
 		}
-		s.Text += sinceText(i.FailingSince, now) + ": " + plain(i.Error)
+		s.Text += sinceText(i.FailingSince, now) + ": " + Plain(i.Error)
 	case i.OfFiles && i.Files == 0:
 		s.Kind, s.Level, s.Text = NoMatch, Warning, "finds no file"
 		s.Do = "compare paths and exclude with what is on the disk; files that come later are found"

@@ -643,4 +643,12 @@ func TestErrorsAreToldWithoutPlumbing(t *testing.T) {
 	if s := o.State(now).Text; !strings.Contains(s, "cannot be used: lookup s3: no such host") {
 		t.Error(s)
 	}
+	for err, want := range map[string]string{
+		`put s3://b/a.zst: Put "http://10.0.0.7:9000/b/a.zst": dial tcp 10.0.0.7:9000: connect: connection refused`: "put s3://b/a.zst: 10.0.0.7:9000: connection refused",
+		`Post "https://es:9200/_bulk?a=b": EOF`: "es:9200: EOF",
+	} {
+		if got := Plain(err); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -134,9 +135,9 @@ func (o Output) State(now time.Time) OutputState {
 		silent = "takes nothing" // it has answered
 	}
 	if failing && o.Error != "" {
-		why = ": " + plain(o.Error)
+		why = ": " + Plain(o.Error)
 	}
-	o.StoreError = plain(o.StoreError)
+	o.StoreError = Plain(o.StoreError)
 	switch {
 	case !o.PausedSince.IsZero():
 		s.Kind, s.Level, s.Since = Paused, Warning, o.PausedSince
@@ -260,12 +261,23 @@ func (o Output) downSince() time.Time {
 	return o.FailingSince
 }
 
-// plumbing is what programs put before the address and the reason that a person looks for.
-var plumbing = strings.NewReplacer(
-	"unable to dial: ", "", "dial tcp ", "", "dial tcp: ", "", ": connect: ", ": ",
+// What programs put before the address and the reason that a person looks for.
+var (
+	plumbing = strings.NewReplacer(
+		"unable to dial: ", "", "dial tcp ", "", "dial tcp: ", "", ": connect: ", ": ",
+	)
+	request = regexp.MustCompile(`\b[A-Z][a-z]+ "https?://([^/"]*)[^"]*": (dial tcp)?`)
 )
 
-func plain(err string) string { return plumbing.Replace(err) }
+// Plain writes an error as a person reads it.
+func Plain(err string) string {
+	return plumbing.Replace(request.ReplaceAllStringFunc(err, func(s string) string {
+		if strings.HasSuffix(s, "dial tcp") { // which names the address
+			return "dial tcp"
+		}
+		return request.FindStringSubmatch(s)[1] + ": "
+	}))
+}
 
 func name(s, otherwise string) string {
 	if s == "" {
