@@ -66,7 +66,10 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		l.parse(file)
 	}
 	l.names()
-	l.agent()
+	before := report.Errors()
+	if l.agent(); report.Errors() == before && len(l.scope.syntax) == 0 {
+		report.agent = &l.cfg.Agent
+	}
 	for _, b := range l.blocks {
 		switch Kind(b.Type) {
 		case Input, Output, Filter:

@@ -33,6 +33,7 @@ type Report struct {
 	hidden      []hcl.Range            // source text that must not be printed
 	secretExprs []hclsyntax.Expression // of which secrets are made
 	validSubset *Config
+	agent       *Agent // nil if there are mistakes in it
 
 	// has reports whether there is such a setting, unless it is nil.
 	has func(owner string, parts []string) bool
@@ -48,6 +49,10 @@ type Report struct {
 // ValidSubset returns the components without mistakes and the pipelines between them, in which
 // making them may find others.
 func (r *Report) ValidSubset() *Config { return r.validSubset }
+
+// Agent returns what the configuration says of the agent itself, whatever is wrong with the rest;
+// nil if something is wrong with that.
+func (r *Report) Agent() *Agent { return r.agent }
 
 func newReport() *Report {
 	return &Report{

@@ -107,17 +107,14 @@ func (a adminAddress) server() (s adminServer, err error) {
 // answers, which needs no token, and else where it listens, whose token it takes. Its
 // own certificate is trusted: it is the one that the server shows.
 func (s *adminServer) configured(path string) (string, error) {
-	cfg, report, err := loadConfig([]string{path}, nil)
+	agent, err := loadAgent([]string{path}, nil)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("--admin %s: %w", path, err)
 	}
-	if report.Errors() > 0 {
-		return "", fmt.Errorf("--admin %s: %w", path, report)
-	}
-	if socket := cfg.Agent.AdminSocket(); socket != "" && answers(socket) {
+	if socket := agent.AdminSocket(); socket != "" && answers(socket) {
 		return "unix://" + socket, nil
 	}
-	admin := cfg.Agent.Admin
+	admin := agent.Admin
 	s.token = cmp.Or(admin.Token, admin.ReadToken)
 	if strings.HasPrefix(admin.Listen, "unix://") {
 		return admin.Listen, nil

@@ -122,14 +122,11 @@ func (a *auditing) buffers(args []string) ([]string, error) {
 		return nil, err
 	}
 	if len(args) > 1 || !info.IsDir() || len(hcl) > 0 {
-		cfg, report, err := loadConfig(args, *a.vars)
+		agent, err := loadAgent(args, *a.vars)
 		if err != nil {
 			return nil, err
 		}
-		if report.Errors() > 0 {
-			return nil, report
-		}
-		dir = cfg.Agent.DataDir
+		dir = agent.DataDir
 	}
 	if _, err := os.Stat(filepath.Join(dir, "LOCK")); err == nil {
 		if _, err := os.Stat(filepath.Join(dir, "buffer")); err != nil {

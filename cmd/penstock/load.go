@@ -44,6 +44,20 @@ func loadWith(
 	return cfg, report, nil
 }
 
+// loadAgent reads what configuration files say of the agent itself, for those who look for a running
+// one: mistakes in the rest, which may be in the making, and what is set for the agent alone do not
+// matter.
+func loadAgent(paths, vars []string) (*config.Agent, error) {
+	_, report, err := loadWith(config.Options{Elsewhere: true}, paths, vars)
+	if err != nil {
+		return nil, err
+	}
+	if a := report.Agent(); a != nil {
+		return a, nil
+	}
+	return nil, report
+}
+
 // tryToMake makes what is right in a configuration, to report what only that shows.
 func tryToMake(report *config.Report) {
 	made, err := agent.New(

@@ -70,6 +70,27 @@ pipeline "app" {
 			t.Errorf("%s: %d %s", to, code, text)
 		}
 	}
+	// What the agent has in its environment alone, and mistakes elsewhere, do not matter.
+	edited := filepath.Join(t.TempDir(), "penstock.hcl")
+	if err := os.WriteFile(edited, fmt.Appendf(nil, `
+agent {
+  data_dir = %q
+}
+output "kafka" "out" {
+  brokers = [env("PENSTOCK_TEST_NOT_SET")]
+  topik   = "t"
+}`, dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := ask(edited); code != 0 || !strings.Contains(text, "web-1: All safe.") {
+		t.Errorf("a file in the making: %d %s", code, text)
+	}
+	if err := os.WriteFile(edited, []byte("agent {\n  dataa_dir = 1\n}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := ask(edited); code != exitUnknown || !strings.Contains(text, "dataa_dir") {
+		t.Errorf("a mistake in the agent block: %d %s", code, text)
+	}
 	lost := filepath.Join(dir, "no.hcl")
 	if code, text := ask(lost); code != exitUnknown || !strings.Contains(text, lost+": no such file") {
 		t.Errorf("a file that is not there: %d %s", code, text)
