@@ -186,6 +186,14 @@ func TestFailoverRoundTrip(t *testing.T) {
 		if !l.Answers.IsZero() || l.Collects != r.c.Failover.ObjectAge {
 			t.Errorf("while it is down: %+v", l)
 		}
+		failing := func(when string, want bool) {
+			t.Helper()
+			is := r.f.metric(t, "penstock_output_failing") == 1
+			if s := r.d.Status(); is != want || s.Failing != want || s.FailingSince.IsZero() == want {
+				t.Errorf("%s it fails: %v, by the metric %v", when, s.Failing, is)
+			}
+		}
+		failing("while it is down", true)
 		count := r.dest.Count()
 		back := time.Now()
 		r.dest.SetDown(false)
@@ -198,6 +206,7 @@ func TestFailoverRoundTrip(t *testing.T) {
 			late > 3*time.Second || wait < r.c.Failover.Recover {
 			t.Errorf("it answers %v after it does, and is tried after %v", late, wait)
 		}
+		failing("while it is back, and only probed,", false)
 		r.feed(60 * time.Second)
 		if r.state() != overflow.StateDirect || len(r.store.Keys("")) != 0 {
 			t.Fatalf("state %s, keys %v", r.state(), r.store.Keys(""))
@@ -223,6 +232,35 @@ func TestFailoverRoundTrip(t *testing.T) {
 			MatchString(r.f.logs.String()) {
 			t.Errorf("the log does not say what waits:\n%s", r.f.logs)
 		}
+	})
+}
+
+// A destination that is down again before it was tried is told as failing again, since when it began
+// to.
+func TestADestinationThatIsDownAgainIsToldAsFailing(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		r.start()
+		r.feed(5 * time.Second)
+		r.dest.SetDown(true)
+		r.feed(60 * time.Second)
+		since := r.d.Status().FailingSince
+		r.dest.SetDown(false)
+		r.feed(10 * time.Second)
+		if s := r.d.Status(); s.Failing || s.Logs[0].State != overflow.StateOverflow {
+			t.Errorf("probed, it fails: %v, %s", s.Failing, s.Logs[0].State)
+		}
+		r.dest.SetDown(true)
+		r.feed(10 * time.Second)
+		if s := r.d.Status(); since.IsZero() || !s.FailingSince.Equal(since) {
+			t.Errorf("down again, it fails since %v, before it did since %v", s.FailingSince, since)
+		}
+		r.dest.SetDown(false)
+		r.feed(90 * time.Second)
+		if s := r.d.Status(); s.Failing || s.Logs[0].State != overflow.StateDirect {
+			t.Errorf("in the end it fails: %v, %s", s.Failing, s.Logs[0].State)
+		}
+		r.finish()
 	})
 }
 

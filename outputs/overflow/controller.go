@@ -433,6 +433,7 @@ func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 			healthy = time.Now()
 		}
 		f.status.answered(healthy, need)
+		f.To.Send.Failing.Answers(!healthy.IsZero())
 		if !healthy.IsZero() && time.Since(healthy) >= need {
 			return nil
 		}

@@ -23,6 +23,7 @@ type FailureLog struct {
 	last       string
 	lastDo     string // what a person can do about last
 	failed     error  // the latest that was tried again; nil while all is well
+	answers    bool   // though nothing is tried
 }
 
 func (t *FailureLog) Failed(err error) {
@@ -30,7 +31,7 @@ func (t *FailureLog) Failed(err error) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	t.failures++
-	t.last, t.failed = err.Error(), err
+	t.last, t.failed, t.answers = err.Error(), err, false
 	do := t.Do
 	var remedy interface{ Do() string }
 	if errors.As(err, &remedy) {
@@ -74,7 +75,15 @@ func (t *FailureLog) Worked() {
 		t.What+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(),
 		"attempts", t.failures,
 	)
-	t.since, t.failures, t.failed = time.Time{}, 0, nil
+	t.since, t.failures, t.failed, t.answers = time.Time{}, 0, nil, false
+}
+
+// Answers notes whether what has failed answers when it is asked, while nothing is tried: it is not
+// told as failing then, until it fails again.
+func (t *FailureLog) Answers(is bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answers = is
 }
 
 // Advise changes what a person can do about it.
@@ -100,6 +109,9 @@ func (t *FailureLog) Refusal(hopeless error) string {
 func (t *FailureLog) State() (since time.Time, last, do string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.answers {
+		return time.Time{}, t.last, t.lastDo
+	}
 	return t.since, t.last, t.lastDo
 }
 
