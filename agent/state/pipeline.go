@@ -232,7 +232,8 @@ func (p Pipeline) State(now time.Time) PipelineState {
 			s.Problems = append(s.Problems, Problem{
 				st.ID, Orphaned, Warning, time.Time{},
 				"has records in " + out.Stranded + ", where it does not look any more",
-				"restore its failover block as it was, or bring them back with penstock replay",
+				"restore its failover block as it was; or bring them back with penstock replay, " +
+					"stop the agent and run penstock buffer forget --overflow",
 			})
 		}
 		if len(out.Held) > 0 {

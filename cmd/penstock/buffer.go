@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -345,10 +347,14 @@ func bufferExport(pick pickDir) *cobra.Command {
 }
 
 func bufferForget(pick pickDir) *cobra.Command {
-	return &cobra.Command{
+	var left bool
+	cmd := &cobra.Command{
 		Use:   "forget [DIR] CURSOR",
 		Short: "Drop the cursor of an output that is gone, and with it what it alone holds",
-		Args:  usage(cobra.RangeArgs(1, 2)),
+		Long: `Drops the cursor of an output that is gone, and with it what it alone holds. With
+--overflow it keeps all that, and forgets alone that objects wait in an overflow of before, which
+the output's failover does not name any more: once they are replayed, or given up.`,
+		Args: usage(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, rest, err := pick(args)
 			if err != nil {
@@ -362,10 +368,10 @@ func bufferForget(pick pickDir) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			waits := ""
+			waits, known := "", false
 			for _, c := range before.Cursors() {
 				if c.Name == rest[0] {
-					waits = overflow.LeftBehind(c.Note)
+					waits, known = overflow.LeftBehind(c.Note), true
 				}
 			}
 			if err := before.Close(); err != nil {
@@ -373,6 +379,13 @@ func bufferForget(pick pickDir) *cobra.Command {
 			}
 			b, err := buffer.Open(dir, buffer.DefaultOptions())
 			if err != nil {
+				return err
+			}
+			if left && known {
+				err = forgetOverflow(cmd.Context(), b, rest[0])
+				if err = errors.Join(err, b.Close()); err == nil {
+					fmt.Fprintln(cmd.OutOrStdout(), "forgotten:", cmp.Or(waits, "nothing"))
+				}
 				return err
 			}
 			held := b.Stats().Bytes
@@ -394,4 +407,19 @@ func bufferForget(pick pickDir) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&left, "overflow", false, "forget an overflow of before, and nothing else")
+	return cmd
+}
+
+func forgetOverflow(ctx context.Context, b *buffer.Buffer, name string) error {
+	c, err := b.Cursor(name)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	pos, note := c.Committed()
+	if note, err = overflow.Forget(note); err != nil {
+		return err
+	}
+	return c.Commit(ctx, pos, note)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -130,6 +131,30 @@ func TestBufferCommand(t *testing.T) {
 	if out, _, err := runBuffer("verify", dir); err != nil ||
 		!strings.Contains(out, "100 records are good") {
 		t.Errorf("verify: %v\n%s", err, out)
+	}
+	b, err := buffer.Open(dir, buffer.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.Cursor("output.kafka.events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pos, _ := c.Committed()
+	note := `overflow:{"objects":true,"base":"overflow/web-1/","to":"output.s3.before"}`
+	if err := errors.Join(c.Commit(t.Context(), pos, note), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err = runBuffer("forget", "--overflow", dir, "output.kafka.events")
+	if err != nil || out != "forgotten: overflow/web-1/ of output.s3.before\n" {
+		t.Errorf("%v %q", err, out)
+	}
+	out, _, _ = runBuffer("ls", dir)
+	if strings.Contains(out, "output.s3.before") || !strings.Contains(out, "output.kafka.events") {
+		t.Errorf("after its overflow was forgotten:\n%s", out)
+	}
+	if _, _, err := runBuffer("forget", "--overflow", dir, "output.none"); err == nil {
+		t.Error("forgot the overflow of a cursor that is not there")
 	}
 	if _, _, err := runBuffer("forget", dir, "output.s3.old"); err != nil {
 		t.Fatal(err)

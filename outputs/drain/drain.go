@@ -84,9 +84,9 @@ func (r *drain) deliver(ctx context.Context) error {
 		return f.Run(ctx)
 	}
 	_, text := r.ledger.State()
-	if n, err := overflow.ParseNote(text); err == nil && n.Stored() {
+	if where := overflow.LeftBehind(text); where != "" {
 		overflow.LogStranded(
-			r.out.to.Env.Log.With("log", r.log.Name()), n, "the output has no failover block",
+			r.out.to.Env.Log.With("log", r.log.Name()), where, "the output has no failover block",
 		)
 	}
 	err := r.Fly(ctx, r.out.to.Send, nil)

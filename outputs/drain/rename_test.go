@@ -95,7 +95,7 @@ func TestOverflowThatIsNotLookedAtAnyMoreIsTold(t *testing.T) {
 					t.Fatal(err)
 				}
 				d.Close()
-				for _, want := range []string{"level=ERROR", "store=output.s3.overflow", "prefix=" + base, "penstock replay --from"} {
+				for _, want := range []string{"level=ERROR", `where="` + base, " of output.s3.overflow", "penstock replay --from"} {
 					if !strings.Contains(f.logs.String(), want) {
 						t.Errorf("no word of %q:\n%s", want, f.logs)
 					}
@@ -103,4 +103,53 @@ func TestOverflowThatIsNotLookedAtAnyMoreIsTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where records were left when failover.to came to name another store is told after each further
+// start, whatever goes through that store meanwhile, and until the first one is named again: then
+// they are brought back.
+func TestAStoreThatWasLeftIsToldUntilItIsNamedAgain(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		r.agent = "web-1"
+		lostHost(t, r)
+		first, to := r.store, r.c.Failover.To
+		left := len(first.Keys(""))
+		r.store, r.c.Failover.To = newRig(t, async).store, "output.gcs.other"
+		told := func(when, want string) {
+			t.Helper()
+			got := r.d.Status().Logs[0].Stranded
+			_, note := r.log.Committed()
+			if behind := overflow.LeftBehind(note); got != want || behind != want {
+				t.Errorf("%s it is told of %q, with the output gone of %q, want %q", when, got, behind, want)
+			}
+		}
+		there := strings.TrimSuffix(base, "/") + "/ of output.s3.overflow"
+		for range 3 {
+			r.start()
+			r.feed(5 * time.Second)
+			told("after a start", there)
+			r.stop()
+		}
+		r.agent = "web-2" // another base in another store
+		r.start()
+		r.dest.SetDown(true)
+		r.feed(2 * time.Minute)
+		if got := r.d.Status().Logs[0].Stranded; got != there || len(r.store.Keys("")) == 0 {
+			t.Errorf("while records are in the second store it is told of %q", got)
+		}
+		r.dest.SetDown(false)
+		r.feed(3 * time.Minute)
+		told("after another outage", there)
+		if keys := r.store.Keys(""); len(keys) > 0 || len(first.Keys("")) != left {
+			t.Errorf("left in the second store: %q, in the first %d of %d", keys, len(first.Keys("")), left)
+		}
+		r.stop()
+		r.store, r.c.Failover.To = first, to
+		r.start()
+		r.feed(3 * time.Minute)
+		told("once it is named again", "")
+		r.finish()
+		r.check(false)
+	})
 }

@@ -171,6 +171,9 @@ func (f *Controller) Run(ctx context.Context) error {
 	f.logBase()
 	f.Health.Reset()
 	if f.moving != nil {
+		if err := f.leaveStore(ctx); err != nil {
+			return err
+		}
 		if f.note().Intent != nil {
 			// Began before a crash. It is finished now if that goes quickly, so that the log begins
 			// behind it.

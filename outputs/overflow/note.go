@@ -28,6 +28,9 @@ type Note struct {
 	// store. An agent, output or prefix that is renamed goes on there until nothing waits any more.
 	Base string `json:"base,omitempty"`
 	To   string `json:"to,omitempty"`
+	// Left are where objects were when failover.to came to name another store. It is told until a
+	// person has it forgotten, or failover.to names that store again.
+	Left []place `json:"left,omitempty"`
 
 	// Log is what the log is known by, other than its name: in committed positions, and in the
 	// names of its objects, since positions of another one mean nothing here. A buffer begun anew
@@ -53,6 +56,17 @@ type Note struct {
 	// they are not replayed.
 	Skip []span `json:"skip,omitempty"`
 }
+
+// place is where objects are: what their names begin with, in an output's store.
+type place struct {
+	Base string `json:"base"`
+	To   string `json:"to"`
+}
+
+func (p place) String() string { return p.Base + " of " + p.To }
+
+// maxLeft is how many places are remembered, the newest: a note must not grow.
+const maxLeft = 4
 
 // replayed is how far an object has been replayed in committed transactions.
 type replayed struct {
@@ -83,7 +97,7 @@ func (n Note) empty() bool {
 	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && !n.Held &&
 		n.Replay == nil &&
 		n.Doubt == nil &&
-		len(n.Skip) == 0
+		len(n.Skip) == 0 && len(n.Left) == 0
 }
 
 // Stored reports whether something of the log is in the store, or may be.
@@ -92,13 +106,44 @@ func (n Note) Stored() bool { return n.Objects || n.Intent != nil || n.Void != n
 // Stranded tells where something of the log is stored into which an output that fails over to to,
 // or to nothing, does not look; "" if there is no such place.
 func (n Note) Stranded(to string) string {
-	if !n.Stored() || to != "" && (n.To == "" || n.To == to) {
-		return ""
+	var where []string
+	switch {
+	case !n.isStranded(to):
+	case n.Base == "":
+		where = append(where, "its overflow") // of an earlier release, which did not note where
+	default:
+		where = append(where, place{n.Base, n.To}.String())
 	}
-	if n.Base == "" {
-		return "its overflow" // of an earlier release, which did not note where
+	for _, p := range n.Left {
+		where = append(where, p.String())
 	}
-	return n.Base + " of " + n.To
+	return strings.Join(where, " and in ")
+}
+
+func (n Note) isStranded(to string) bool {
+	return n.Stored() && (to == "" || n.To != "" && n.To != to)
+}
+
+// move turns to another store: where objects were is remembered, and what was left at base there is
+// looked for.
+func (n *Note) move(base, to string) {
+	if n.isStranded(to) && n.Base != "" {
+		at := place{n.Base, n.To}
+		n.Left = append(slices.DeleteFunc(n.Left, func(p place) bool { return p == at }), at)
+		n.Left = n.Left[max(len(n.Left)-maxLeft, 0):]
+		n.Objects, n.Replay = false, nil
+	}
+	if i := slices.Index(n.Left, place{base, to}); i >= 0 {
+		n.Left, n.Objects = slices.Delete(n.Left, i, i+1), true
+	}
+}
+
+// Forget returns a note of a commit without what it says of objects in places where nobody looks
+// any more.
+func Forget(note string) (string, error) {
+	n, err := ParseNote(note)
+	n.Objects, n.Left = false, nil
+	return n.String(), err
 }
 
 // LeftBehind tells where something of a log is stored whose output is gone, by the note of its

@@ -2,6 +2,7 @@ package overflow
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -130,6 +131,8 @@ func TestStrandedRecordsAreFound(t *testing.T) {
 		{old, "output.s3.a", ""},
 		{old, "", "its overflow"},
 		{Note{Base: "overflow/web-1/", To: "output.s3.a"}, "", ""},
+		{Note{Left: []place{{"x/", "output.s3.a"}, {"y/", "output.s3.b"}}}, "output.s3.c",
+			"x/ of output.s3.a and in y/ of output.s3.b"},
 		{Note{Intent: &objectRange{}, Base: "x/", To: "output.s3.a"}, "", "x/ of output.s3.a"},
 	} {
 		if got := c.note.Stranded(c.to); got != c.want {
@@ -141,5 +144,29 @@ func TestStrandedRecordsAreFound(t *testing.T) {
 	}
 	if got := LeftBehind("archive: something"); got != "" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A note remembers each place once, the newest of them, and forgets them when it is told to.
+func TestPlacesThatWereLeftAreRememberedAndForgotten(t *testing.T) {
+	n := Note{Objects: true, Base: "a/", To: "output.s3.0", Held: true, Log: NewLogID()}
+	for i := range 2 * maxLeft {
+		to := fmt.Sprintf("output.s3.%d", i%maxLeft+1)
+		n.move("a/", to)
+		if n.Objects != (i >= maxLeft) { // it was there before
+			t.Errorf("in %s: %+v", to, n)
+		}
+		n.Objects, n.Base, n.To = true, "a/", to
+	}
+	if len(n.Left) != maxLeft-1 {
+		t.Errorf("left are %v", n.Left)
+	}
+	text, err := Forget(n.String())
+	if got, _ := ParseNote(text); err != nil || !got.Held || got.Log != n.Log ||
+		LeftBehind(text) != "" {
+		t.Errorf("%v %q", err, text)
+	}
+	if _, err := Forget("another's"); err == nil {
+		t.Error("a note that is not ours is forgotten")
 	}
 }

@@ -3,6 +3,7 @@ package overflow
 import (
 	"context"
 	"log/slog"
+	"slices"
 )
 
 const replayHint = "bring them back with penstock replay --from and the store's output,"
@@ -10,11 +11,11 @@ const replayHint = "bring them back with penstock replay --from and the store's 
 // logBase says where the overflow is if that is not where today's names have it.
 func (f *Controller) logBase() {
 	n := f.note()
+	if where := n.Stranded(f.Config.To); where != "" {
+		LogStranded(f.slog, where, "failover.to is "+f.Config.To+" now")
+	}
 	switch {
-	case !n.Stored() || n.Base == "":
-	case f.moving == nil, n.To != f.Config.To:
-		LogStranded(f.slog, n, "failover.to is "+f.Config.To+" now")
-		f.status.strand(n.Stranded(f.Config.To))
+	case !n.Stored() || n.Base == "" || f.moving == nil || n.To != f.Config.To:
 	case f.base != f.own:
 		f.slog.Warn(
 			"the agent, the output or the prefix was renamed while records wait in the overflow: they are replayed from where they are, and what is moved before that is done goes there too",
@@ -24,12 +25,21 @@ func (f *Controller) logBase() {
 	}
 }
 
+// leaveStore remembers where objects are when failover.to has come to name another store.
+func (f *Controller) leaveStore(ctx context.Context) error {
+	n := f.note()
+	if !n.isStranded(f.Config.To) && !slices.Contains(n.Left, place{f.base, f.Config.To}) {
+		return nil
+	}
+	return f.moving.annotate(ctx, func(n *Note) { n.move(f.base, f.Config.To) })
+}
+
 // LogStranded says that records wait where this output does not look.
-func LogStranded(log *slog.Logger, n Note, why string) {
+func LogStranded(log *slog.Logger, where, why string) {
 	log.Error(
 		"records of this log wait in an overflow that this output does not use any more: they are not replayed",
-		"store", n.To, "prefix", n.Base, "reason", why,
-		"do", "restore the failover block as it was, or "+replayHint+" --prefix and --agent as the first parts of the prefix have them",
+		"where", where, "reason", why,
+		"do", "restore the failover block as it was, or "+replayHint+" --prefix and --agent as the first parts of the prefix have them, and then penstock buffer forget --overflow",
 	)
 }
 

@@ -24,14 +24,6 @@ type overflowStatus struct {
 	bytes          int64
 	records        int64     // positions, by the objects' names
 	oldest         time.Time // of the first waiting object's first record; zero while not known
-	// where records waited at the start into which nobody looks any more; "" for nowhere
-	stranded string
-}
-
-func (s *overflowStatus) strand(where string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stranded = where
 }
 
 // enter takes note of the state. What the destination has not taken anything for counts to the
@@ -171,7 +163,7 @@ type State struct {
 	Records    int64 // at most, by the objects' names
 	Oldest     time.Time
 	StoreError string // why the overflow's store cannot be used, if it cannot
-	Stranded   string // where records waited at the start into which nobody looks; "" for nowhere
+	Stranded   string // where records wait into which nobody looks; "" for nowhere
 }
 
 func (s *overflowStatus) now() State {
@@ -188,14 +180,13 @@ func (s *overflowStatus) now() State {
 		Oldest:  s.oldest,
 		Answers: s.answers,
 		Trial:   s.trial,
-
-		Stranded: s.stranded,
 	}
 }
 
 // State returns the present condition. Safe for concurrent use.
 func (f *Controller) State() State {
 	s := f.status.now()
+	s.Stranded = f.note().Stranded(f.Config.To)
 	if bad, err, _ := f.failing.State(); !bad.IsZero() {
 		s.StoreError = err
 	}

@@ -35,6 +35,11 @@ func baseOf(to *Shared, cfg *outputs.Failover, log string, n Note) string {
 	if n.Stored() && n.Base != "" && to.Store != nil && n.To == cfg.To {
 		return n.Base
 	}
+	for _, p := range n.Left {
+		if p.To == cfg.To && to.Store != nil {
+			return p.Base
+		}
+	}
 	return ownBase(to, cfg, log)
 }
 
