@@ -243,8 +243,8 @@ func (a *Agent) statesLocked() []state.PipelineState {
 	return out
 }
 
-// sinceWhen has each problem say since when it is, where nobody tells: since it was first seen in an
-// unbroken row. It returns what was seen, for the next time.
+// sinceWhen has each problem say since when it is, where nobody tells: since it was first seen in
+// an unbroken row. It returns what was seen, for the next time.
 func sinceWhen(
 	seen map[string]time.Time, all []state.PipelineState, now time.Time,
 ) map[string]time.Time {

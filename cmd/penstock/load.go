@@ -44,9 +44,9 @@ func loadWith(
 	return cfg, report, nil
 }
 
-// loadAgent reads what configuration files say of the agent itself, for those who look for a running
-// one: mistakes in the rest, which may be in the making, and what is set for the agent alone do not
-// matter.
+// loadAgent reads what configuration files say of the agent itself, for those who look for one that
+// runs: mistakes in the rest, which may be in the making, and what is set for the agent alone do
+// not matter.
 func loadAgent(paths, vars []string) (*config.Agent, error) {
 	_, report, err := loadWith(config.Options{Elsewhere: true}, paths, vars)
 	if err != nil {

@@ -235,8 +235,8 @@ func TestFailoverRoundTrip(t *testing.T) {
 	})
 }
 
-// A destination that is down again before it was tried is told as failing again, since when it began
-// to.
+// A destination that is down again before it was tried is told as failing again, since when it
+// began to.
 func TestADestinationThatIsDownAgainIsToldAsFailing(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
