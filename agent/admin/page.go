@@ -30,16 +30,22 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"number64": func(n int) string { return state.Number(int64(n)) },
 	"others":   others,
 	"cuts":     cutsInShort,
-	"rate":     func(r float64) string { return state.Number(int64(r)) },
-	"ago":      func(t time.Time) string { return state.Duration(time.Since(t)) },
-	"dur":      state.Duration,
-	"plain":    state.Plain,
-	"percent":  func(f float64) string { return fmt.Sprintf("%.0f%%", min(max(f, 0), 1)*100) },
-	"words":    state.Words,
-	"mark":     mark,
-	"title":    title,
-	"spoken":   announcement,
-	"figures":  figures,
+	"restOfFiles": func(c Component) string {
+		if c.FilesBehind > len(c.Files) {
+			return "files, of which less is not read"
+		}
+		return "files, which are read to the end"
+	},
+	"rate":    func(r float64) string { return state.Number(int64(r)) },
+	"ago":     func(t time.Time) string { return state.Duration(time.Since(t)) },
+	"dur":     state.Duration,
+	"plain":   state.Plain,
+	"percent": func(f float64) string { return fmt.Sprintf("%.0f%%", min(max(f, 0), 1)*100) },
+	"words":   state.Words,
+	"mark":    mark,
+	"title":   title,
+	"spoken":  announcement,
+	"figures": figures,
 	"inputEdge": func(s state.InputState) string {
 		var lag string
 		if b := s.Behind; s.Lag > 0 {
