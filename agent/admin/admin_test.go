@@ -600,3 +600,40 @@ func TestTheConfigurationIsShown(t *testing.T) {
 	a.mu.Unlock()
 	awaitConfig("/etc/c.hcl")
 }
+
+// What a viewer has missed is told from time to time, and not after each batch.
+func TestTapTellsWhatIsMissedSeldom(t *testing.T) {
+	t.Parallel()
+	a := &fakeAgent{tap: &Tap{}}
+	resp, err := http.Get(serve(t, a).URL + "/tap?pipeline=p&n=3&rate=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(10 * time.Millisecond):
+				a.tap.Publish(batch("one"))
+			}
+		}
+	}()
+	begun, told, missed := time.Now(), 0, 0.0
+	for scan := bufio.NewScanner(resp.Body); scan.Scan(); {
+		var m map[string]any
+		if err := json.Unmarshal(scan.Bytes(), &m); err != nil {
+			t.Fatal(err)
+		}
+		if n, ok := m["dropped"]; ok {
+			told++
+			missed += n.(float64)
+		}
+	}
+	if most := int(time.Since(begun)/time.Second) + 1; told == 0 || told > most || missed < 5 {
+		t.Errorf("told %d times of %v records", told, missed)
+	}
+}

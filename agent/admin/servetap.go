@@ -16,6 +16,8 @@ import (
 const (
 	// tapWrite bounds how long a viewer may take for one batch.
 	tapWrite = 10 * time.Second
+	// tapTell is how often a viewer is told what it has missed.
+	tapTell = time.Second
 	// tapValue is how much of a value is shown.
 	tapValue = 4 << 10
 )
@@ -121,22 +123,39 @@ func serveTap(w http.ResponseWriter, r *http.Request, agent Agent) {
 	enc.SetEscapeHTML(false)
 	paced := pace{rate: t.rate}
 	told, passed := int64(0), int64(0)
+	tellMissed := func() error {
+		if d := viewer.Dropped() + passed; d > told {
+			missed := tapDropped{d - told}
+			told = d
+			return enc.Encode(missed)
+		}
+		return nil
+	}
+	missed := time.NewTicker(tapTell)
+	defer missed.Stop()
 	for t.left != 0 {
 		var b *record.Batch
 		select {
 		case b = <-viewer.C:
+			if b = t.narrow(b); b == nil {
+				continue
+			}
+		case <-missed.C:
 		case <-r.Context().Done():
 			return
 		}
-		if b = t.narrow(b); b == nil {
+		if rc.SetWriteDeadline(time.Now().Add(tapWrite)) != nil {
+			return
+		}
+		if b == nil {
+			if tellMissed() != nil || rc.Flush() != nil {
+				return
+			}
 			continue
 		}
 		records, err := b.Records()
 		if err != nil {
 			continue
-		}
-		if rc.SetWriteDeadline(time.Now().Add(tapWrite)) != nil {
-			return
 		}
 		for rec := range records {
 			if t.left == 0 {
@@ -151,13 +170,7 @@ func serveTap(w http.ResponseWriter, r *http.Request, agent Agent) {
 				return
 			}
 		}
-		if d := viewer.Dropped() + passed; d > told && paced.tokens >= 0 {
-			if enc.Encode(tapDropped{d - told}) != nil {
-				return
-			}
-			told = d
-		}
-		if rc.Flush() != nil {
+		if t.left == 0 && tellMissed() != nil || rc.Flush() != nil {
 			return
 		}
 	}
