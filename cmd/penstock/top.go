@@ -124,19 +124,24 @@ func (t *top) show(lines []string) error {
 	return err
 }
 
-// page returns the lines of a screen, none over 80 columns but for those that wrap.
+// page returns the lines of a screen, as wide as the terminal, and 80 columns where there is none.
 func (t *top) page(s admin.Status, now time.Time) []string {
+	width := 80
+	if !t.plain {
+		width, _ = terminalSize(t.out)
+	}
+	names := min(max(width-50, 12), 60) // the rest is for the longest state, and figures
 	lines := []string{fmt.Sprintf(
 		"%s  %s  up %s  %d MiB", s.Agent, now.Format(time.TimeOnly), state.Duration(now.Sub(s.Started)),
 		s.Memory>>20,
 	)}
-	lines = append(lines, wrapTo(s.Sentence, 80)...)
+	lines = append(lines, wrapTo(s.Sentence, width)...)
 	for _, pr := range s.Problems() {
 		text := fmt.Sprintf("! %s %s", pr.Component, pr.Text)
 		if pr.Do != "" {
 			text += " -> " + pr.Do
 		}
-		lines = append(lines, wrapTo(text, 80)...)
+		lines = append(lines, wrapTo(text, width)...)
 	}
 	next := map[string]sample{}
 	for _, p := range s.Pipelines {
@@ -153,8 +158,8 @@ func (t *top) page(s admin.Status, now time.Time) []string {
 				head += ", oldest " + state.Duration(p.Now.Oldest)
 			}
 		}
-		lines = append(lines, "", cutTo(head, 80), fmt.Sprintf(
-			"  %-34s %-14s %9s %9s %8s", "", "", "RECORDS/S", "WAITING", "TOTAL",
+		lines = append(lines, "", cutTo(head, width), fmt.Sprintf(
+			"  %-*s %-18s %9s %9s %8s", names, "", "", "RECORDS/S", "WAITING", "TOTAL",
 		))
 		row := func(id, kind string, c *admin.Component, waiting int64) {
 			rate, total := "-", "-"
@@ -171,7 +176,7 @@ func (t *top) page(s admin.Status, now time.Time) []string {
 				wait = short(float64(waiting))
 			}
 			lines = append(lines, fmt.Sprintf(
-				"  %-34s %-14s %9s %9s %8s", cutTo(id, 34), cutTo(state.Words(kind), 14), rate, wait,
+				"  %-*s %-18s %9s %9s %8s", names, cutTo(id, names), state.Words(kind), rate, wait,
 				total,
 			))
 		}
