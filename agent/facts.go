@@ -136,6 +136,9 @@ func (u *inputUnit) facts(at time.Time) state.Input {
 	if sink != nil {
 		f.HeldEvents, f.Rate = sink.held(), sink.rate.Rate(at)
 	}
+	if d, ok := own.(inputs.Dropping); ok {
+		f.Drops = state.Drops(d.Dropped())
+	}
 	if follower, ok := own.(inputs.Follower); ok {
 		var now inputs.Following
 		now, f.OfFiles = follower.Following()

@@ -16,7 +16,7 @@ const (
 
 // InputKinds lists the kinds of inputs.
 var InputKinds = []string{
-	Following, WaitingBuffer, Retrying, Unreadable, NoMatch, Failed, Finished, Stopped,
+	Following, WaitingBuffer, Retrying, Unreadable, NoMatch, Dropped, Failed, Finished, Stopped,
 }
 
 // ReloadRefused is the kind of problem that the agent itself may have.
@@ -46,6 +46,7 @@ type Input struct {
 	FailingSince time.Time
 	Error, Do    string
 	InPart       bool // some of it does answer
+	Drops        Drops
 
 	Owner   string // the pipeline from whose buffer it comes, where that is another one
 	Waiting int64  // records that wait there, of this input and others
@@ -59,6 +60,14 @@ type Behind struct {
 	Age         time.Duration `json:"age_ns"`      // of what was last read, if there is more
 	// that the source had taken away before they were read, since the start
 	Gone int64 `json:"gone_records,omitempty"`
+}
+
+// Drops is what was taken away of late before an input could read it.
+type Drops struct {
+	Count   int64     // in the last minute
+	Since   time.Time // it goes on; zero while it does not
+	Of, Why string
+	Do      string
 }
 
 // UnreadFile is a file or directory that cannot be read.
@@ -120,6 +129,10 @@ func (i Input) State(now time.Time) InputState {
 			i.Unresolved, " and ",
 		) + " knows what the destination had committed before the last stop"
 		s.Do = "get that destination going again"
+	case !i.Drops.Since.IsZero():
+		d := &i.Drops
+		s.Kind, s.Level, s.Since, s.Do = Dropped, Warning, d.Since, d.Do
+		s.Text = d.text()
 	case len(i.Unread) > 0:
 		u := i.Unread[0]
 		s.Kind, s.Level, s.Since, s.Do = Unreadable, Warning, u.Since, u.Do
@@ -162,5 +175,12 @@ func (i Input) State(now time.Time) InputState {
 	default:
 		s.Kind, s.Text = Following, "takes what comes"
 	}
+	if s.Kind != Dropped && !i.Drops.Since.IsZero() {
+		s.Text += "; it " + i.Drops.text()
+	}
 	return s
+}
+
+func (d *Drops) text() string {
+	return "lost " + Number(d.Count) + " " + d.Of + " in the last minute: " + d.Why
 }

@@ -39,3 +39,34 @@ func TestAConsumerTellsHowFarItIsBehind(t *testing.T) {
 		}
 	}
 }
+
+// What was taken away before an input could read it is its state while that goes on, or is said
+// beside what is worse.
+func TestAnInputTellsWhatItLost(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p := Pipeline{Name: "p", Inputs: []Input{{ID: "input.udp.a", Unit: "running", Drops: Drops{
+		Count: 12345, Since: now.Add(-time.Minute), Of: "datagrams", Why: "the kernel had no room",
+		Do: "raise it",
+	}}}}
+	const lost = "lost 12,345 datagrams in the last minute: the kernel had no room"
+	s := p.State(now)
+	if in := s.Inputs[0]; in.Kind != Dropped || in.Level != Warning || in.Text != lost ||
+		in.Do != "raise it" || !in.Since.Equal(now.Add(-time.Minute)) {
+		t.Errorf("%+v", in)
+	}
+	if want := "Not all is safe: see below. input.udp.a " + lost + "."; s.Safe || s.Sentence != want ||
+		len(s.Problems) != 1 {
+		t.Errorf("%q %+v", s.Sentence, s.Problems)
+	}
+	p.Inputs[0].Blocked = true
+	s = p.State(now)
+	if in := s.Inputs[0]; s.Safe || in.Kind != WaitingBuffer || in.Level != Critical ||
+		in.Text != "waits: the buffer is full; it "+lost {
+		t.Errorf("%+v", in)
+	}
+	p.Inputs[0] = Input{ID: "input.udp.a", Unit: "running"}
+	if s = p.State(now); !s.Safe || s.Level != OK {
+		t.Errorf("afterwards %+v", s)
+	}
+}

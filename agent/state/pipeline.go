@@ -209,6 +209,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 				s.Problems, Problem{st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do},
 			)
 		}
+		s.Safe = s.Safe && in.Drops.Since.IsZero()
 		if b := in.Behind; b != nil && b.Gone > 0 {
 			s.Safe = false
 			s.Problems = append(s.Problems, Problem{

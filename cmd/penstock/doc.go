@@ -341,8 +341,8 @@
 //     (inputs/tail/order.go, sortByAge): inputs/tail TestFamilyHistories.
 //   - When the buffer is full inputs wait (buffer/space.go): a tail's lines are in the file, a
 //     forward client gets no ack, HTTP answers 429 after wait (inputs/http/request.go, store), a
-//     stream is not read on; what comes by UDP the kernel drops (inputs/framing/datagram.go,
-//     OnDropped): buffer TestAppendBlocksAtMaxSizeUntilDelivered. With when_full = "drop_oldest"
+//     stream is not read on; what comes by UDP the kernel drops (inputs/framing/drops.go,
+//     KernelDrops): buffer TestAppendBlocksAtMaxSizeUntilDelivered. With when_full = "drop_oldest"
 //     whole segments go, and what was in them is counted (buffer/full.go, dropOldest):
 //     buffer TestDropOldest.
 //   - A partition's commit names the member and generation that it was ours in, and none is made

@@ -24,9 +24,8 @@ type Datagrams struct {
 	// ReceiveBuffer is asked of the kernel, in bytes; 0 leaves its default.
 	ReceiveBuffer int
 	// Handle takes a datagram, which is valid for the call only.
-	Handle func(host string, msg []byte, truncated bool) error
-	// OnDropped is told how many datagrams the kernel has dropped for want of room.
-	OnDropped func(n uint32)
+	Handle  func(host string, msg []byte, truncated bool) error
+	Dropped *KernelDrops // what it has to tell of those that it did not get
 
 	buf, oob []byte
 	hosts    map[netip.Addr]string
@@ -101,7 +100,7 @@ func (d *Datagrams) drain(fd int) (n int, err error) {
 		}
 		n++
 		if total, ok := drops(d.oob[:oobn]); ok && total != d.drops {
-			d.OnDropped(total - d.drops)
+			d.Dropped.add(total - d.drops)
 			d.drops = total
 		}
 		if err := d.Handle(d.host(from), d.buf[:size], flags&unix.MSG_TRUNC != 0); err != nil {

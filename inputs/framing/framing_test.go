@@ -143,7 +143,6 @@ func TestDatagramsTakeWhatHasArrivedWhenStopped(t *testing.T) {
 		d := Datagrams{
 			Max:           64,
 			ReceiveBuffer: 1 << 20,
-			OnDropped:     func(uint32) {},
 			Handle: func(host string, msg []byte, truncated bool) error {
 				if truncated {
 					cut++

@@ -107,11 +107,11 @@ func onAppendFailure(notes *fault.ThrottledLog) func(error) {
 
 // UDP is the input "udp". Make one with NewUDP.
 type UDP struct {
-	cfg       UDPConfig
-	env       inputs.Env
-	warnings  *fault.ThrottledLog
-	bound     listen.Bound
-	dropped   prometheus.Counter
+	cfg      UDPConfig
+	env      inputs.Env
+	warnings *fault.ThrottledLog
+	bound    listen.Bound
+	*framing.KernelDrops
 	truncated prometheus.Counter
 }
 
@@ -121,15 +121,16 @@ func NewUDP(cfg UDPConfig, env inputs.Env) (*UDP, error) {
 		return nil, err
 	}
 	u := &UDP{cfg: cfg, env: env, warnings: fault.NewThrottledLog(env.Log)}
-	u.dropped = prometheus.NewCounter(
+	dropped := prometheus.NewCounter(
 		prometheus.CounterOpts{Name: "penstock_udp_kernel_dropped_datagrams_total",
 			Help: "Datagrams that the kernel dropped for want of room in receive_buffer."},
 	)
+	u.KernelDrops = framing.NewKernelDrops(dropped, u.warnings)
 	u.truncated = prometheus.NewCounter(
 		prometheus.CounterOpts{Name: "penstock_udp_truncated_datagrams_total",
 			Help: "Datagrams longer than max_line_size."},
 	)
-	env.Metrics.MustRegister(u.dropped, u.truncated)
+	env.Metrics.MustRegister(dropped, u.truncated)
 	return u, nil
 }
 
@@ -156,13 +157,7 @@ func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
 			}
 			return u.add(g, host, msg)
 		},
-		OnDropped: func(n uint32) {
-			u.dropped.Add(float64(n))
-			u.warnings.Warn(
-				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",
-				n,
-			)
-		},
+		Dropped: u.KernelDrops,
 	}
 	if err = d.Serve(ctx, pc, g); err != nil && ctx.Err() != nil {
 		u.warnings.Warn("", "stopped before all was stored", "error", err)

@@ -31,8 +31,8 @@ type Syslog struct {
 	bound    []listen.Bound
 	bad      prometheus.Counter
 	long     prometheus.Counter
-	dropped  prometheus.Counter
-	refused  prometheus.Counter
+	*framing.KernelDrops
+	refused prometheus.Counter
 }
 
 // New returns the input. Files that the tls block names are read now.
@@ -58,14 +58,17 @@ func New(cfg Config, env inputs.Env) (*Syslog, error) {
 			"penstock_syslog_long_messages_total",
 			"Parts of messages over max_message_size, and datagrams truncated.",
 		),
-		dropped: counter(
-			"penstock_syslog_kernel_dropped_datagrams_total",
-			"Datagrams that the kernel dropped for want of room in receive_buffer.",
-		),
 		refused: counter(
 			"penstock_syslog_refused_connections_total", "Stream connections that were not served.",
 		),
 	}
+	s.KernelDrops = framing.NewKernelDrops(
+		counter(
+			"penstock_syslog_kernel_dropped_datagrams_total",
+			"Datagrams that the kernel dropped for want of room in receive_buffer.",
+		),
+		s.warnings,
+	)
 	var err error
 	s.zone = time.Local
 	if cfg.Timezone != "" {
@@ -162,13 +165,7 @@ func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink in
 			}
 			return w.add(host, trimEnd(msg), false)
 		},
-		OnDropped: func(n uint32) {
-			s.dropped.Add(float64(n))
-			s.warnings.Warn(
-				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",
-				n,
-			)
-		},
+		Dropped: s.KernelDrops,
 	}
 	if err := d.Serve(ctx, pc, g); err != nil {
 		if ctx.Err() == nil {
