@@ -129,7 +129,7 @@ type bufferCursor struct {
 func (u *inputUnit) facts(at time.Time) state.Input {
 	f := state.Input{ID: u.id}
 	s, since, err := u.status()
-	f.Unit, f.UnitError, f.UnitSince = string(s), err, since
+	f.Unit, f.UnitError, f.UnitDo, f.UnitSince = string(s), err, u.advice(), since
 	u.mu.Lock()
 	own, sink := u.own, u.sink
 	u.mu.Unlock()
@@ -155,7 +155,8 @@ func (u *inputUnit) facts(at time.Time) state.Input {
 func (u *outputUnit) sourceFacts(id string, now time.Time) state.Input {
 	one := u.unitFacts()
 	f := state.Input{
-		ID: id, Unit: one.Unit, UnitError: one.UnitError, UnitSince: one.UnitSince,
+		ID: id, Unit: one.Unit, UnitError: one.UnitError, UnitDo: one.UnitDo,
+		UnitSince: one.UnitSince,
 	}
 	u.mu.Lock()
 	source := u.sources[id]
@@ -177,7 +178,9 @@ func (u *outputUnit) sourceFacts(id string, now time.Time) state.Input {
 
 func (u *outputUnit) unitFacts() state.Output {
 	s, since, err := u.status()
-	return state.Output{ID: u.id, Unit: string(s), UnitError: err, UnitSince: since, Mode: "direct"}
+	return state.Output{
+		ID: u.id, Unit: string(s), UnitError: err, UnitDo: u.advice(), UnitSince: since, Mode: "direct",
+	}
 }
 
 // archive is an output that cuts logs into objects.

@@ -52,6 +52,7 @@ type supervised struct {
 	mu    sync.Mutex
 	state State
 	err   string // of the last failure
+	do    string // about it
 	since time.Time
 }
 
@@ -60,7 +61,7 @@ type supervised struct {
 func (u *supervised) start(r restart, after <-chan struct{}, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.stop, u.done = cancel, make(chan struct{})
-	u.set(Running, nil)
+	u.set(Running)
 	go func() {
 		defer close(u.done)
 		defer cancel()
@@ -79,10 +80,10 @@ func (u *supervised) start(r restart, after <-chan struct{}, f func(ctx context.
 
 func (u *supervised) loop(ctx context.Context, r restart, f func(ctx context.Context) error) {
 	wait := r.min
-	var logged time.Time
+	var logged, failing time.Time
 	var last string
 	for ctx.Err() == nil {
-		u.set(Running, nil)
+		u.set(Running)
 		began := time.Now()
 		err := f(ctx)
 		if ctx.Err() != nil {
@@ -92,18 +93,21 @@ func (u *supervised) loop(ctx context.Context, r restart, f func(ctx context.Con
 			break
 		}
 		if err == nil {
-			u.set(Finished, nil)
+			u.set(Finished)
 			if u.finished != nil {
 				u.finished()
 			}
 			return
 		}
 		if time.Since(began) >= r.steady {
-			wait = r.min
+			wait, failing = r.min, time.Time{}
+		}
+		if failing.IsZero() {
+			failing = time.Now()
 		}
 		pause := wait/2 + rand.N(wait/2+1)
 		wait = min(wait*2, r.max)
-		u.set(Waiting, err)
+		u.fails(failing, err)
 		u.restarts.Inc()
 		if err.Error() != last || time.Since(logged) >= r.logEvery {
 			u.log.Error(
@@ -114,19 +118,30 @@ func (u *supervised) loop(ctx context.Context, r restart, f func(ctx context.Con
 		}
 		_ = fault.Sleep(ctx, pause)
 	}
-	u.set(Stopped, nil)
+	u.set(Stopped)
 }
 
-func (u *supervised) set(s State, err error) {
+// fails has the unit wait for another try. It fails since the first of all failures in a row.
+func (u *supervised) fails(since time.Time, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.state, u.since, u.err, u.do = Waiting, since, err.Error(), adviceOnFailure(err)
+}
+
+func (u *supervised) set(s State) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.state != s {
 		u.since = time.Now()
 	}
 	u.state = s
-	if err != nil {
-		u.err = err.Error()
-	}
+}
+
+// advice says what to do about the last failure.
+func (u *supervised) advice() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.do
 }
 
 func (u *supervised) status() (state State, since time.Time, err string) {
@@ -158,5 +173,5 @@ func adviceOnFailure(err error) string {
 	case errors.Is(err, syscall.EMFILE):
 		return "raise the limit of open files (LimitNOFILE, ulimit -n)"
 	}
-	return "mend what the error names"
+	return "mend what it says"
 }

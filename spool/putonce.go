@@ -24,6 +24,8 @@ func PutOnce(
 	switch {
 	case errors.Is(cerr, ErrNotFound):
 		return err // nothing is in the way: it is the write that is refused
+	case errors.Is(cerr, ErrRefused): // in the same words, mostly
+		return fmt.Errorf("%w (nor may it be read, to see whether it is there already)", err)
 	case cerr != nil:
 		// not %w: the class is that of the put
 		return fmt.Errorf("%w (whether the object is there already cannot be told: %v)", err, cerr)

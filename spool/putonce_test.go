@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -203,4 +204,26 @@ func TestPlaceTellsWhatIsThereAlready(t *testing.T) {
 	if !errors.Is(err, ErrRefused) || errors.As(err, new(*ConflictError)) {
 		t.Errorf("nothing there: %v", err)
 	}
+}
+
+// Who may neither put nor look is told so once, and not the whole refusal twice.
+func TestARefusalIsNotToldTwice(t *testing.T) {
+	t.Parallel()
+	s := refusesAll{newMemStore()}
+	err := PutOnce(t.Context(), s, "key", strings.NewReader("x"), 1, PutOptions{})
+	if !errors.Is(err, ErrRefused) || strings.Count(err.Error(), "403 wrong signature") != 1 ||
+		!strings.Contains(err.Error(), "nor may it be read") {
+		t.Error(err)
+	}
+}
+
+// refusesAll is a store that takes the credentials for nothing.
+type refusesAll struct{ Store }
+
+func (refusesAll) Put(context.Context, string, io.ReaderAt, int64, PutOptions) error {
+	return fmt.Errorf("%w: 403 wrong signature", ErrRefused)
+}
+
+func (refusesAll) Get(context.Context, string) (io.ReadCloser, Object, error) {
+	return nil, Object{}, fmt.Errorf("%w: 403 wrong signature", ErrRefused)
 }

@@ -30,6 +30,7 @@ type Input struct {
 	ID        string
 	Unit      string // as of an output
 	UnitError string
+	UnitDo    string
 	UnitSince time.Time
 
 	Blocked    bool   // the buffer has no room
@@ -112,7 +113,7 @@ func (i Input) State(now time.Time) InputState {
 	switch {
 	case i.Unit == "waiting":
 		s.Kind, s.Level, s.Since = Failed, Critical, i.UnitSince
-		s.Text, s.Do = "has failed: "+i.UnitError, "mend what it says; it is started again until it works"
+		s.Text, s.Do = "has failed: "+Plain(i.UnitError), name(i.UnitDo, "mend what it says")+startedAgain
 	case i.Unit == "finished":
 		s.Kind, s.Since, s.Text = Finished, i.UnitSince, "has come to its end"
 	case i.Unit == "stopped":

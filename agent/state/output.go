@@ -46,11 +46,14 @@ const (
 	behindAfter = 30 * time.Second
 )
 
+const startedAgain = "; it is started again until it works"
+
 // Output is what is known of an output, as far as one pipeline is concerned.
 type Output struct {
 	ID        string
 	Unit      string    // running, waiting (to be started again), finished or stopped
 	UnitError string    // of the last failure as a whole
+	UnitDo    string    // what a person can do about it
 	UnitSince time.Time // when the unit came to be so
 
 	PausedSince time.Time // zero unless a person has told it to deliver nothing
@@ -146,7 +149,7 @@ func (o Output) State(now time.Time) OutputState {
 		s.Do = "penstock resume " + o.ID
 	case o.Unit == "waiting":
 		s.Kind, s.Level, s.Since = Failed, Critical, o.UnitSince
-		s.Text, s.Do = "has failed: "+o.UnitError, "mend what it says; it is started again until it works"
+		s.Text, s.Do = "has failed: "+Plain(o.UnitError), name(o.UnitDo, "mend what it says")+startedAgain
 	case o.Unit == "finished":
 		s.Kind, s.Since, s.Text = Finished, o.UnitSince, "has delivered everything"
 	case o.Unit == "stopped":
