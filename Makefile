@@ -27,10 +27,12 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/go-logr github.com/json-iterator github.com/modern-go github.com/go-viper \
 	github.com/pelletier github.com/google/go-cmp github.com/google/flatbuffers github.com/twpayne \
 	github.com/dgraph-io cloud.google.com go.opentelemetry.io go.yaml.in \
-	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 golang.org/x/text/internal google.golang.org vendor/golang.org \
-	crypto/tls crypto/x509 crypto/hpke $(addprefix crypto/internal/fips140/,ecdsa edwards25519 mlkem nistec rsa) \
+	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 golang.org/x/text/internal \
+	google.golang.org vendor/golang.org \
+	crypto/tls crypto/x509 crypto/hpke crypto/ecdh crypto/ecdsa crypto/ed25519 crypto/rsa \
+	$(addprefix crypto/internal/fips140/,ecdh ecdsa ed25519 mlkem nistec rsa) \
 	encoding/asn1 encoding/json encoding/xml fmt html internal/profile log/slog math/big mime net regexp/syntax \
-	runtime/pprof text
+	os/exec os/user runtime/pprof text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -gcflags=github.com/penstock/penstock/agent=-l \
 	-ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.
