@@ -213,6 +213,30 @@ func (j *join) sendForward(hops map[string]*hop, p *Page, output, host string, a
 		}
 		j.send(h, p, output, all, then[origin])
 	}
+	for origin, all := range byOrigin(p.by("forward")) {
+		if h := hops[host+"/"+origin]; h != nil {
+			h.queued += delivered(all)
+		}
+	}
+}
+
+// by returns the lines of outputs of a type that are not configured any more: it is not known where
+// they have delivered to, so that what is not sent by others may be theirs.
+func (p *Page) by(typ string) (lines []tally.Line) {
+	for _, l := range p.Lines {
+		is := func(e End) bool { return e.ID == l.Output }
+		if e := (End{ID: l.Output}); e.is(typ) && !slices.ContainsFunc(p.To, is) {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+func delivered(lines []tally.Line) (n int64) {
+	for i := range lines {
+		n += acknowledged(&lines[i])
+	}
+	return n
 }
 
 // of returns the lines of an output.

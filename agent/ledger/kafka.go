@@ -23,6 +23,7 @@ func (j *join) kafka() {
 		heard, h.silent = j.heard(readers)
 		var senders []string
 		for _, p := range j.pages {
+			h.queued += delivered(p.by("kafka"))
 			for _, o := range p.To {
 				if o.is("kafka") && slices.Contains(o.Topics, at.topic) &&
 					j.clusters.of(o.Brokers...) == at.cluster {

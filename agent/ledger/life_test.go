@@ -246,3 +246,14 @@ func TestTheOverflowOfARemovedBufferComesBack(t *testing.T) {
 	}
 	wantOnly(t, Audit(pages, noon))
 }
+
+// What an output has delivered that is not configured any more, such as one that was renamed, may
+// be what nobody else has sent.
+func TestOutputsThatAreRenamedHaveAddedNothing(t *testing.T) {
+	f := newFleet()
+	for m := range 9 {
+		f.tron.Lines[m].Output = "output.kafka.before"
+		f.edge.Lines[m].Output = "output.forward.before"
+	}
+	wantOnly(t, f.audit(noon))
+}
