@@ -251,7 +251,7 @@ func serveEvents(w http.ResponseWriter, r *http.Request, agent Agent, pprof bool
 		if err != nil || rc.SetWriteDeadline(time.Now().Add(eventsWrite)) != nil {
 			return
 		}
-		text := ": still so\n\n"
+		text := "event: alive\ndata: 1\n\n" // a viewer of an agent that hangs hears nothing
 		if now != last {
 			last, text = now, event("now", now)
 		}

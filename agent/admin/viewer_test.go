@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -74,6 +75,58 @@ func TestThePageLeavesAViewerAlone(t *testing.T) {
 	browse := browser(t)
 	a := &changing{fakeAgent: scenes(time.Now())["300-files"]}
 	page := Handler(Options{Anonymous: AnonymousRead}, a, slog.New(slog.DiscardHandler))
+	viewed(t, browse, page, page.ServeHTTP, asViewer)
+}
+
+// In a browser: while an agent hangs, its page says that what it shows is of before.
+func TestThePageSaysThatNothingComes(t *testing.T) {
+	browse := browser(t)
+	a := &changing{fakeAgent: scenes(time.Now())["running"]}
+	page := Handler(Options{Anonymous: AnonymousRead}, a, slog.New(slog.DiscardHandler))
+	hang := make(chan struct{})
+	viewed(t, browse, page, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("hang") {
+			close(hang)
+			return
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		go func() {
+			select {
+			case <-hang:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		page.ServeHTTP(w, r.WithContext(ctx))
+		<-r.Context().Done() // the connection stays
+	}, hangs)
+}
+
+// hangs has the agent hang once the page is alive, and waits until that is shown.
+const hangs = `<img src="/late" alt=""><script>
+(function () {
+  var now = document.getElementById('now'), lost = document.getElementById('lost'), tries = 0, hung = false;
+  function tell(text) { fetch('/judged?' + encodeURIComponent(text)); }
+  (function look() {
+    var shown = getComputedStyle(lost).display !== 'none';
+    if (!hung && / [2-9]\./.test(now.textContent)) {
+      if (shown) { tell('it is told while all is well'); return; }
+      hung = true;
+      fetch('/events?hang=1');
+    }
+    if (hung && shown) { tell('all is well'); return; }
+    if (++tries > 1200) { tell('never: it is told'); return; }
+    setTimeout(look, 50);
+  })();
+})();
+</script></body>`
+
+// viewed has a browser load the page with a script, which says that all is well.
+func viewed(
+	t *testing.T, browse func(...string) ([]byte, error), page http.Handler, events http.HandlerFunc,
+	script string,
+) {
 	judged := make(chan string, 1)
 	done := make(chan struct{})
 	mux := http.NewServeMux()
@@ -87,17 +140,18 @@ func TestThePageLeavesAViewerAlone(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	mux.HandleFunc("/events", page.ServeHTTP)
+	mux.HandleFunc("/events", events)
 	mux.HandleFunc("/page.js", page.ServeHTTP)
 	mux.HandleFunc("/style.css", page.ServeHTTP)
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
 		got := httptest.NewRecorder()
 		page.ServeHTTP(got, r)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(strings.Replace(got.Body.String(), "</body>", asViewer, 1))) // a browser that is gone
+		_, _ = w.Write([]byte(strings.Replace(got.Body.String(), "</body>", script, 1))) // a browser that is gone
 	})
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
+	defer srv.CloseClientConnections()
 	_, err := browse(srv.URL + "/")
 	select {
 	case text := <-judged:
@@ -107,5 +161,4 @@ func TestThePageLeavesAViewerAlone(t *testing.T) {
 	default:
 		t.Fatalf("the page has told nothing: %v", err)
 	}
-	srv.CloseClientConnections()
 }

@@ -131,8 +131,18 @@
     });
   });
   new ResizeObserver(draw).observe(now);
-  source.addEventListener('now', function (e) { 
+  // Something comes each second: of an agent that hangs, or is cut off, nothing does.
+  var heard = Date.now();
+  function hears() {
+    heard = Date.now();
     lost.classList.remove('on');
+  }
+  setInterval(function () {
+    if (Date.now() - heard > 8000) { lost.classList.add('on'); }
+  }, 1000);
+  source.addEventListener('alive', hears);
+  source.addEventListener('now', function (e) {
+    hears();
     if (waits === null) { since = Date.now(); }
     waits = JSON.parse(e.data);
     update();
