@@ -14,6 +14,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// askFor is how long an agent may take to answer: Nagios waits for a plugin for ten seconds.
+const askFor = 8 * time.Second
+
 // adminAddress is where a running agent is asked: host:port, https://host:port, unix:///path, or a
 // configuration, which says it.
 type adminAddress string
@@ -56,6 +59,12 @@ func (a adminAddress) do(
 	resp, err := client.Do(req)
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return nil, errors.New("interrupted before the agent had answered")
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf(
+			"the agent at %s does not answer in time: it hangs, its machine is too busy, or something on "+
+				"the way swallows what is sent", s.name,
+		)
 	}
 	if err != nil {
 		hint := certificateHint(err) + rightsHint(err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/penstock/penstock/agent/state"
 )
@@ -34,7 +33,7 @@ func (m *metricCheck) look(ctx context.Context, addr string) (state.Level, strin
 		return 0, "", err
 	}
 	var all map[string]map[string]any
-	if err := adminAddress(addr).get(ctx, 10*time.Second, "/metrics.json", nil, &all); err != nil {
+	if err := adminAddress(addr).get(ctx, askFor, "/metrics.json", nil, &all); err != nil {
 		return 0, "", err
 	}
 	var worst string // its name

@@ -135,13 +135,13 @@ func wrapAll(text string, width int) string {
 
 // askStatus asks a running agent how it is.
 func askStatus(ctx context.Context, addr string) (s admin.Status, err error) {
-	err = adminAddress(addr).get(ctx, 10*time.Second, "/api/status", nil, &s)
+	err = adminAddress(addr).get(ctx, askFor, "/api/status", nil, &s)
 	return s, err
 }
 
 // writeConfig writes the configuration that a running agent has.
 func writeConfig(ctx context.Context, out io.Writer, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	resp, err := adminAddress(addr).do(ctx, http.MethodGet, "/config", nil)
 	if err != nil {
