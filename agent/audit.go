@@ -38,7 +38,7 @@ func Audit(b tally.Books, since time.Time) tally.Report {
 	for i := range b.Outputs {
 		o := &b.Outputs[i]
 		n, err := overflow.ParseNote(o.Note)
-		o.Store = err == nil && n.Stored()
+		o.Store = err == nil && n.Away()
 	}
 	return tally.Audit(b, since)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/penstock/penstock/outputs/overflow"
 	"github.com/penstock/penstock/spool"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -339,6 +340,47 @@ func TestAuditNamesAnOverflowObjectThatIsGone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was left in a store that failover.to does not name any more waits there, whatever goes
+// through another one meanwhile, and is counted once that is named again.
+func TestAuditKnowsOfAStoreThatWasLeft(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	first, second := outputtest.NewMemStore(), outputtest.NewMemStore()
+	a.failsOverAtOnce(first)
+	a.c.Failover.To = "output.mem.a"
+	move := func(batches int) {
+		t.Helper()
+		a.dest.SetDown(true)
+		for range batches {
+			a.append("app", "/log/x")
+		}
+		a.start()
+		runtest.Until(t, "all is in the store", func() bool {
+			c := a.buf.Cursors()
+			return len(c) == 1 && c[0].Pos == a.buf.End()
+		})
+	}
+	move(3)
+	a.stop()
+	a.to.Overflow, a.c.Failover.To = second, "output.mem.b"
+	move(2)
+	a.dest.SetDown(false)
+	runtest.Until(t, "all has come back from the second", func() bool {
+		n, err := overflow.ParseNote(a.buf.Cursors()[0].Note)
+		return a.dest.Count() == 20 && err == nil && !n.Stored()
+	})
+	a.stop()
+	a.wantNamed("", "", "", 0)
+	a.to.Overflow, a.c.Failover.To = first, "output.mem.a"
+	a.start()
+	runtest.Until(t, "all has come back from the first", func() bool {
+		return a.dest.Count() == 50 && a.storeEmpty()
+	})
+	a.stop()
+	a.wantNamed("", "", "", 0)
+	a.want("/log/x", map[string]int64{"overflowed": 50, "replayed": 50})
 }
 
 // stoppingStore has a stop begin while an object is being removed.

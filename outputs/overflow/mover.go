@@ -132,7 +132,7 @@ func (v *mover) commit(ctx context.Context, pos int64, change func(*Note)) error
 		n, _ := ParseNote(text)
 		change(&n)
 		n.Base, n.To = v.base, v.to
-		if v.beforeMove == nil && !n.Held && !n.Stored() {
+		if v.beforeMove == nil && !n.Held && !n.Away() {
 			n.Log = "" // nothing is known by it
 		}
 		return n.String()

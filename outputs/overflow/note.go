@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dataformat"
 )
 
@@ -65,7 +66,8 @@ type place struct {
 
 func (p place) String() string { return p.Base + " of " + p.To }
 
-// maxLeft is how many places are remembered, the newest: a note must not grow.
+// maxLeft is how many places are remembered, the newest, and fewer where their names are so long
+// that the note would be longer than record.MaxNote.
 const maxLeft = 4
 
 // replayed is how far an object has been replayed in committed transactions.
@@ -102,6 +104,9 @@ func (n Note) empty() bool {
 
 // Stored reports whether something of the log is in the store, or may be.
 func (n Note) Stored() bool { return n.Objects || n.Intent != nil || n.Void != nil }
+
+// Away reports whether something of the log is in any store, or may be, whoever looks there.
+func (n Note) Away() bool { return n.Stored() || len(n.Left) > 0 }
 
 // Stranded tells where something of the log is stored into which an output that fails over to to,
 // or to nothing, does not look; "" if there is no such place.
@@ -215,8 +220,13 @@ func (n Note) String() string {
 	if n.empty() {
 		return ""
 	}
-	p, _ := json.Marshal(n)
-	return notePrefix + string(p)
+	for {
+		p, _ := json.Marshal(n)
+		if len(notePrefix)+len(p) <= record.MaxNote || len(n.Left) == 0 {
+			return notePrefix + string(p)
+		}
+		n.Left = n.Left[1:]
+	}
 }
 
 // ParseNote reads a note. The error is for one that is not an output's, such as other Kafka clients

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,10 +94,19 @@ func TestNoteHasRoomForAllThatItHolds(t *testing.T) {
 	if !forgot || len(n.Skip) < 15 {
 		t.Errorf("%d spans are kept, forgot %v", len(n.Skip), forgot)
 	}
+	for i := range maxLeft { // no matter how long the names of places are that were left
+		n.Left = append(n.Left, place{long, fmt.Sprint("output.s3.", i)})
+	}
+	text := n.String()
+	back, err := ParseNote(text)
+	if err != nil || len(text) > record.MaxNote || !slices.Equal(back.Skip, n.Skip) {
+		t.Errorf("%d bytes, %v: %.200s", len(text), err, text)
+	}
+	n.Left = nil
 	if last := n.Skip[len(n.Skip)-1]; last.To != math.MaxInt64-5 {
 		t.Errorf("the newest is not kept: %+v", last)
 	}
-	back, err := ParseNote(n.String())
+	back, err = ParseNote(n.String())
 	if err != nil || back.String() != n.String() {
 		t.Errorf("%v: %s", err, back.String())
 	}
