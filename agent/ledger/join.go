@@ -83,6 +83,7 @@ type hop struct {
 	silent               []string
 	removed              []output // its senders that are gone
 	readers              []lifeKey
+	senders              []string
 }
 
 // sums are records by the minute in which they were read.
@@ -142,7 +143,7 @@ func (j *join) heard(readers []*Page) (at time.Time, silent []string) {
 // forward compares outputs with the forward inputs they send to, by the origins of records.
 func (j *join) forward() {
 	var readers []*Page
-	known := map[string]bool{} // origins that were read by somebody
+	known := map[string]bool{} // origins that were read by somebody, and their hosts
 	shared := false
 	for _, p := range j.pages {
 		if !slices.ContainsFunc(p.From, func(e End) bool { return e.is("forward") }) {
@@ -151,7 +152,7 @@ func (j *join) forward() {
 		readers = append(readers, p)
 		for _, l := range p.Lines {
 			host, _, _ := strings.Cut(l.Origin, "/")
-			known[host] = true
+			known[host], known[l.Origin] = true, true
 			shared = shared || l.Origin == ""
 		}
 	}
@@ -159,17 +160,21 @@ func (j *join) forward() {
 		return
 	}
 	at, silent := j.heard(readers)
-	hops, hosts := map[string]*hop{}, names{}
+	hops, origins := map[string]*hop{}, names{}
 	for _, p := range j.pages {
-		p.join(hosts, known)
+		for origin := range byOrigin(p.Lines) {
+			p.join(origins, origin, known)
+		}
 	}
 	for _, p := range j.pages {
 		for _, o := range p.To {
 			if !o.is("forward") {
 				continue
 			}
-			if host := p.join(hosts, known); host != "" {
-				j.sendForward(hops, p, o.ID, host, at)
+			if p.host(known) != "" {
+				j.sendForward(hops, p, o.ID, at, func(origin string) string {
+					return p.join(origins, origin, known)
+				})
 			} else if len(p.Lines) > 0 {
 				j.notes = append(j.notes, fmt.Sprintf(
 					"%s sends by %s to somebody who has published nothing of it: another program, an agent without an audit block, or one that knows it by an address only (give both a shared_key)",
@@ -184,37 +189,35 @@ func (j *join) forward() {
 	}
 	for _, p := range readers {
 		for _, l := range firstOutputs(p.Lines) {
-			host, origin, _ := strings.Cut(l.Origin, "/")
-			if h := hops[hosts.of(host)+"/"+origin]; h != nil {
+			if h := hops[origins.of(l.Origin)]; h != nil {
 				h.read.read(&l)
 				h.readers = append(h.readers, p.life())
 			}
 		}
 	}
 	for _, h := range hops {
-		h.silent = silent
+		h.silent, h.name = silent, several(h.senders)
 		j.compare(h)
 	}
 	j.between = slices.Clone(j.differences)
 	slices.SortStableFunc(j.between, earlier)
 }
 
-func (j *join) sendForward(hops map[string]*hop, p *Page, output, host string, at time.Time) {
+func (j *join) sendForward(
+	hops map[string]*hop, p *Page, output string, at time.Time, key func(origin string) string,
+) {
 	then := byOrigin(of(output, p.asOf(at)))
 	for origin, all := range byOrigin(of(output, p.Lines)) {
-		key := host + "/" + origin
-		h := hops[key]
+		h := hops[key(origin)]
 		if h == nil {
-			h = &hop{
-				name: p.Agent + "/" + p.Pipeline, output: output, origin: origin,
-				sent: sums{}, read: sums{},
-			}
-			hops[key] = h
+			h = &hop{output: output, origin: origin, sent: sums{}, read: sums{}}
+			hops[key(origin)] = h
 		}
+		h.senders = append(h.senders, p.Agent+"/"+p.Pipeline)
 		j.send(h, p, output, all, then[origin])
 	}
 	for origin, all := range byOrigin(p.by("forward")) {
-		if h := hops[host+"/"+origin]; h != nil {
+		if h := hops[key(origin)]; h != nil {
 			h.queued += delivered(all)
 		}
 	}

@@ -21,19 +21,18 @@ func (j *join) kafka() {
 		h := &hop{origin: "topic " + at.topic, read: sums{}, sent: sums{}}
 		var heard time.Time
 		heard, h.silent = j.heard(readers)
-		var senders []string
 		for _, p := range j.pages {
 			h.queued += delivered(p.by("kafka"))
 			for _, o := range p.To {
 				if o.is("kafka") && slices.Contains(o.Topics, at.topic) &&
 					j.clusters.of(o.Brokers...) == at.cluster {
-					senders = append(senders, p.Agent+"/"+p.Pipeline)
+					h.senders = append(h.senders, p.Agent+"/"+p.Pipeline)
 					h.output = o.ID
 					j.send(h, p, o.ID, of(o.ID, p.Lines), of(o.ID, p.asOf(heard)))
 				}
 			}
 		}
-		if len(senders) == 0 {
+		if len(h.senders) == 0 {
 			continue // others produce it
 		}
 		if !slices.ContainsFunc(readers, j.goesOn) {
@@ -43,13 +42,7 @@ func (j *join) kafka() {
 			))
 			continue
 		}
-		slices.Sort(senders)
-		senders = slices.Compact(senders)
-		h.name = senders[0]
-		if len(senders) > 1 {
-			h.name = fmt.Sprintf("%s and %d more", senders[0], len(senders)-1)
-		}
-		h.name += " to " + name
+		h.name = several(h.senders) + " to " + name
 		h.consumed(readers, at.topic)
 		j.compare(h)
 	}

@@ -257,3 +257,30 @@ func TestOutputsThatAreRenamedHaveAddedNothing(t *testing.T) {
 	}
 	wantOnly(t, f.audit(noon))
 }
+
+// Agents on one machine have its address in common, by which a forwarder may know another program:
+// what is lost of one is not told of the other. Where it knows what they send by the address, both
+// are told.
+func TestAgentsOfOneAddress(t *testing.T) {
+	const lost = "output.forward.tron: 40 missing between delivered and read by the next agent, of /log"
+	for by, want := range map[string]string{
+		"/other": "2026-01-02 12:20 web-2/app " + lost,
+		"/log":   "2026-01-02 12:20 web-1/app and 1 more " + lost,
+	} {
+		f := newFleet()
+		second := *f.edge
+		second.Agent, second.Hosts = "web-2", []string{"web-2", "10.0.0.1"}
+		f.tron.To[0].Topics = nil
+		for m := range minutes {
+			n := 100
+			if m == 20 {
+				n = 60
+			}
+			f.tron.Lines = append(f.tron.Lines, line(
+				m, "web-2//log", "output.kafka.events", tally.Read, n, tally.Delivered, n,
+			))
+		}
+		f.tron.Lines = append(f.tron.Lines, line(3, "10.0.0.1/"+by, "output.kafka.events"))
+		wantOnly(t, Audit([]*Page{f.edge, &second, f.tron}, noon), want)
+	}
+}
