@@ -461,6 +461,7 @@ func TestSentenceTellsOfInputsAndArchives(t *testing.T) {
 	unread.Unread = []UnreadFile{{Path: "/a", Why: "no"}}
 	none.Files = 0
 	lag.Lag = 3 << 20
+	failed := Input{ID: "input.tcp.t", Unit: "waiting", UnitError: "address already in use"}
 	archive, late := out, out
 	archive.Collects, archive.Waiting, archive.Oldest = time.Hour, 7, time.Minute
 	late.Waiting, late.Oldest = 7, time.Minute
@@ -470,6 +471,9 @@ func TestSentenceTellsOfInputsAndArchives(t *testing.T) {
 	for want, p := range map[string]Pipeline{
 		"All safe. Everything is delivered; input.tail.app cannot read /a: no.": {
 			Inputs: []Input{unread}, Outputs: []Output{out},
+		},
+		"What was taken is safe. input.tcp.t has failed: address already in use.": {
+			Inputs: []Input{in, failed}, Outputs: []Output{out},
 		},
 		"All safe. Everything is delivered; input.tail.app finds no file.": {
 			Inputs: []Input{none}, Outputs: []Output{out},

@@ -380,6 +380,8 @@ func (s *PipelineState) sentence(p Pipeline) string {
 		parts = append(parts, "Not all is safe: see below.")
 	case !s.Flows:
 		parts = append(parts, "Nothing is lost, but inputs wait.")
+	case slices.ContainsFunc(s.Inputs, func(i InputState) bool { return i.Kind == Failed }):
+		parts = append(parts, "What was taken is safe.") // what is sent there now may not be
 	default:
 		parts = append(parts, "All safe.")
 	}
