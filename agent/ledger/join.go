@@ -84,6 +84,7 @@ type hop struct {
 	removed              []output // its senders that are gone
 	readers              []lifeKey
 	senders              []string
+	unknown              time.Time // until then it is not known what was sent
 }
 
 // sums are records by the minute in which they were read.
@@ -218,7 +219,7 @@ func (j *join) sendForward(
 	}
 	for origin, all := range byOrigin(p.by("forward")) {
 		if h := hops[key(origin)]; h != nil {
-			h.queued += delivered(all)
+			h.delivered(all)
 		}
 	}
 }
@@ -235,11 +236,17 @@ func (p *Page) by(typ string) (lines []tally.Line) {
 	return lines
 }
 
-func delivered(lines []tally.Line) (n int64) {
+// delivered takes note of what may have come by outputs that are not configured any more.
+func (h *hop) delivered(lines []tally.Line) {
 	for i := range lines {
-		n += acknowledged(&lines[i])
+		l := &lines[i]
+		if n := acknowledged(l); n > 0 {
+			h.queued += n
+			if end := l.From.Add(l.Span); end.After(h.unknown) {
+				h.unknown = end
+			}
+		}
 	}
-	return n
 }
 
 // of returns the lines of an output.
@@ -300,10 +307,11 @@ func firstOutputs(lines []tally.Line) []tally.Line {
 // With d(m) = sent up to minute m - read up to m: d(m) is what was lost until then, and what was on
 // its way, which is not negative. How much was lost or added is d after all minutes. Where counting
 // began in the middle, something was on its way already: then it is d against its least before the
-// time that is asked for, and the less certain of d with and without the last minute counts. What
-// waits at the reader, and what it may have read and not counted, is no loss; what the sender is
-// not told to have arrived, and may have, is no addition. Where d has ever been below zero the
-// clocks may differ, and as much as that explains is nothing.
+// time that is asked for, and the less certain of d with and without the last minute counts. So it
+// is where it is not known what was sent until some time. What waits at the reader, and what it may
+// have read and not counted, is no loss; what the sender is not told to have arrived, and may have,
+// is no addition. Where d has ever been below zero the clocks may differ, and as much as that
+// explains is nothing.
 func (j *join) compare(h *hop) {
 	minutes := slices.Collect(maps.Keys(h.sent))
 	for m := range h.read {
@@ -317,13 +325,16 @@ func (j *join) compare(h *hop) {
 	slices.SortFunc(minutes, time.Time.Compare)
 	last := len(minutes) - 1
 	ahead := make([]int64, last+1) // d of each minute
-	most, base, d := int64(0), int64(math.MaxInt64), int64(0)
+	most, base, d, least := int64(0), int64(math.MaxInt64), int64(0), int64(0)
 	for i, m := range minutes {
 		d += h.sent[m] - h.read[m]
 		ahead[i] = d
 		most = max(most, h.sent[m])
 		if m.Before(j.since) {
 			base = min(base, d)
+		}
+		if m.Before(h.unknown) {
+			least = min(least, d)
 		}
 	}
 	low, high := d, d
@@ -332,9 +343,13 @@ func (j *join) compare(h *hop) {
 	} else if last > 0 {
 		low, high = min(d, ahead[last-1]), max(d, ahead[last-1])
 	}
+	base = min(base, least)
 	skew := int64(0)
-	if least := slices.Min(ahead); least < 0 && d >= 0 {
-		skew = min(-least, int64(float64(most)*clockSkew.Minutes())+1)
+	clocks := int64(float64(most)*clockSkew.Minutes()) + 1
+	if least < 0 {
+		skew = clocks
+	} else if least := slices.Min(ahead); least < 0 && d >= 0 {
+		skew = min(-least, clocks)
 	}
 	if lost := low - base - h.waiting - h.uncounted - skew; lost > 0 {
 		j.share(h, minutes, losses(ahead), lost, ahead[0] >= lost)
@@ -343,7 +358,11 @@ func (j *join) compare(h *hop) {
 	if last > 0 && minutes[last].After(j.removedAt(h)) { // what is on its way is in the last minute
 		settled = max(d, ahead[last-1])
 	}
-	explained := j.arrived(h, base-settled-h.unsent-skew)
+	may := base - settled - h.unsent - skew
+	if least < 0 {
+		may += 2 * skew // in doubt it has arrived
+	}
+	explained := j.arrived(h, may)
 	if added := base - high - h.unsent - h.queued - skew - explained; added > 0 {
 		j.share(h, minutes, additions(ahead), -added, ahead[0] < 0)
 	}

@@ -22,7 +22,7 @@ func (j *join) kafka() {
 		var heard time.Time
 		heard, h.silent = j.heard(readers)
 		for _, p := range j.pages {
-			h.queued += delivered(p.by("kafka"))
+			h.delivered(p.by("kafka"))
 			for _, o := range p.To {
 				if o.is("kafka") && slices.Contains(o.Topics, at.topic) &&
 					j.clusters.of(o.Brokers...) == at.cluster {

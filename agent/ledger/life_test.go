@@ -284,3 +284,39 @@ func TestAgentsOfOneAddress(t *testing.T) {
 		wantOnly(t, Audit([]*Page{f.edge, &second, f.tron}, noon), want)
 	}
 }
+
+// What is lost after an output was renamed is named, but for what clocks may differ.
+func TestWhatIsLostAfterAnOutputWasRenamedIsNamed(t *testing.T) {
+	const n, clocks = 40, 4
+	f := newFleet()
+	for m := range 9 {
+		f.tron.Lines[m].Output = "output.kafka.before"
+		f.edge.Lines[m].Output = "output.forward.before"
+	}
+	change(f.tron, 15, -n, tally.Read, tally.Delivered)
+	for _, p := range []*Page{f.lake, f.other} {
+		change(p, 15, -n/2, tally.Read, tally.Taken, tally.Delivered)
+		change(p, 20, -n/2, tally.Read, tally.Taken, tally.Delivered)
+	}
+	sums := map[string]int64{}
+	for _, d := range f.audit(noon).Differences {
+		sums[d.Pipeline] += d.Missing
+		if d.From.Before(minute(14)) || d.From.After(minute(21)) {
+			t.Error(d.String())
+		}
+	}
+	for _, pipeline := range []string{"web-1/app", "tron/relay to lake"} {
+		if got := sums[pipeline]; got > n || got < n-clocks-10 { // ten are always on their way
+			t.Errorf("%d of %d are named of %s", got, n, pipeline)
+		}
+	}
+}
+
+// That an output is not configured any more hides nothing that was lost on the way to other topics.
+func TestAnOutputThatWasRemovedHidesNoLossOfOthers(t *testing.T) {
+	f := newFleet()
+	l := line(12, "/log", "output.kafka.gone", tally.Read, 500, tally.Delivered, 500)
+	f.edge.Lines = append(f.edge.Lines, l)
+	change(f.lake, 7, -40, tally.Read, tally.Taken, tally.Delivered)
+	wantNamed(t, f.audit(noon), "tron/relay to lake", 7, next, 40)
+}
