@@ -1,6 +1,7 @@
 package drain_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,33 @@ func TestOverflowThatIsNotLookedAtAnyMoreIsTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Of more places than a note remembers, the one that is forgotten is told once more, as that.
+func TestAPlaceThatIsForgottenIsTold(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		note := `overflow:{"objects":true,"base":"a/","to":"output.s3.5","left":[`
+		for i := range 4 {
+			note += fmt.Sprintf(`{"base":"a/","to":"output.s3.%d"},`, i+1)
+		}
+		note = strings.TrimSuffix(note, ",") + "]}"
+		if err := r.log.Owner().Commit(t.Context(), 0, note); err != nil {
+			t.Fatal(err)
+		}
+		r.start()
+		r.feed(5 * time.Second)
+		told := r.f.logs.Lines("is not told again")
+		if len(told) != 1 || !strings.Contains(told[0], `where="a/ of output.s3.1"`) {
+			t.Errorf("told is %q", told)
+		}
+		_, note = r.log.Committed()
+		want := "a/ of output.s3.2 and in a/ of output.s3.3 and in a/ of output.s3.4 and in a/ of output.s3.5"
+		if got := overflow.LeftBehind(note); got != want {
+			t.Errorf("left are %q", got)
+		}
+		r.stop()
+	})
 }
 
 // Where records were left when failover.to came to name another store is told after each further

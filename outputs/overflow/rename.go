@@ -31,7 +31,16 @@ func (f *Controller) leaveStore(ctx context.Context) error {
 	if !n.isStranded(f.Config.To) && !slices.Contains(n.Left, place{f.base, f.Config.To}) {
 		return nil
 	}
-	return f.moving.annotate(ctx, func(n *Note) { n.move(f.base, f.Config.To) })
+	if err := f.moving.annotate(ctx, func(n *Note) { n.move(f.base, f.Config.To) }); err != nil {
+		return err
+	}
+	kept := f.note().Left
+	for _, p := range n.Left {
+		if p != (place{f.base, f.Config.To}) && !slices.Contains(kept, p) {
+			LogStranded(f.slog, p.String(), "too many stores were left: this one is not told again")
+		}
+	}
+	return nil
 }
 
 // LogStranded says that records wait where this output does not look.
