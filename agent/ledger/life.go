@@ -88,7 +88,7 @@ func settle(pages []*Page) (out []*Page) {
 		pages[i] = &copied
 	}
 	identify(pages)
-	rename(pages)
+	renamed := rename(pages)
 	type hourKey struct {
 		lifeKey
 		hour int64
@@ -105,9 +105,33 @@ func settle(pages []*Page) (out []*Page) {
 		if newest[hourKey{p.life(), p.Hour.Unix()}] == p {
 			p.Hosts = hosts[p.life()]
 			out = append(out, p)
+		} else if renamed[p] {
+			newest[hourKey{p.life(), p.Hour.Unix()}].add(p)
 		}
 	}
 	return out
+}
+
+// add adds what a page of the same buffer's has that this one has not: where an agent went on after
+// its data directory was copied, and before the copy was used in its place.
+func (p *Page) add(other *Page) {
+	type row struct {
+		from           time.Time
+		origin, output string
+	}
+	have := map[row]bool{}
+	for _, l := range p.Lines {
+		if l.Span > time.Minute {
+			return // minutes have become one
+		}
+		have[row{l.From.UTC(), l.Origin, l.Output}] = true
+	}
+	p.Lines = slices.Clone(p.Lines)
+	for _, l := range other.Lines {
+		if !have[row{l.From.UTC(), l.Origin, l.Output}] {
+			p.Lines = append(p.Lines, l)
+		}
+	}
 }
 
 // identify gives pages that a release without identities has published that of the buffer they are
@@ -128,18 +152,22 @@ func identify(pages []*Page) {
 }
 
 // rename gives the pages of a buffer whose agent, or pipeline, had another name before the newest
-// one. Where two of one identity publish at once, a data directory was copied: these are two.
-func rename(pages []*Page) {
+// one, and returns these. Where two of one identity publish at once, a data directory was copied:
+// these are two.
+func rename(pages []*Page) map[*Page]bool {
 	lives := livesOf(ofBuffers(pages))
-	last := map[string]*life{} // by the buffer's identity
+	last, renamed := map[string]*life{}, map[*Page]bool{} // by the buffer's identity
 	for _, l := range lives {
 		if of := last[l.id]; of == nil || l.latest.After(of.latest) {
 			last[l.id] = l
 		}
 	}
 	for _, p := range ofBuffers(pages) {
-		if now := last[p.Buffer]; !lives[p.life()].latest.After(now.start) {
+		now := last[p.Buffer]
+		if l := lives[p.life()]; l != now && !l.latest.After(now.start) {
 			p.Agent, p.Pipeline = now.agent, now.pipeline
+			renamed[p] = true
 		}
 	}
+	return renamed
 }

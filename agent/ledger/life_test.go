@@ -320,3 +320,22 @@ func TestAnOutputThatWasRemovedHidesNoLossOfOthers(t *testing.T) {
 	change(f.lake, 7, -40, tally.Read, tally.Taken, tally.Delivered)
 	wantNamed(t, f.audit(noon), "tron/relay to lake", 7, next, 40)
 }
+
+// An agent whose data directory is copied goes on, and then the copy is used in its place: what it
+// counted meanwhile is counted still.
+func TestACopyThatIsUsedInThePlaceOfAnAgent(t *testing.T) {
+	f := newFleet()
+	second := *f.edge
+	second.Agent, second.Hosts, second.Started = "web-9", []string{"web-9"}, minute(22)
+	second.Lines = slices.Concat(f.edge.Lines[:10], f.edge.Lines[22:])
+	f.edge.Published, f.edge.Lines = minute(21), f.edge.Lines[:20]
+	f.edge.Buffer, second.Buffer = "a", "a"
+	f.tron.To[0].Topics = nil
+	f.tron.Lines = slices.Concat(f.tron.Lines[:20], f.tron.Lines[22:])
+	for m := range f.tron.Lines {
+		if m >= 20 {
+			f.tron.Lines[m].Origin = "web-9//log"
+		}
+	}
+	wantOnly(t, Audit([]*Page{f.edge, &second, f.tron}, noon))
+}
