@@ -73,7 +73,7 @@ func TestPreflight(t *testing.T) {
 
 	cfg = testConfig(cluster)
 	cfg.Topic = template.MustParse("log")
-	look(t, cfg, "failed topic log: there is no such topic -> create the topic")
+	look(t, cfg, "failed topic log: there is no such topic -> create it, or set allow_auto_topic_creation")
 	cfg.AllowAutoTopicCreation = true
 	look(t, cfg, "warning topic log: there is no such topic; the brokers will be asked")
 
@@ -193,7 +193,7 @@ func TestPreflightOfTheAuditsTopic(t *testing.T) {
 			cfg.PreflightAudit(ctx, env, topic, 8*24*time.Hour, r)
 		}, want...)
 	}
-	looks("none", nil, "failed topic none: ...create the topic")
+	looks("none", nil, "failed topic none: ...create it")
 	looks("audit", nil, "warning topic audit: cleanup.policy is delete: ",
 		"warning topic audit: it keeps counts for 168h0m0s, and audit.keep is 192h0m0s -> set retention.ms on the topic to 691200000")
 	looks("audit", map[string]string{
