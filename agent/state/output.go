@@ -163,7 +163,7 @@ func (o Output) State(now time.Time) OutputState {
 		s.Kind, s.Level, s.Since = Failed, Critical, o.BrokenSince
 		s.Text = "cannot go on with " + Count(int64(len(o.Broken)), "log", "logs") +
 			sinceText(s.Since, now) + ": " + o.Broken[0]
-		s.Do = "mend what it says; it is started again until it works"
+		s.Do = "mend what it says" + startedAgain
 	case o.DeadLetter != "":
 		s.Kind, s.Level = Retrying, Critical
 		s.Text = "waits, because the dead letter cannot take what the destination refuses: " + o.DeadLetter

@@ -122,11 +122,11 @@ func (a *auditing) buffers(args []string) ([]string, error) {
 		return nil, err
 	}
 	if len(args) > 1 || !info.IsDir() || len(hcl) > 0 {
-		agent, err := loadAgent(args, *a.vars)
+		own, err := loadAgent(args, *a.vars)
 		if err != nil {
 			return nil, err
 		}
-		dir = agent.DataDir
+		dir = own.DataDir
 	}
 	if _, err := os.Stat(filepath.Join(dir, "LOCK")); err == nil {
 		if _, err := os.Stat(filepath.Join(dir, "buffer")); err != nil {

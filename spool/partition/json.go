@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/msgpack"
 	"github.com/tidwall/gjson"
 )
 
@@ -124,17 +125,19 @@ func findText(value []byte, name string) (found []byte, sure bool) {
 }
 
 // plain returns the length of a string that p begins with, without its quotes; -1 if there is none,
-// or it has escapes. Most are shorter than a search for one byte is worth.
+// or it has escapes. Most are shorter than a search for one byte is worth, and of ASCII.
 func plain(p []byte) int {
 	i := 0
 	for ; i < 32 && len(p)-i >= 8; i += 8 {
-		x := binary.LittleEndian.Uint64(p[i:])
-		if at := zeros(x^quotes) | zeros(x^backslashes); at != 0 {
-			if i += bits.TrailingZeros64(at) / 8; p[i] == '"' {
-				return i
-			}
-			return -1
+		found := msgpack.NotPlain(binary.LittleEndian.Uint64(p[i:]))
+		if found == 0 {
+			continue
 		}
+		i += bits.TrailingZeros64(found) / 8
+		if p[i] == '"' {
+			return i
+		}
+		break
 	}
 	n := bytes.IndexByte(p[i:], '"')
 	if n < 0 || bytes.IndexByte(p[i:][:n], '\\') >= 0 {
@@ -142,15 +145,6 @@ func plain(p []byte) int {
 	}
 	return i + n
 }
-
-const (
-	eachByte    = 0x0101010101010101
-	quotes      = '"' * eachByte
-	backslashes = '\\' * eachByte
-)
-
-// zeros has the highest bit of the lowest byte of x that is zero, and maybe of some above it.
-func zeros(x uint64) uint64 { return (x - eachByte) &^ x & (0x80 * eachByte) }
 
 func skipSpace(p []byte, i int) int {
 	for i < len(p) && p[i] <= ' ' && (p[i] == ' ' || p[i] == '\n' || p[i] == '\t' || p[i] == '\r') {

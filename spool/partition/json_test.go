@@ -15,8 +15,8 @@ import (
 func TestQuickFieldsAreThoseOfGJSON(t *testing.T) {
 	rng := runtest.Rand(t)
 	pieces := []string{
-		`"ts"`, `"t"`, `"a b"`, `"t\u0073"`, `"2026"`, `""`, `"x\"y"`, `"\\"`, `1`, `-1.5e3`, `true`,
-		`null`, `{`, `}`, `[`, `]`, `:`, `,`, ` `, "\n", `{}`, `[1]`, `{"ts":"in"}`, `"`, `\`, `x`,
+		`"ts"`, `"t"`, `"a b"`, `"t\u0073"`, `"2026"`, `""`, `"x\"y"`, `"ü"`, `"\\"`, `1`, `-1.5e3`,
+		`true`, `null`, `{`, `}`, `[`, `]`, `:`, `,`, ` `, "\n", `{}`, `[1]`, `{"ts":"in"}`, `"`, `\`, `x`,
 	}
 	sure := 0
 	check := func(text string) {
