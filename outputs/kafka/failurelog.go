@@ -132,6 +132,9 @@ func advice(err error) string {
 	case errors.Is(err, kerr.NotEnoughReplicas):
 		return "bring the topic's replicas back: fewer are in sync than min.insync.replicas"
 	}
+	if _, ok := errors.AsType[*kerr.Error](err); ok {
+		return "look into the brokers' logs: they answer, and do not take what is sent"
+	}
 	if _, ok := errors.AsType[*kgo.ErrFirstReadEOF](err); ok {
 		return "check that tls and sasl are as the brokers expect them on this port"
 	}
