@@ -39,7 +39,11 @@ type cut struct {
 	members *store // compressed members, in the order they were made
 	chunks  *store // beginnings of members, written when memory ran short
 	jobs    sync.WaitGroup
-	buffers int64 // memory that the files' rows take
+	buffers int64 // memory that rows take
+
+	arrivals     arrivals
+	arriving     bool  // rows of small files go there
+	arrivalsHeld int64 // of buffers
 
 	deadChunkBytes int64 // bytes of chunks that have become members
 
@@ -51,20 +55,23 @@ type cut struct {
 }
 
 // file is what one partition path holds of a cut, by and by: members, chunks of the next member,
-// and rows in memory. What each record touches comes first: of many files none is in a cache.
+// rows in its buffer, and rows among the arrivals. What each record touches comes first: of many
+// files none is in a cache.
 type file struct {
 	count     int64
 	last      int64
 	hash      uint64
-	chunksLen int // bytes of the rows in chunks
-	rows      rows
+	chunksLen int    // bytes of the rows in chunks
+	rows      []byte // of the pool
+	number    uint32 // files are counted as they are made
+	arrived   int    // bytes of the rows among the arrivals
+	large     bool   // it has filled a member
 	class     partition.Class
 	format    format.Format
 	path      string
 	schema    string // what its records' schema is known by; "" where files are not parted by it
 	first     int64
 	chunks    []chunk
-	large     bool // it has filled a member
 	members   []*extent
 	stored    int64 // bytes of members; guarded by cut.made.mu
 }
@@ -117,6 +124,13 @@ func (c *cut) readAt(s *store, p []byte, off int64) error {
 	})
 }
 
+// Where a cut has arriveFrom files, and all cuts together have more than a cache has room for, rows
+// of small ones arrive together.
+const (
+	arriveFrom      = 8
+	arriveFromInAll = 256
+)
+
 // file returns the file for path and schema, made when it is the first time.
 func (c *cut) file(path, schema string, class partition.Class) (f *file, made bool) {
 	at := path
@@ -124,7 +138,10 @@ func (c *cut) file(path, schema string, class partition.Class) (f *file, made bo
 		at += "\x00" + schema
 	}
 	if f = c.byPath[at]; f == nil {
-		f = &file{path: path, schema: schema, class: class, format: c.a.codec.rows}
+		f = &file{
+			path: path, schema: schema, class: class, format: c.a.codec.rows,
+			number: uint32(len(c.byPath)),
+		}
 		made = true
 		if class == partition.DeadLetter {
 			f.format = c.a.codec.dead
@@ -132,12 +149,14 @@ func (c *cut) file(path, schema string, class partition.Class) (f *file, made bo
 			f.members = append(f.members, &extent{n: len(h), mem: h})
 		}
 		c.byPath[at] = f
+		c.arriving = c.arriving ||
+			len(c.byPath) >= arriveFrom && c.a.paths.Load() >= arriveFromInAll
 	}
 	return f, made
 }
 
-// add appends one row, which is r's in the file's format, and may lie already where it belongs,
-// behind the end of the file's buffer.
+// add appends one row, which is r's in the file's format, and may lie already where it belongs: see
+// behind.
 func (c *cut) add(f *file, r *record.Record, row []byte) error {
 	if f.count == 0 {
 		f.first = r.Offset
@@ -148,43 +167,78 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 	f.hash ^= xxhash.Sum64(r.Value) ^ uint64(r.Offset)*0x9e3779b97f4a7c15
 	f.hash *= 0xff51afd7ed558ccd
 	f.hash ^= f.hash >> 32
-	rows := &f.rows
-	if rows.room() < len(row) {
-		c.makeRoom(f, len(row))
-	}
-	if n := len(rows.buf); len(row) > 0 && &rows.buf[:n+1][n] == &row[0] {
-		rows.buf = rows.buf[:n+len(row)]
+	if c.arrives(f) {
+		c.arrive(f, row)
 	} else {
-		rows.buf = append(rows.buf, row...)
+		if cap(f.rows)-len(f.rows) < len(row) {
+			c.makeRoom(f, len(row))
+		}
+		f.rows = appendInPlace(f.rows, row)
 	}
-	if f.chunksLen+rows.size() >= chunkSize {
+	if f.chunksLen+f.inMemory() >= chunkSize {
 		return c.flush(f)
 	}
 	return nil
 }
 
-// makeRoom makes room for n bytes more of f's rows.
-func (c *cut) makeRoom(f *file, n int) {
-	least := 0
-	if f.rows.buf == nil {
-		least = c.firstBuffer(f)
+// arrives reports whether the next row of f goes among the arrivals.
+func (c *cut) arrives(f *file) bool { return c.arriving && !f.large }
+
+// behind returns what the next row of f comes behind, nil if there is no room for n bytes more.
+func (c *cut) behind(f *file, n int) []byte {
+	if c.arrives(f) {
+		return c.arrivals.behind(n)
 	}
-	had := f.rows.held()
-	f.rows.makeRoom(c.a.buffers, n, least)
-	more := int64(f.rows.held() - had)
-	c.buffers += more
-	c.acct.take(more, 0)
+	if cap(f.rows)-len(f.rows) > n {
+		return f.rows
+	}
+	return nil
 }
 
-// firstBuffer returns how much room f's rows are given at least where they have none.
-func (c *cut) firstBuffer(f *file) int {
-	if f.large && c.a.budget.used(true) < c.a.cfg.Spool.Memory/2 {
-		return bufferClasses[len(bufferClasses)-1] // it is not copied while it grows
+// inMemory returns the bytes of the rows in memory.
+func (f *file) inMemory() int { return len(f.rows) + f.arrived }
+
+// makeRoom makes room for n bytes more in f's buffer.
+func (c *cut) makeRoom(f *file, n int) {
+	had := cap(f.rows)
+	if f.rows == nil && f.large && c.a.budget.used(true) < c.a.cfg.Spool.Memory/2 {
+		n = max(n, bufferClasses[len(bufferClasses)-1]) // it is not copied while it grows
 	}
-	if i := len(f.chunks) - 1; i >= 0 && f.chunks[i].rows >= blockSize { // as it will be again
-		return blockSize
+	f.rows = c.a.buffers.grow(f.rows, n)
+	c.hold(cap(f.rows) - had)
+}
+
+// arrive puts a row of f among the arrivals.
+func (c *cut) arrive(f *file, row []byte) {
+	segments, rows := len(c.arrivals.segments), cap(c.arrivals.rows)
+	c.arrivals.add(c.a.buffers, f.number, row)
+	f.arrived += len(row)
+	if len(c.arrivals.segments) != segments || cap(c.arrivals.rows) != rows {
+		c.holdArrivals()
 	}
-	return 0
+}
+
+// own moves what has arrived of f into its buffer.
+func (c *cut) own(f *file) {
+	had := f.rows
+	f.rows = append(c.a.buffers.get(f.inMemory()), had...)
+	f.rows = c.arrivals.take(f.rows, f.number)
+	f.arrived = 0
+	c.a.buffers.put(had)
+	c.hold(cap(f.rows) - cap(had))
+}
+
+// hold notes that rows take more memory, or less.
+func (c *cut) hold(more int) {
+	c.buffers += int64(more)
+	c.acct.take(int64(more), 0)
+}
+
+// holdArrivals notes what the arrivals take by now.
+func (c *cut) holdArrivals() {
+	held := int64(c.arrivals.held())
+	c.hold(int(held - c.arrivalsHeld))
+	c.arrivalsHeld = held
 }
 
 // flush hands the rows since the last member to a worker.
@@ -192,14 +246,17 @@ func (c *cut) flush(f *file) error {
 	if err := c.made.failed(); err != nil {
 		return err
 	}
+	if f.arrived > 0 {
+		c.own(f)
+	}
 	m := &extent{}
 	j := job{c: c, f: f, m: m, rows: f.rows, chunks: f.chunks, chunksLen: f.chunksLen}
 	f.members = append(f.members, m)
-	c.buffers -= int64(f.rows.held())
+	c.buffers -= int64(cap(f.rows))
 	for _, p := range f.chunks {
 		c.deadChunkBytes += int64(p.n)
 	}
-	f.rows, f.chunks, f.chunksLen, f.large = rows{}, nil, 0, true
+	f.rows, f.chunks, f.chunksLen, f.large = nil, nil, 0, true
 	c.jobs.Add(1)
 	c.a.workers.do(j)
 	return nil
@@ -253,11 +310,15 @@ func (c *cut) digest(files []*file) string {
 func (c *cut) release() {
 	c.jobs.Wait()
 	for _, f := range c.byPath {
-		if held := f.rows.held(); held > 0 {
-			c.acct.take(-int64(held), 0)
-			f.rows.giveBack(c.a.buffers)
+		if f.rows != nil {
+			c.hold(-cap(f.rows))
+			c.a.buffers.put(f.rows)
+			f.rows = nil
 		}
 	}
+	c.arrivals.giveBack(c.a.buffers)
+	c.arrivals.rows = nil
+	c.holdArrivals()
 	c.acct.take(-c.made.heldBytes(), 0)
 	c.made.held = nil
 	for _, s := range []*store{c.members, c.chunks} {

@@ -15,17 +15,18 @@
 //     records.go (a batch is taken), group.go (records are looked at together), placement.go (the
 //     file of a record), deadletter.go and deadletterline.go (records that cannot be archived),
 //     commit.go (what the protocol says is done)
-//   - one cut: cut.go (files), rows.go (what is in memory of one file), spill.go and compact.go
-//     (what memory has no room for), window.go (how it is read), member.go (what workers make),
-//     losses.go (what was gone before it was read), finish.go (a file as it is uploaded)
+//   - one cut: cut.go (files), arrivals.go (what is in memory of many small ones), spill.go and
+//     compact.go (what memory has no room for), window.go (how it is read), member.go (what workers
+//     make), losses.go (what was gone before it was read), finish.go (a file as it is uploaded)
 //   - to the store: upload.go, name.go (names of objects), metadata.go (what is said of them),
 //     conflicts.go (names that are taken)
 //   - completeness: success.go (its configuration), completeness.go (what a drain knows of it),
 //     complete.go (markers and hooks)
 //
-// Memory: the rows of a path wait in buffers of 512 bytes to 512 KB until they are a member, all
-// together within spool.memory, or are spilled, compressed by s2. A path of a cut takes less than 1
-// KB beside them, and a log, with its reader in Kafka, about 30 KB.
+// Memory: the rows of a path wait in a buffer of 512 bytes to 512 KB until they are a member, or,
+// where there are many paths, together with those of others; all within spool.memory, or they are
+// spilled, compressed by s2. A path of a cut takes less than 1 KB beside them, and a log, with its
+// reader in Kafka, about 30 KB.
 //
 // Which commit, upload or read-back comes next is decided in package protocol; where a record
 // belongs, in partition; what a file looks like, in format.

@@ -63,22 +63,16 @@ func (p *placement) find(c *cut) {
 	}
 	for i := range all {
 		if f := all[i].file; f != nil {
-			p.touched += int(f.count) + cap(f.rows.buf)
-		}
-	}
-	for i := range all {
-		if f := all[i].file; f != nil {
-			p.touched += touch(f.rows.buf, len(all[i].record.Value))
+			p.touched += int(f.count)
 		}
 	}
 }
 
-// touch reads what n bytes behind the end of b will be written to.
-func touch(b []byte, n int) (sum int) {
+// touch reads b, so that it is in a cache.
+func touch(b []byte) (sum int) {
 	const line = 64
-	room := b[len(b):min(cap(b), len(b)+n)]
-	for i := 0; i < len(room); i += line {
-		sum += int(room[i])
+	for i := 0; i < len(b); i += line {
+		sum += int(b[i])
 	}
 	return sum
 }

@@ -62,7 +62,7 @@ type job struct {
 	c         *cut
 	f         *file
 	m         *extent
-	rows      rows
+	rows      []byte
 	chunks    []chunk
 	chunksLen int
 }
@@ -70,9 +70,9 @@ type job struct {
 func (j *job) run(scratch []byte) []byte {
 	c := j.c
 	defer c.jobs.Done()
-	out, err := c.compress(scratch[:0], j.f.format, j.chunks, j.chunksLen, &j.rows)
-	c.acct.take(-int64(j.rows.held()), 0)
-	j.rows.giveBack(c.a.buffers)
+	out, err := c.compress(scratch[:0], j.f.format, j.chunks, j.chunksLen, j.rows)
+	c.acct.take(-int64(cap(j.rows)), 0)
+	c.a.buffers.put(j.rows)
 	if err == nil {
 		j.m.n = len(out)
 		c.storeMember(j.m, out)
@@ -115,17 +115,17 @@ func (c *cut) writeHeld() bool {
 
 // compress makes one member of chunks and the rows behind them.
 func (c *cut) compress(
-	dst []byte, ff format.Format, chunks []chunk, chunksLen int, rows *rows,
+	dst []byte, ff format.Format, chunks []chunk, chunksLen int, rows []byte,
 ) ([]byte, error) {
-	all := rows.buf
-	if len(chunks)+len(rows.blocks) > 0 {
-		all = c.a.buffers.get(chunksLen + rows.size())
+	all := rows
+	if len(chunks) > 0 {
+		all = c.a.buffers.get(chunksLen + len(rows))
 		defer func() { c.a.buffers.put(all) }()
 		got, err := c.appendChunks(all, chunks)
 		if err != nil {
 			return nil, err
 		}
-		all = rows.appendTo(got)
+		all = append(got, rows...)
 	}
 	return ff.AppendMember(dst, all)
 }

@@ -69,10 +69,11 @@ func (p *placement) add(c *cut, l *lookedAt) error {
 	// The row comes before the file: a file that would be empty is never made. Where the file is
 	// there, it is made where it will lie, if there is room for what rows usually are.
 	into := p.row[:0]
-	there := p.file != nil && p.file.class != partition.DeadLetter &&
-		p.file.rows.room() > len(r.Value)+len(r.Value)/4+64
-	if there {
-		into = p.file.rows.buf
+	there := false
+	if p.file != nil && p.file.class != partition.DeadLetter {
+		if b := c.behind(p.file, len(r.Value)+len(r.Value)/4+64); b != nil {
+			into, there = b, true
+		}
 	}
 	var row []byte
 	if res.Class != partition.DeadLetter {

@@ -27,12 +27,15 @@ func (c *cut) spill() error {
 	if at := c.chunks.size(); len(c.runs) == 0 || c.runs[len(c.runs)-1] != at {
 		c.runs = append(c.runs, at)
 	}
-	for _, f := range c.sorted() {
-		if err := s.add(f); err != nil {
-			return err
-		}
+	files := c.sorted()
+	c.arrivals.sort(len(files))
+	if err := s.addAll(files); err != nil {
+		c.arrivals.drop(s.isMoved)
+		return err
 	}
-	return s.write()
+	c.arrivals.giveBack(c.a.buffers)
+	c.holdArrivals()
+	return nil
 }
 
 // spilling is what goes to disk together.
@@ -41,11 +44,27 @@ type spilling struct {
 	packed []byte
 	plain  []byte // rows of one file
 	files  []*file
-	sizes  []int // of each one's part of packed
+	sizes  []int  // of each one's part of packed
+	moved  []bool // by the number of the file: what had arrived is on disk
 }
 
+func (s *spilling) addAll(files []*file) error {
+	s.moved = make([]bool, len(files))
+	for i, f := range files {
+		if i+1 < len(files) {
+			s.c.arrivals.fetch(files[i+1].number)
+		}
+		if err := s.add(f); err != nil {
+			return err
+		}
+	}
+	return s.write()
+}
+
+func (s *spilling) isMoved(file uint32) bool { return s.moved[file] }
+
 func (s *spilling) add(f *file) error {
-	n := f.rows.size()
+	n := f.inMemory()
 	if n == 0 {
 		return nil
 	}
@@ -54,13 +73,13 @@ func (s *spilling) add(f *file) error {
 			return err
 		}
 	}
-	rows := f.rows.buf
-	if len(f.rows.blocks) > 0 {
+	rows := f.rows
+	if f.arrived > 0 {
 		if cap(s.plain) < n {
 			s.c.a.buffers.put(s.plain)
 			s.plain = s.c.a.buffers.get(n)
 		}
-		rows = f.rows.appendTo(s.plain[:0])
+		rows = s.c.arrivals.appendOf(append(s.plain[:0], rows...), f.number)
 	}
 	at := len(s.packed)
 	s.packed = s.packed[:at+len(s2.Encode(s.packed[at:cap(s.packed)], rows))]
@@ -79,17 +98,18 @@ func (s *spilling) write() error {
 		c.a.diskRefused(err)
 		return err
 	}
-	freed := int64(0)
+	freed := 0
 	for i, f := range s.files {
-		p := chunk{off: off, n: s.sizes[i], rows: f.rows.size()}
+		p := chunk{off: off, n: s.sizes[i], rows: f.inMemory()}
 		f.chunks = append(f.chunks, p)
 		f.chunksLen += p.rows
 		off += int64(p.n)
-		freed += int64(f.rows.held())
-		f.rows.giveBack(c.a.buffers)
+		freed += cap(f.rows)
+		c.a.buffers.put(f.rows)
+		f.rows, f.arrived = nil, 0
+		s.moved[f.number] = true
 	}
-	c.buffers -= freed
-	c.acct.take(-freed, 0)
+	c.hold(-freed)
 	s.packed, s.files, s.sizes = s.packed[:0], s.files[:0], s.sizes[:0]
 	return nil
 }

@@ -2,29 +2,53 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math"
+	"os"
 	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
-// What was spilled comes back as it was, however often the file of chunks was rewritten.
+// What was spilled comes back as it was, however often the file of chunks was rewritten, and if the
+// disk refused a part.
 func TestSpilledRowsComeBack(t *testing.T) {
-	t.Parallel()
+	for name, paths := range map[string]int64{"few": 0, "many": arriveFromInAll} {
+		t.Run(name+" paths", func(t *testing.T) {
+			t.Parallel()
+			spillAndRead(t, paths)
+		})
+	}
+}
+
+func spillAndRead(t *testing.T, paths int64) {
 	rng := runtest.Rand(t)
 	a := testArchiver(t, newMemStore(), func(c *Config) { c.Compression = "none" })
 	if err := a.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	a.paths.Store(paths)
+	var room atomic.Int64 // for so many writes
+	room.Store(math.MaxInt64)
+	a.writeAt = func(f *os.File, p []byte, off int64) (int, error) {
+		if strings.Contains(f.Name(), "chunks") && room.Add(-1) < 0 {
+			return 0, syscall.ENOSPC
+		}
+		return f.WriteAt(p, off)
+	}
 	acct := a.budget.join()
 	c := a.newCut(acct, 0)
 	want := map[*file][]byte{}
 	for i := range int64(4_000) {
-		f, _ := c.file(fmt.Sprint("p", rng.IntN(60)), "", 0)
+		f, _ := c.file(fmt.Sprint("p", rng.IntN(1+rng.IntN(60))), "", 0)
 		row := fmt.Appendf(nil, `{"user":%q,"n":%d,"path":"/api/v1/items","status":200}`, f.path, i)
-		if rng.IntN(100) == 0 { // does not compress
+		if rng.IntN(20) == 0 { // does not compress
 			row = make([]byte, rng.IntN(64<<10))
 			for j := range row {
 				row[j] = byte(rng.Uint32())
@@ -34,6 +58,15 @@ func TestSpilledRowsComeBack(t *testing.T) {
 		want[f] = append(want[f], row...)
 		if err := c.add(f, &record.Record{Offset: i, Value: row}, row); err != nil {
 			t.Fatal(err)
+		}
+		if i == 2_000 {
+			room.Store(1)
+			if err := c.spill(); !errors.Is(err, syscall.ENOSPC) || room.Swap(math.MaxInt64) >= 0 {
+				t.Fatalf("with the disk full halfway: %v", err)
+			}
+		}
+		if i > 1_000 && i <= 2_000 {
+			continue // as much as takes several writes
 		}
 		switch rng.IntN(200) {
 		case 0:
@@ -47,10 +80,13 @@ func TestSpilledRowsComeBack(t *testing.T) {
 			}
 		}
 	}
-	if err := c.spill(); err != nil {
-		t.Fatal(err)
+	if rng.IntN(2) == 0 {
+		if err := c.spill(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c.jobs.Wait()
+	c.arrivals.sort(len(c.byPath))
 	// One after the other, as they are uploaded, and in any order; with the chunks of what others
 	// want, and without.
 	inOrder := c.sorted()

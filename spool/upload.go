@@ -180,6 +180,7 @@ func (u *upload) forget() {
 func (u *upload) each(
 	ctx context.Context, files []*file, do func(context.Context, *file) error,
 ) error {
+	u.c.arrivals.sort(len(files))
 	u.c.window = u.c.newWindow()
 	defer func() { u.c.window.close(); u.c.window = nil }()
 	next := make(chan *file)
@@ -244,9 +245,14 @@ func (c *cut) object(f *file) (*object, error) {
 	for _, m := range f.members {
 		o.add(*m)
 	}
-	if n := f.chunksLen + f.rows.size(); n > 0 {
-		buf := c.a.buffers.get(n / 2)
-		tail, err := c.compress(buf, f.format, f.chunks, f.chunksLen, &f.rows)
+	if n := f.chunksLen + f.inMemory(); n > 0 {
+		buf, rows := c.a.buffers.get(n/2), f.rows
+		if f.arrived > 0 {
+			rows = append(c.a.buffers.get(f.inMemory()), rows...)
+			rows = c.arrivals.appendOf(rows, f.number)
+			defer c.a.buffers.put(rows)
+		}
+		tail, err := c.compress(buf, f.format, f.chunks, f.chunksLen, rows)
 		if o.tail = buf; err != nil {
 			o.close()
 			return nil, err

@@ -50,9 +50,10 @@ func newCompressor(name string) (*compressor, error) {
 		}), nil
 	case "zstd":
 		pool := sync.Pool{New: func() any {
+			// The level after the window, else it halves the blocks, each of which has its tables.
 			w, err := zstd.NewWriter(
-				nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
-				zstd.WithWindowSize(1<<20),
+				nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20),
+				zstd.WithEncoderLevel(zstd.SpeedFastest),
 			)
 			if err != nil {
 				panic(err) // constant options
