@@ -27,6 +27,7 @@ type cut struct {
 	start   int64
 	end     int64            // once sealed
 	byKey   map[string]*file // by partition key; several may lead to one file
+	known   knownFiles
 	byPath  map[string]*file // by path and schema
 	records int64
 	// that the cut makes good; nil for one that is made for the first time
@@ -62,11 +63,12 @@ type file struct {
 	last      int64
 	hash      uint64
 	chunksLen int    // bytes of the rows in chunks
-	rows      []byte // of the pool
-	number    uint32 // files are counted as they are made
 	arrived   int    // bytes of the rows among the arrivals
+	number    uint32 // files are counted as they are made
 	large     bool   // it has filled a member
 	class     partition.Class
+	key       shortKey // that led to it
+	rows      []byte   // of the pool
 	format    format.Format
 	path      string
 	schema    string // what its records' schema is known by; "" where files are not parted by it

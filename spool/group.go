@@ -15,7 +15,6 @@ type group struct {
 	n       int
 	last    *file // that lastKey leads to
 	lastKey []byte
-	touched int // keeps what only fetches memory from being no work at all
 }
 
 // lookedAt is a record that is to be placed.
@@ -29,8 +28,8 @@ type lookedAt struct {
 
 const (
 	groupSize = 16
-	// touchFrom is how many files are too many for a cache.
-	touchFrom = 256
+	// knowFrom is how many files are too many for a cache.
+	knowFrom = 256
 )
 
 // look makes r the next of the group, and reports whether that is to be placed now. What r refers
@@ -51,6 +50,10 @@ func (p *placement) find(c *cut) {
 		return // the key does not say all
 	}
 	all := p.looked[:p.n]
+	if len(c.byKey) >= knowFrom {
+		c.findKnown(all)
+		return
+	}
 	for i := range all {
 		l := &all[i]
 		if p.last == nil || !bytes.Equal(l.key, p.lastKey) {
@@ -58,23 +61,6 @@ func (p *placement) find(c *cut) {
 		}
 		l.file = p.last
 	}
-	if len(c.byKey) < touchFrom {
-		return
-	}
-	for i := range all {
-		if f := all[i].file; f != nil {
-			p.touched += int(f.count)
-		}
-	}
-}
-
-// touch reads b, so that it is in a cache.
-func touch(b []byte) (sum int) {
-	const line = 64
-	for i := 0; i < len(b); i += line {
-		sum += int(b[i])
-	}
-	return sum
 }
 
 // letGo forgets what belongs to the batch that was read.
