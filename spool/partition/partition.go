@@ -154,10 +154,8 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 	case cfg.Field != "":
 		i := b.field(dialect.SplitNames(cfg.Field))
 		p.eventTime = func(in *Input) (int64, error) {
-			if f, ok := b.finder.(jsonFinder); ok && f[i].name != "" {
-				if text, sure := findText(in.Record.Value, f[i].name); sure && text != nil {
-					return format.TextMemo(&p.memo, text, in.Record.Time)
-				}
+			if text, sure := b.text(in, i); sure && text != nil {
+				return format.TextMemo(&p.memo, text, in.Record.Time)
 			}
 			v, err := b.finder.Find(in.Record, i)
 			if err != nil {

@@ -49,6 +49,14 @@ func (b *binder) field(path []string) int {
 	return len(b.paths) - 1
 }
 
+// text is findText for a field of JSON values, and not sure of others.
+func (b *binder) text(in *Input, field int) (found []byte, sure bool) {
+	if f, ok := b.finder.(jsonFinder); ok && f[field].name != "" {
+		return findText(in.Record.Value, f[field].name)
+	}
+	return nil, false
+}
+
 func (b *binder) layout(what string, t template.Template, full bool) (*layout, error) {
 	l := &layout{fallback: []byte(b.cfg.DefaultPartition)}
 	var errs []string
@@ -185,6 +193,9 @@ func (b *binder) recordPart(p template.Part) (part, error) {
 		}
 		i := b.field(dialect.Nested(p))
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
+			if text, sure := b.text(in, i); sure {
+				return append(dst, text...), len(text) > 0
+			}
 			v, err := b.finder.Find(in.Record, i)
 			if err != nil || v.Kind == Missing || v.Kind == Other {
 				b.note(err)
