@@ -50,10 +50,9 @@ func newCompressor(name string) (*compressor, error) {
 		}), nil
 	case "zstd":
 		pool := sync.Pool{New: func() any {
-			// The level after the window, else it halves the blocks, each of which has its tables.
 			w, err := zstd.NewWriter(
-				nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20),
-				zstd.WithEncoderLevel(zstd.SpeedFastest),
+				nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+				zstd.WithWindowSize(1<<20),
 			)
 			if err != nil {
 				panic(err) // constant options
