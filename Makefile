@@ -12,7 +12,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/spf13 $(addprefix github.com/twmb/franz-go/pkg/,kadm kmsg kversion sr) \
 	github.com/twmb/franz-go/pkg/kgo/internal/sticky \
 	$(addprefix github.com/parquet-go/parquet-go/,variant encoding/thrift) \
-	$(addprefix github.com/expr-lang/expr/,checker compiler optimizer parser) \
+	$(addprefix github.com/expr-lang/expr/,builtin checker compiler optimizer parser) \
 	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
 	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph agent/cases) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
@@ -27,7 +27,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/go-logr github.com/json-iterator github.com/modern-go github.com/go-viper \
 	github.com/pelletier github.com/google/go-cmp github.com/google/flatbuffers github.com/twpayne \
 	github.com/dgraph-io cloud.google.com go.opentelemetry.io go.yaml.in \
-	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 golang.org/x/text/internal \
+	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 golang.org/x/text \
 	google.golang.org vendor/golang.org \
 	crypto/tls crypto/x509 crypto/hpke crypto/ecdh crypto/ecdsa crypto/ed25519 crypto/rsa \
 	$(addprefix crypto/internal/fips140/,ecdh ecdsa ed25519 mlkem nistec rsa) \
