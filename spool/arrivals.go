@@ -135,13 +135,18 @@ func (a *arrivals) drop(gone func(file uint32) bool) {
 	}
 }
 
-// giveBack empties a.
+// giveBack empties a. What says where rows are is kept, unless that is much: of short rows it is
+// most of the memory.
 func (a *arrivals) giveBack(p *bufferPool) {
+	all := a.held()
 	for i, s := range a.segments {
 		p.put(s)
 		a.segments[i] = nil
 	}
 	a.segments, a.rows, a.sorted = a.segments[:0], a.rows[:0], a.sorted[:0]
+	if a.held() > all/4 {
+		a.rows, a.sorted = nil, nil
+	}
 }
 
 // appendInPlace appends p to b, behind which it may lie already.
