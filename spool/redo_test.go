@@ -3,10 +3,12 @@ package spool
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // faulty makes the first attempt at each key fail, and the second one succeed without the caller
@@ -56,6 +58,53 @@ func TestRedoWhileTheStoreFails(t *testing.T) {
 		if string(s.objs[key].data) != data {
 			t.Errorf("%s has other bytes than its first owner gave it", key)
 		}
+	}
+}
+
+// A cut of many paths, of which some are large, is made again with the same bytes by one who has
+// less memory and reads other batches.
+func TestRedoOfManyPathsInLessMemory(t *testing.T) {
+	t.Parallel()
+	const records, paths = 20_000, 600
+	for _, roomy := range []int64{4 << 20, 64 << 20} {
+		s, topic := newMemStore(), newTopic("app", 0)
+		topic.produce(records, func(o int64) (time.Time, string) {
+			path, pad := fmt.Sprint(o*7919%paths), 100
+			if o%5 == 0 {
+				path, pad = fmt.Sprint("large", o%3), 1_500
+			}
+			more := strings.Repeat(fmt.Sprint(o), pad/5)
+			return day, fmt.Sprintf(`{"id":%d,"p":0,"path":"%s","more":"%s"}`, o, path, more)
+		})
+		change := func(memory int64) func(*Config) {
+			return func(c *Config) {
+				c.Path = mustTemplate(`${topic}/${field.path}`)
+				c.Roll, c.Spool.Memory = RollConfig{Records: records}, memory
+			}
+		}
+		interrupt(t, s, topic, 100, change(roomy))
+		before := map[string]string{}
+		for _, key := range s.keys() {
+			before[key] = string(s.objs[key].data)
+		}
+		if len(before) != 100 {
+			t.Fatalf("%d objects", len(before))
+		}
+		s.put = func(key string, do func() error) error {
+			defer func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if data, ok := before[key]; ok && string(s.objs[key].data) != data {
+					t.Errorf("%s has other bytes than its first owner gave it", key)
+				}
+			}()
+			return do()
+		}
+		a := drainAll(t, s, topic, 33, change(5<<20))
+		if value(a.metrics.redos) != 1 || value(a.metrics.spills) == 0 {
+			t.Errorf("%v redos, %v spills", value(a.metrics.redos), value(a.metrics.spills))
+		}
+		checkOnce(t, s, nil, topic)
 	}
 }
 
