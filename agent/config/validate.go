@@ -61,11 +61,12 @@ func (d *decoder) doWithout(v validator, err error) bool {
 // that the component has been made to do without what this machine lacks.
 func (d *decoder) place(err error, prefix string, warn, whole bool) {
 	for _, part := range flatten(err) {
-		path := prefix
+		path, block := prefix, prefix
 		if m := pathText.FindStringSubmatch(part.text); m != nil {
 			path = join(prefix, m[1])
+			block = path[:max(0, strings.LastIndexByte(path, '.'))]
 		}
-		if d.hasFailed(path) {
+		if d.hasFailed(path) || d.namesFailed(block, part.text) {
 			continue
 		}
 		owner := d.owner
@@ -110,11 +111,21 @@ func (r *Report) Warning(inst *Instance, text string) {
 // Failure adds a mistake that stands at no place in a file.
 func (r *Report) Failure(err error) { r.errorf(hcl.Range{}, "", "%v", err) }
 
+// namesFailed reports whether text speaks of another attribute of the block which has been reported
+// already: what goes together cannot be told while one of the two has no value.
+func (d *decoder) namesFailed(block, text string) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
+	return slices.ContainsFunc(words, func(word string) bool { return d.failed[join(block, word)] })
+}
+
 // hasFailed reports whether the attribute, or a block around it, or something within the block, has
 // been reported already.
 func (d *decoder) hasFailed(path string) bool {
 	for failed := range d.failed {
-		if path != "" && strings.HasPrefix(failed, path+".") {
+		rest, within := strings.CutPrefix(failed, path)
+		if path != "" && within && rest != "" && (rest[0] == '.' || rest[0] == '[') {
 			return true
 		}
 	}
