@@ -32,14 +32,28 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	tls.Set("key_file", kit.Text(key.Value))
 	c.Carry(cert)
 	c.Carry(key)
-	if ca := n.Texts("ssl_certificate_authorities"); len(ca) > 0 {
+	ca := n.Texts("ssl_certificate_authorities")
+	if len(ca) > 0 {
 		tls.Set("client_ca_file", kit.Text(ca[0]))
 		if len(ca) > 1 {
 			c.D.Lost(tls, n.At, n.Name+".ssl_certificate_authorities", "put all into one file")
 		}
 	}
-	switch mode := n.Text("ssl_verify_mode") + n.Text("ssl_client_authentication"); mode {
+	said := "ssl_client_authentication"
+	mode := n.Text(said)
+	if mode == "" {
+		said = "ssl_verify_mode"
+		mode = n.Text(said)
+	}
+	switch mode {
 	case "force_peer", "required":
+		if len(ca) == 0 {
+			c.D.Lost(
+				tls, n.At, n.Name+"."+said,
+				"write client_ca_file and require_client_cert: clients without a certificate are let in now",
+			)
+			return
+		}
 		tls.Set("require_client_cert", draft.Bool(true))
 	}
 }
