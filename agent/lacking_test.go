@@ -184,6 +184,11 @@ func around(t *testing.T, kind, path string) string {
 	if !ok {
 		t.Fatalf("there is no configuration with %s", path)
 	}
+	return configured(kind, with)
+}
+
+// configured returns a configuration whose component has attributes besides what it needs.
+func configured(kind, with string) string {
 	in, out, filter, block := "stdin", "stdout", "", ""
 	switch kind, typ, _ := strings.Cut(kind, "."); kind {
 	case "agent":

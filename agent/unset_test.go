@@ -45,9 +45,9 @@ func TestOneOfTwoValuesIsNotSetHere(t *testing.T) {
 					parts[j] = `env("NOT_SET")`
 				}
 			}
-			body := needed[c.kind] + "\n" + strings.Join(parts, "") + "\n"
+			with := strings.Join(parts, "")
 			for _, elsewhere := range []bool{true, false} {
-				report := looked(t, c.kind, body, elsewhere)
+				report := looked(t, c.kind, with, elsewhere)
 				want := 1
 				if i == 0 || elsewhere {
 					want = 0
@@ -55,27 +55,17 @@ func TestOneOfTwoValuesIsNotSetHere(t *testing.T) {
 				told := strings.Join(append(report.Lines(true), report.Lines(false)...), "\n")
 				if n := strings.Count(told, "NOT_SET is not set"); report.Errors() != want ||
 					n != min(i, 1) {
-					t.Errorf("elsewhere: %v: want %d errors:\n%s\n%s", elsewhere, want, told, body)
+					t.Errorf("elsewhere: %v: want %d errors:\n%s\n%s", elsewhere, want, told, with)
 				}
 			}
 		}
 	}
 }
 
-func looked(t *testing.T, kind, body string, elsewhere bool) *config.Report {
+func looked(t *testing.T, kind, with string, elsewhere bool) *config.Report {
 	t.Helper()
-	in, out, ins, outs := "stdin", "stdout", "", ""
-	if side, typ, _ := strings.Cut(kind, "."); side == "input" {
-		in, ins = typ, body
-	} else {
-		out, outs = typ, body
-	}
 	file := filepath.Join(t.TempDir(), "a.hcl")
-	text := fmt.Sprintf(
-		"agent { data_dir = %q }\ninput %q \"a\" {\n%s}\noutput %q \"a\" {\n%s}\n"+
-			"pipeline \"p\" {\nfrom = [input.%[2]s.a]\nto = [output.%[4]s.a]\n}\n",
-		t.TempDir(), in, ins, out, outs,
-	)
+	text := fmt.Sprintf("agent { data_dir = %q }\n%s", t.TempDir(), configured(kind, with))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

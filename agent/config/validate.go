@@ -112,12 +112,15 @@ func (r *Report) Warning(inst *Instance, text string) {
 func (r *Report) Failure(err error) { r.errorf(hcl.Range{}, "", "%v", err) }
 
 // namesFailed reports whether text speaks of another attribute of the block which has been reported
-// already: what goes together cannot be told while one of the two has no value.
+// already: what goes together cannot be told while one of the two has no value. A name of one word
+// may be just that word.
 func (d *decoder) namesFailed(block, text string) bool {
 	words := strings.FieldsFunc(text, func(r rune) bool {
 		return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	})
-	return slices.ContainsFunc(words, func(word string) bool { return d.failed[join(block, word)] })
+	return slices.ContainsFunc(words, func(word string) bool {
+		return strings.Contains(word, "_") && d.failed[join(block, word)]
+	})
 }
 
 // hasFailed reports whether the attribute, or a block around it, or something within the block, has
