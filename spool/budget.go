@@ -95,12 +95,25 @@ func (b *budget) setBlocked(blocked bool) {
 	}
 }
 
-// overMemory reports whether this log should move its records from memory to disk.
+// overMemory reports whether this log should move its records from memory to disk: the one that has
+// the most, so that what is written of each path is as large as can be. Where that one does not ask,
+// since nothing comes of it, all do that have half their share.
 func (a *account) overMemory() bool {
 	b := a.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.memory > b.maxMemory && a.memory*int64(len(b.logs)) >= b.memory
+	switch {
+	case b.memory <= b.maxMemory:
+		return false
+	case b.memory > b.maxMemory+b.maxMemory/8:
+		return a.memory*int64(len(b.logs)) >= b.maxMemory/2
+	}
+	for o := range b.logs {
+		if o.memory > a.memory {
+			return false
+		}
+	}
+	return true
 }
 
 // admit reports whether the log may read on, and whether it should make a cut now to set space
