@@ -96,8 +96,8 @@ func (b *budget) setBlocked(blocked bool) {
 }
 
 // overMemory reports whether this log should move its records from memory to disk: the one that has
-// the most, so that what is written of each path is as large as can be. Where that one does not ask,
-// since nothing comes of it, all do that have half their share.
+// the most, so that what is written of each path is as large as can be. Where that one does not
+// ask, since nothing comes of it, all do that have half their share.
 func (a *account) overMemory() bool {
 	b := a.b
 	b.mu.Lock()

@@ -173,7 +173,7 @@ type Pipeline struct {
 	Routes    []Route  `hcl:"route,block" doc:"Sends the records with certain tags, or for which a condition holds, to further outputs; every route that matches applies."`
 	Buffer    any      `hcl:"buffer,block" doc:"The disk buffer between inputs and outputs."`
 
-	LatencyBudget time.Duration `hcl:"latency_budget,optional" doc:"How long lines that an app has written may wait for more before they are read, so that what comes in a trickle travels together: one look at many files, one synced write, one request for each partition. It ends as soon as a full batch is there, and does not delay acknowledgements to clients. 0s: no wait."`
+	LatencyBudget time.Duration `hcl:"latency_budget,optional" doc:"How long lines that an app has written may wait for more before they are read, so that what comes in a trickle travels together: one look at many files, one synced write, one request for each partition. As long again is added to it, but no more than 15ms. It ends as soon as a full batch is there, and does not delay acknowledgements to clients. 0s: no wait."`
 
 	Range  hcl.Range
 	Source bool // its inputs are logs themselves: there is no buffer

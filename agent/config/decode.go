@@ -332,6 +332,8 @@ func (d *decoder) unknown(
 		}
 	} else if inner := d.inside(name, expr, targets); inner != "" {
 		hint = inner
+	} else if other := d.elsewhere(name, expr, path); other != "" {
+		hint = other
 	} else if all := names(targets, block); len(all) == 0 {
 		hint = fmt.Sprintf("There are no %ss here.", what)
 	} else {
@@ -355,6 +357,25 @@ func (d *decoder) inside(name string, expr hclsyntax.Expression, targets []targe
 				}
 				return "It belongs into a block: " +
 					braced(headerOf(t.name, elem), []string{name + " = " + value})
+			}
+		}
+	}
+	return ""
+}
+
+// elsewhere looks for an attribute of a component among those of the agent and of pipelines. A name
+// of one word means something else in each.
+func (d *decoder) elsewhere(name string, expr hclsyntax.Expression, path string) string {
+	if path != "" || expr == nil || !strings.Contains(name, "_") {
+		return ""
+	}
+	for header, of := range map[string]reflect.Type{
+		"agent": reflect.TypeFor[Agent](), `pipeline "app"`: reflect.TypeFor[Pipeline](),
+	} {
+		for _, f := range fieldsOf(of) {
+			if f.name == name && !f.label && !f.block {
+				return "It belongs into another block: " +
+					braced(header, []string{name + " = " + d.report.sourceOf(expr)})
 			}
 		}
 	}

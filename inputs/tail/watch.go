@@ -43,8 +43,12 @@ type watcher struct {
 	stopped chan struct{}
 }
 
-// gatherFor is how long notifications are gathered at least.
-const gatherFor = 10 * time.Millisecond
+// gatherFor is how long notifications are gathered once there is more than that files were written
+// to, and at least, unless the budget is less; leastPause is that then.
+const (
+	gatherFor  = 10 * time.Millisecond
+	leastPause = time.Millisecond
+)
 
 // newWatcher starts a watcher over what open opens; ctx ends it.
 func newWatcher(
@@ -88,12 +92,12 @@ func (w *watcher) gather(ctx context.Context) {
 		company := pace{budget: w.budget, read: have - had, during: now.Sub(last)}.wait()
 		steady = now.Sub(taken) < company
 		last, had = now, have
-		if !more && company > gatherFor {
+		if !more {
 			if more, err = w.wait(now.Add(company)); err != nil {
 				return
 			}
 		}
-		if more || company <= gatherFor {
+		if more {
 			select { // what belongs together, such as a rename and what takes its place
 			case <-ctx.Done():
 				return
@@ -123,13 +127,13 @@ type pace struct {
 }
 
 // wait returns the time in which a full batch comes together, as things went of late, if that is
-// less than the budget allows.
+// less than the budget allows, which a little more is added to: what costs most is how often.
 func (p pace) wait() time.Duration {
-	d := p.budget + gatherFor*3/2
+	d := p.budget + min(p.budget, gatherFor*3/2)
 	if p.read > 0 {
 		d = min(d, time.Duration(float64(p.during)*blockSize/float64(p.read)))
 	}
-	return max(d, gatherFor)
+	return max(d, min(p.budget, gatherFor), leastPause)
 }
 
 // watchAdvice says what to do about a watch that could not be had.

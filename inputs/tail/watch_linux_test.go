@@ -111,19 +111,23 @@ func TestTheBudgetEndsWithARename(t *testing.T) {
 	}
 }
 
-// Where as much comes as fills a batch within less, the wait is that much shorter, down to what it
-// was without a budget.
+// Where as much comes as fills a batch within less, the wait is that much shorter, down to ten
+// milliseconds or the budget. It is never much longer than the budget.
 func TestTheBudgetEndsWithAFullBatch(t *testing.T) {
 	t.Parallel()
+	const ms = time.Millisecond
 	for _, c := range []struct {
-		read int64
-		want time.Duration
+		budget time.Duration
+		read   int64
+		want   time.Duration
 	}{
-		{0, 65 * time.Millisecond}, {1000, 65 * time.Millisecond}, {blockSize, 65 * time.Millisecond},
-		{25 * blockSize, 40 * time.Millisecond}, {200 * blockSize, gatherFor},
+		{50 * ms, 0, 65 * ms}, {50 * ms, 1000, 65 * ms}, {50 * ms, blockSize, 65 * ms},
+		{50 * ms, 25 * blockSize, 40 * ms}, {50 * ms, 200 * blockSize, 10 * ms},
+		{5 * ms, 0, 10 * ms}, {5 * ms, 125 * blockSize, 8 * ms}, {5 * ms, 1000 * blockSize, 5 * ms},
+		{2 * ms, 0, 4 * ms}, {0, 0, ms}, {0, 5000 * blockSize, ms},
 	} {
-		if got := (pace{budget: 50 * time.Millisecond, read: c.read, during: time.Second}).wait(); got != c.want {
-			t.Errorf("after %d bytes in a second: %v, want %v", c.read, got, c.want)
+		if got := (pace{budget: c.budget, read: c.read, during: time.Second}).wait(); got != c.want {
+			t.Errorf("%v, after %d bytes in a second: %v, want %v", c.budget, c.read, got, c.want)
 		}
 	}
 	w, dir, read := watching(t, time.Hour)

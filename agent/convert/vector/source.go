@@ -177,12 +177,33 @@ func (c *converter) tls(b *draft.Block, t *kit.Node) {
 	c.Set(in, "cert_file", t, "crt_file")
 	c.Set(in, "key_file", t, "key_file")
 	if strings.HasPrefix(string(b.Ref()), "input.") {
-		if ca := in.Get("ca_file"); ca != "" && !strings.HasPrefix(string(b.Ref()), "input.kafka.") {
-			in.Set("client_ca_file", ca)
-			in.Unset("ca_file")
+		if !strings.HasPrefix(string(b.Ref()), "input.kafka.") {
+			c.clientCertificates(in, t)
 		}
 	} else if v := t.Take("verify_certificate"); v != nil && v.Value == "false" {
 		in.Set("insecure_skip_verify", draft.Bool(true))
+	}
+}
+
+// clientCertificates carries over what a server asks of its clients.
+func (c *converter) clientCertificates(in *draft.Block, t *kit.Node) {
+	ca := in.Get("ca_file")
+	if ca != "" {
+		in.Set("client_ca_file", ca)
+		in.Unset("ca_file")
+	}
+	switch v := t.Take("verify_certificate"); {
+	case v == nil:
+	case v.Value != "true":
+		c.Carry(v)
+	case ca == "":
+		c.Lost(
+			in, v,
+			"write client_ca_file and require_client_cert: clients without a certificate are let in now",
+		)
+	default:
+		in.Set("require_client_cert", draft.Bool(true))
+		c.Carry(v)
 	}
 }
 
