@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // removes is the configuration of an input that may remove what it has read.
 type removes interface {
 	// Removes returns the attribute that says so, or "" if it does not.
@@ -67,11 +69,12 @@ func (l *loader) checkReadTwice() {
 				continue
 			}
 			if pattern := c.ReadsWith(used[other].Config); pattern != "" {
+				attr, _, _ := strings.Cut(c.Removes(), " ")
 				l.report.errorf(
-					used[id].positions.position("paths"),
+					used[id].positions.position(attr),
 					"Add the outputs of the other's pipeline to that of this one, or exclude there what is removed here.",
-					"%s: paths: what matches %s may be read by %s, too: it would be removed before that has read it",
-					id, pattern, other,
+					"%s: %s: what matches %s may be read by %s, too: it would be removed before that has read it",
+					id, attr, pattern, other,
 				)
 			}
 		}

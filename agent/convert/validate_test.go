@@ -122,7 +122,8 @@ func (v *validator) ofMachine(hcl []byte) []string {
 		}
 		out = append(out, problem)
 	}
-	if err != nil {
+	// nor is it a pod
+	if err != nil && !strings.Contains(err.Error(), "/var/run/secrets/kubernetes.io/") {
 		out = append(out, err.Error())
 	}
 	return out
