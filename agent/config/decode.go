@@ -332,7 +332,7 @@ func (d *decoder) unknown(
 		}
 	} else if inner := d.inside(name, expr, targets); inner != "" {
 		hint = inner
-	} else if other := d.elsewhere(name, expr, path); other != "" {
+	} else if other := d.elsewhere(name, expr); other != "" {
 		hint = other
 	} else if all := names(targets, block); len(all) == 0 {
 		hint = fmt.Sprintf("There are no %ss here.", what)
@@ -363,23 +363,21 @@ func (d *decoder) inside(name string, expr hclsyntax.Expression, targets []targe
 	return ""
 }
 
-// elsewhere looks for an attribute of a component among those of the agent and of pipelines. A name
-// of one word means something else in each.
-func (d *decoder) elsewhere(name string, expr hclsyntax.Expression, path string) string {
-	if path != "" || expr == nil || !strings.Contains(name, "_") {
+// elsewhere looks for an attribute among those of the agent and of pipelines. A name of one word
+// means something else in each block.
+func (d *decoder) elsewhere(name string, expr hclsyntax.Expression) string {
+	if expr == nil || !strings.Contains(name, "_") {
 		return ""
 	}
-	for header, of := range map[string]reflect.Type{
-		"agent": reflect.TypeFor[Agent](), `pipeline "app"`: reflect.TypeFor[Pipeline](),
-	} {
-		for _, f := range fieldsOf(of) {
-			if f.name == name && !f.label && !f.block {
-				return "It belongs into another block: " +
-					braced(header, []string{name + " = " + d.report.sourceOf(expr)})
-			}
-		}
+	of, block := d.report.home(name, expr)
+	own, _, _ := strings.Cut(d.owner, ".")
+	switch {
+	case block == "" || of == "pipeline" && strings.HasPrefix(d.owner, "input.kafka."):
+		return "" // which is read in batches
+	case of == own:
+		return "It belongs further out: " + block
 	}
-	return ""
+	return "It belongs into another block: " + block
 }
 
 func (d *decoder) block(b *hclsyntax.Block, t target, path string) {

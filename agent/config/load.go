@@ -200,19 +200,13 @@ func (l *loader) parse(file string) {
 	l.parsed = append(l.parsed, parsedFile{file, body})
 	for _, attr := range sortedAttributes(body) {
 		hint := didYouMean(attr.Name, topLevel)
-		of := targetsOf(reflect.ValueOf(Agent{}))
-		i := slices.IndexFunc(of, func(t target) bool { return t.name == attr.Name && !t.block })
 		if attr.Name == "agent" {
 			hint = "Write it without the equals sign: " +
 				l.report.blockOf("agent", reflect.TypeFor[Agent](), attr.Expr)
 		} else if slices.Contains(topLevel, attr.Name) {
 			hint = "It is a block: " + l.headed(&hclsyntax.Block{Type: attr.Name})
-		} else if i >= 0 {
-			value := l.report.sourceOf(attr.Expr)
-			if value == "" {
-				value = example(of[i].field)
-			}
-			hint = "It belongs into a block: " + braced("agent", []string{attr.Name + " = " + value})
+		} else if _, block := l.report.home(attr.Name, attr.Expr); block != "" {
+			hint = "It belongs into a block: " + block
 		} else if g := hintForName("agent", attr.Name); g != "" {
 			hint = g + " It belongs into agent { }."
 		}

@@ -27,6 +27,28 @@ func (r *Report) sourceOf(e hclsyntax.Expression) string {
 	return text
 }
 
+// home returns the kind of block, agent or pipeline, that an attribute belongs into, and such a
+// block that can be pasted; "" for one of neither.
+func (r *Report) home(name string, expr hclsyntax.Expression) (of, block string) {
+	for _, t := range []reflect.Type{reflect.TypeFor[Agent](), reflect.TypeFor[Pipeline]()} {
+		kind, header := "agent", "agent"
+		if t == reflect.TypeFor[Pipeline]() {
+			kind, header = "pipeline", `pipeline "app"`
+		}
+		for _, f := range fieldsOf(t) {
+			if f.name != name || f.label || f.block {
+				continue
+			}
+			value := r.sourceOf(expr)
+			if value == "" {
+				value = example(f)
+			}
+			return kind, braced(header, []string{name + " = " + value})
+		}
+	}
+	return "", ""
+}
+
 // blockOf writes a block that can be pasted: with what was written, an object's items, or else with
 // what it needs, or has first.
 func (r *Report) blockOf(header string, t reflect.Type, expr hclsyntax.Expression) string {

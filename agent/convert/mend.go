@@ -69,35 +69,41 @@ func (m *mender) round() (bool, error) {
 	if err := os.WriteFile(m.file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		return false, err
 	}
+	for _, elsewhere := range []bool{false, true} {
+		for _, mistake := range m.mistakes(elsewhere) {
+			if m.problem(mistake, elsewhere) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// mistakes returns what is refused where every variable of the environment is set to its name, or
+// elsewhere, where none is, so that only what is written is judged.
+func (m *mender) mistakes(elsewhere bool) []string {
 	_, report := config.Load(
-		[]string{m.file}, agent.Components().Config(),
-		config.Options{DataDir: m.dir, Env: func(name string) (string, bool) { return name, true }},
+		[]string{m.file}, agent.Components().Config(), config.Options{
+			DataDir: m.dir, Elsewhere: elsewhere,
+			Env: func(name string) (string, bool) { return name, !elsewhere },
+		},
 	)
+	out := report.Lines(false)
 	made, err := agent.New(
 		report.ValidSubset(),
 		agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler)},
 	)
-	var mistakes []error
 	if err == nil {
 		err = made.Discard()
 	}
-	if err != nil {
-		mistakes = []error{err}
-		if many, ok := err.(interface{ Unwrap() []error }); ok {
-			mistakes = many.Unwrap()
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range many.Unwrap() {
+			out = append(out, err.Error())
 		}
+	} else if err != nil {
+		out = append(out, err.Error())
 	}
-	for _, line := range report.Lines(false) {
-		if m.problem(line) {
-			return true, nil
-		}
-	}
-	for _, err := range mistakes {
-		if m.problem(err.Error()) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return out
 }
 
 var (
@@ -105,8 +111,9 @@ var (
 	named  = regexp.MustCompile(`^((?:input|output|filter)\.\w+\.[\w-]+|pipeline\.[\w-]+): `)
 )
 
-// problem mends what a line of the report tells, if it can.
-func (m *mender) problem(line string) bool {
+// problem mends what a line of the report tells, if it can. elsewhere says that no value is of the
+// environment.
+func (m *mender) problem(line string, elsewhere bool) bool {
 	why, spot := line, (*draft.Spot)(nil)
 	if at := placed.FindStringSubmatch(line); at != nil {
 		n, _ := strconv.Atoi(at[1])
@@ -130,7 +137,7 @@ func (m *mender) problem(line string) bool {
 			return m.attribute(of, why)
 		}
 		return m.block(spot, why)
-	case machines.MatchString(string(spot.Value())):
+	case machines.MatchString(string(spot.Value())) && !elsewhere:
 		return false
 	}
 	return m.attribute(spot, why)

@@ -537,6 +537,20 @@ func TestNothingChangesSilently(t *testing.T) {
 				"output { file { path => \"/var/log/%{+YYYY}/a.log\" } }\n",
 			nil, []string{"LEFT OUT: filter.explode.split: it is refused"},
 		},
+		"what is refused beside a variable of the environment": {
+			"fluentd", ".conf",
+			"<source>\n@type forward\n</source>\n<match **>\n@type elasticsearch\n" +
+				"host \"#{ENV['ES_HOST'] || 'es'}\"\nscheme parsed\n</match>\n",
+			[]string{`urls = ["http://CHANGE-ME:9200"]`},
+			[]string{`LEFT OUT: urls = ["parsed://`},
+		},
+		"Logstash files that two inputs would remove": {
+			"logstash", ".conf",
+			"input {\nfile { path => \"/d/*.csv\" mode => \"read\" }\n" +
+				"file { path => \"/d/*\" mode => \"read\" }\n}\noutput { stdout { } }\n",
+			[]string{`paths = ["/d/*.csv"]`, `paths = ["/d/*"]`},
+			[]string{`LEFT OUT: after_read = "delete": it is refused: after_read: what matches`},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
