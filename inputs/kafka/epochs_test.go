@@ -131,6 +131,24 @@ func TestLogThatLostItsTail(t *testing.T) {
 	})
 }
 
+// The client may hand out what it has gone back to before it tells that it has.
+func TestRecordsFromBeforeThePosition(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, kfake.SeedTopics(1, "logs"))
+	produce(t, c, "logs", 0, numbers(0, 50)...)
+	l := join(t, testConfig(c)).log("logs/0")
+	values(t, l, 50)
+	if err := l.Commit(t.Context(), 50, ""); err != nil {
+		t.Fatal(err)
+	}
+	var others []*kgo.Record
+	for at := range int64(60) {
+		others = append(others, &kgo.Record{Topic: "logs", Offset: 30 + at, Value: []byte("other")})
+	}
+	l.take(t.Context(), &kgo.FetchPartition{HighWatermark: 90, Records: others})
+	wantRewritten(t, l, "30")
+}
+
 // Elections that lose nothing disturb nobody.
 func TestElectionsThatLoseNothing(t *testing.T) {
 	t.Parallel()

@@ -209,6 +209,12 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 	}
 	last, under := int64(0), epochs{}
 	if n := len(fp.Records); n > 0 {
+		if first := fp.Records[0].Offset; l.isBehind(first) {
+			// The client has gone back by itself, which it tells with this poll or the next.
+			recycle(fp.Records)
+			l.relocate(ctx, &kgo.ErrDataLoss{ResetTo: first})
+			return
+		}
 		last = fp.Records[n-1].Timestamp.UnixMilli()
 		under.add(fp.Records) // before their memory is given back
 	}
@@ -229,6 +235,13 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		l.s.wakeReader()
 	}
 	l.change()
+}
+
+// isBehind reports whether an offset is one that was passed, while the reader is not to go there.
+func (l *Lease) isBehind(offset int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return offset < l.ahead.next && !l.ahead.seek && l.gone == nil && l.failure == nil
 }
 
 // recycle gives back the memory of records.
