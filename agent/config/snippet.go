@@ -30,12 +30,14 @@ func (r *Report) sourceOf(e hclsyntax.Expression) string {
 // home returns the kind of block, agent or pipeline, that an attribute belongs into, and such a
 // block that can be pasted; "" for one of neither.
 func (r *Report) home(name string, expr hclsyntax.Expression) (of, block string) {
-	for _, t := range []reflect.Type{reflect.TypeFor[Agent](), reflect.TypeFor[Pipeline]()} {
-		kind, header := "agent", "agent"
-		if t == reflect.TypeFor[Pipeline]() {
-			kind, header = "pipeline", `pipeline "app"`
-		}
-		for _, f := range fieldsOf(t) {
+	for _, in := range []struct {
+		kind, header string
+		t            reflect.Type
+	}{
+		{"agent", "agent", reflect.TypeFor[Agent]()},
+		{"pipeline", `pipeline "app"`, reflect.TypeFor[Pipeline]()},
+	} {
+		for _, f := range fieldsOf(in.t) {
 			if f.name != name || f.label || f.block {
 				continue
 			}
@@ -43,7 +45,7 @@ func (r *Report) home(name string, expr hclsyntax.Expression) (of, block string)
 			if value == "" {
 				value = example(f)
 			}
-			return kind, braced(header, []string{name + " = " + value})
+			return in.kind, braced(in.header, []string{name + " = " + value})
 		}
 	}
 	return "", ""

@@ -207,41 +207,35 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		l.onFetchError(ctx, fp.Err)
 		return
 	}
-	last, under := int64(0), epochs{}
+	first, last, under := int64(0), int64(0), epochs{}
 	if n := len(fp.Records); n > 0 {
-		if first := fp.Records[0].Offset; l.isBehind(first) {
-			// The client has gone back by itself, which it tells with this poll or the next.
-			recycle(fp.Records)
-			l.relocate(ctx, &kgo.ErrDataLoss{ResetTo: first})
-			return
-		}
-		last = fp.Records[n-1].Timestamp.UnixMilli()
+		first, last = fp.Records[0].Offset, fp.Records[n-1].Timestamp.UnixMilli()
 		under.add(fp.Records) // before their memory is given back
 	}
-	batches := l.batches(fp.Records)
+	batches, wentBack := l.batches(fp.Records), false
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ahead.seek || l.gone != nil || l.failure != nil || len(batches) == 0 {
-		return
+	switch {
+	case l.ahead.seek || l.gone != nil || l.failure != nil || len(batches) == 0:
+	case first < l.ahead.next:
+		wentBack = true
+	default:
+		for _, e := range under {
+			l.ahead.epochs.from(e.offset, e.epoch)
+		}
+		for _, b := range batches {
+			b.time = last
+			l.ahead.push(b)
+		}
+		if l.ahead.bytes > l.limit.Load() {
+			l.s.wakeReader()
+		}
+		l.change()
 	}
-	for _, e := range under {
-		l.ahead.epochs.from(e.offset, e.epoch)
+	l.mu.Unlock()
+	if wentBack {
+		// by itself, which the client tells with this poll or the next
+		l.relocate(ctx, &kgo.ErrDataLoss{ResetTo: first})
 	}
-	for _, b := range batches {
-		b.time = last
-		l.ahead.push(b)
-	}
-	if l.ahead.bytes > l.limit.Load() {
-		l.s.wakeReader()
-	}
-	l.change()
-}
-
-// isBehind reports whether an offset is one that was passed, while the reader is not to go there.
-func (l *Lease) isBehind(offset int64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return offset < l.ahead.next && !l.ahead.seek && l.gone == nil && l.failure == nil
 }
 
 // recycle gives back the memory of records.

@@ -43,10 +43,11 @@ type watcher struct {
 	stopped chan struct{}
 }
 
-// gatherFor is how long notifications are gathered once there is more than that files were written
-// to, and at least, unless the budget is less; leastPause is that then.
 const (
-	gatherFor  = 10 * time.Millisecond
+	// gatherFor is how long notifications are gathered once there is more than that files were
+	// written to, and else at least, or for the budget where that is less.
+	gatherFor = 10 * time.Millisecond
+	// leastPause is the least of all.
 	leastPause = time.Millisecond
 )
 

@@ -32,8 +32,7 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	tls.Set("key_file", kit.Text(key.Value))
 	c.Carry(cert)
 	c.Carry(key)
-	ca := n.Texts("ssl_certificate_authorities")
-	if len(ca) > 0 {
+	if ca := n.Texts("ssl_certificate_authorities"); len(ca) > 0 {
 		tls.Set("client_ca_file", kit.Text(ca[0]))
 		if len(ca) > 1 {
 			c.D.Lost(tls, n.At, n.Name+".ssl_certificate_authorities", "put all into one file")
@@ -47,13 +46,6 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	}
 	switch mode {
 	case "force_peer", "required":
-		if len(ca) == 0 {
-			c.D.Lost(
-				tls, n.At, n.Name+"."+said,
-				"write client_ca_file and require_client_cert: clients without a certificate are let in now",
-			)
-			return
-		}
-		tls.Set("require_client_cert", draft.Bool(true))
+		c.RequireClientCert(tls, n.At, n.Name+"."+said)
 	}
 }

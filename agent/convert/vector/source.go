@@ -187,22 +187,12 @@ func (c *converter) tls(b *draft.Block, t *kit.Node) {
 
 // clientCertificates carries over what a server asks of its clients.
 func (c *converter) clientCertificates(in *draft.Block, t *kit.Node) {
-	ca := in.Get("ca_file")
-	if ca != "" {
+	if ca := in.Get("ca_file"); ca != "" {
 		in.Set("client_ca_file", ca)
 		in.Unset("ca_file")
 	}
-	switch v := t.Take("verify_certificate"); {
-	case v == nil:
-	case v.Value != "true":
-		c.Carry(v)
-	case ca == "":
-		c.Lost(
-			in, v,
-			"write client_ca_file and require_client_cert: clients without a certificate are let in now",
-		)
-	default:
-		in.Set("require_client_cert", draft.Bool(true))
+	v := t.Take("verify_certificate")
+	if v != nil && (v.Value != "true" || c.RequireClientCert(in, v.At, v.Shown())) {
 		c.Carry(v)
 	}
 }
