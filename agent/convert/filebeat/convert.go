@@ -546,7 +546,21 @@ func (c *converter) protected(b *draft.Block, n *kit.Node) {
 	tls.Set("key_file", kit.Text(key.Value))
 	c.Carry(cert)
 	c.Carry(key)
-	if ca := ssl.Texts("certificate_authorities"); len(ca) > 0 {
+	authorities := ssl.Name + ".certificate_authorities"
+	ca := ssl.Texts("certificate_authorities")
+	if len(ca) > 0 {
 		tls.Set("client_ca_file", kit.Text(ca[0]))
+	}
+	if len(ca) > 1 {
+		c.D.Lost(tls, ssl.At, authorities, "put all into one file")
+	}
+	switch said := ssl.Find("client_authentication"); {
+	case said == nil && len(ca) > 0:
+		c.RequireClientCert(tls, ssl.At, authorities) // which is how Filebeat has it
+	case said != nil && said.Value == "required":
+		said.Done()
+		c.RequireClientCert(tls, said.At, said.Shown())
+	case said != nil && (said.Value == "optional" || said.Value == "none"):
+		said.Done()
 	}
 }
