@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,8 +45,10 @@ type view struct {
 	passed   atomic.Int64 // up to where onCommit knows, once it was told in passing
 	// counts, where the log does not; may be nil
 	counter *ledger.LogCounter
-	// takes what filters refuse
+	// takes what filters refuse, but what the reader keeps of it: all from keepFrom on
 	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
+	keeps      bool
+	keepFrom   int64
 	// has been read, but what filters refuse of it is not in the dead letter yet
 	pending *record.Batch
 
@@ -71,6 +74,12 @@ func (v *view) Fingerprint() string {
 		return v.fingerprint + "\n" + f.Fingerprint()
 	}
 	return v.fingerprint
+}
+
+// KeepRefused implements record.Refuser.
+func (v *view) KeepRefused(from int64) bool {
+	v.keeps, v.keepFrom = true, from
+	return len(v.chain) > 0
 }
 
 // Commit implements record.Log.
@@ -156,6 +165,8 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 			}
 			if out.Len() > 0 {
 				v.tap.Publish(out)
+			}
+			if out.Len() > 0 || out.Refused != nil {
 				v.gap = nil // committing out commits what was passed over before it
 				return out, nil
 			}
@@ -178,7 +189,11 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 		b.Keep() // a filter may have kept something of it
 	}
 	out := v.chain.Apply(b)
-	if err := deadByReason(ctx, b, out.Refused, v.deadLetter); err != nil {
+	dead := out.Refused
+	if first := v.firstKept(dead); first < len(dead) {
+		dead, out.Batch.Refused = dead[:first], dead[first:]
+	}
+	if err := deadByReason(ctx, b, dead, v.deadLetter); err != nil {
 		v.pending = b
 		return nil, err
 	}
@@ -187,9 +202,16 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 	return out.Batch, nil
 }
 
+// firstKept returns which of the refused is the first that the reader keeps.
+func (v *view) firstKept(refused []record.Refusal) int {
+	return sort.Search(len(refused), func(i int) bool {
+		return v.keeps && refused[i].Record.Offset >= v.keepFrom
+	})
+}
+
 // deadByReason brings what filters refuse of b to a dead letter.
 func deadByReason(
-	ctx context.Context, b *record.Batch, refused []filter.Refusal,
+	ctx context.Context, b *record.Batch, refused []record.Refusal,
 	deadLetter func(context.Context, *record.Batch, string) error,
 ) error {
 	byReason := map[string][]record.Record{}

@@ -44,7 +44,7 @@ type DeadLetterConfig struct {
 
 // ArchiveCommon is the part of an archive's configuration that is not about objects.
 type ArchiveCommon struct {
-	DeadLetter *DeadLetterConfig `hcl:"dead_letter,block" doc:"Where records go that cannot be archived, in a form that penstock replay takes back. Without the block they are objects under dead_letter_path, each exactly once; with it, each at least once."`
+	DeadLetter *DeadLetterConfig `hcl:"dead_letter,block" doc:"Where records go that cannot be archived, or that filters refuse, in a form that penstock replay takes back. Without the block they are objects under dead_letter_path, each exactly once; with it, each at least once."`
 }
 
 // Validate reports what is wrong; each error begins with the attribute's path.

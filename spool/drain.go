@@ -80,13 +80,25 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	if a.env.DeadLetter != nil {
 		fingerprint += "\nno dead-letter objects"
 	}
-	id.config = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
 	pos, note := log.Committed()
+	before := a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
+	id.config = before
+	if r, ok := record.As[record.Refuser](log); ok && a.env.DeadLetter == nil {
+		from, err := keepsFrom(note, before)
+		if err != nil {
+			return nil, err
+		}
+		if r.KeepRefused(from) {
+			id.config = a.cfg.hash(
+				agent, a.codec.rows.Fingerprint(), fingerprint+"\nrefused among dead-letter objects",
+			)
+		}
+	}
 	_, canReread := record.As[record.Refresher](log)
 	if err := former(log); err != nil {
 		return nil, err
 	}
-	m, err := protocol.New(pos, note, id.config, newLife(id), canReread)
+	m, err := protocol.New(pos, note, id.config, before, newLife(id), canReread)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +150,16 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		)
 	}
 	return d, nil
+}
+
+// keepsFrom returns from where on what filters refuse is among the objects: behind a cut that a
+// release began which brought it elsewhere. before is how that calls the settings.
+func keepsFrom(raw, before string) (int64, error) {
+	note, _, err := protocol.ParseNote(raw)
+	if err != nil || note.Intent == nil || note.Intent.Config != before {
+		return 0, err
+	}
+	return note.Intent.End, nil
 }
 
 // former refuses a log whose former life left a cut half stored: nobody can finish it, and only a

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/partition"
@@ -23,7 +24,9 @@ type lookedAt struct {
 	key    []byte
 	res    partition.Result
 	err    error
-	file   *file // that key leads to; nil where that is not known
+	// why a filter refuses it; nil if none does
+	refused error
+	file    *file // that key leads to; nil where that is not known
 }
 
 const (
@@ -37,11 +40,22 @@ const (
 func (p *placement) look(r *record.Record) (full bool) {
 	l := &p.looked[p.n]
 	p.n++
-	l.record = *r
+	l.record, l.refused = *r, nil
 	p.in.Record = &l.record
 	l.key, l.err = p.part.Key(l.key[:0], &p.in, &l.res)
 	// Headers are in memory that the next record has, and decoders keep what they made of a value.
 	return p.n == groupSize || len(r.Headers) > 0 || p.part.Remembers()
+}
+
+// lookAtRefused is look for a record that filters refuse.
+func (p *placement) lookAtRefused(r *record.Refusal) (full bool) {
+	l := &p.looked[p.n]
+	p.n++
+	l.record, l.refused, l.err = r.Record, errors.New(r.Reason), nil
+	p.in.Record = &l.record
+	l.key = p.part.DeadLetterKey(l.key[:0], &p.in)
+	l.res = partition.Result{Class: partition.DeadLetter, Reason: l.refused}
+	return p.n == groupSize || p.part.Remembers()
 }
 
 // find finds the files of the group, as far as they are there.
@@ -66,7 +80,7 @@ func (p *placement) find(c *cut) {
 // letGo forgets what belongs to the batch that was read.
 func (p *placement) letGo() {
 	for i := range p.looked {
-		p.looked[i].record = record.Record{}
+		p.looked[i].record, p.looked[i].refused = record.Record{}, nil
 	}
 }
 

@@ -39,6 +39,10 @@ type memTopic struct {
 	pos    int64
 	note   string
 	lease  int
+
+	refuses  func(offset int64) string // why filters do; "" where they don't
+	asBefore bool                      // by an earlier release, which brings all of that elsewhere
+	aside    []int64                   // what was brought elsewhere
 }
 
 func newTopic(name string, partition int32) *memTopic {
@@ -127,6 +131,8 @@ type memLog struct {
 	pos       int64
 	startPos  int64
 	startNote string
+	keeps     bool
+	keepFrom  int64
 	commit    func(pos int64, note string, apply func() error) error // replaces the commit
 }
 
@@ -167,6 +173,9 @@ func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 		if j := min(i+l.batch, len(t.recs)); i < j {
 			b := record.FromRecords("tag."+t.name, "", slices.Clone(t.recs[i:j]))
 			l.pos = b.End
+			if t.refuses != nil {
+				b = l.refuse(b)
+			}
 			return b, nil
 		}
 		if t.end > l.pos {
@@ -180,6 +189,35 @@ func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 		}
 		t.cond.Wait()
 	}
+}
+
+// KeepRefused implements record.Refuser.
+func (l *memLog) KeepRefused(from int64) bool {
+	if l.t.refuses == nil || l.t.asBefore {
+		return false
+	}
+	l.keeps, l.keepFrom = true, from
+	return true
+}
+
+// refuse takes out what filters refuse. Caller holds mu of the topic.
+func (l *memLog) refuse(b *record.Batch) *record.Batch {
+	var kept []record.Record
+	var refused []record.Refusal
+	all, _ := b.Records()
+	for r := range all {
+		switch reason := l.t.refuses(r.Offset); {
+		case reason == "":
+			kept = append(kept, *r)
+		case l.keeps && r.Offset >= l.keepFrom:
+			refused = append(refused, record.Refusal{Record: *r, Reason: reason})
+		default:
+			l.t.aside = append(l.t.aside, r.Offset)
+		}
+	}
+	out := record.FromRecords(b.Tag, b.Origin, kept)
+	out.First, out.End, out.Refused = b.First, b.End, refused
+	return out
 }
 
 func (l *memLog) apply(pos int64, note string) error {

@@ -41,7 +41,7 @@ func (p *placement) add(c *cut, l *lookedAt) error {
 	p.key, l.key = l.key, p.key
 	*res = l.res
 	p.event = eventTime{res.Timed, res.Time}
-	skip := r.Value == nil && p.a.cfg.OnNull == "skip"
+	skip := r.Value == nil && p.a.cfg.OnNull == "skip" && l.refused == nil
 	if err := l.err; err != nil {
 		if ms, ok := r.Beyond(); ok && p.a.cfg.OnMissing == "stop" {
 			err = fmt.Errorf("%w: its timestamp is %s", err, ms)
@@ -60,6 +60,9 @@ func (p *placement) add(c *cut, l *lookedAt) error {
 		}
 		if res.Class != partition.DeadLetter {
 			p.deadLetterKey()
+		}
+		if l.refused != nil {
+			reason = fmt.Errorf("%w, and %w", l.refused, reason)
 		}
 		res.Class, res.Reason = partition.DeadLetter, reason
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -42,12 +43,23 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	d.placing.in.Tag, d.placing.in.Origin = b.Tag, b.Origin
 	var refused error
 	dead, skipped := len(d.placing.deadLetters), d.placing.skipped
+	rest := b.Refused
+	lookAtRefused := func(before int64) {
+		for ; refused == nil && len(rest) > 0 && rest[0].Record.Offset < before; rest = rest[1:] {
+			if rest[0].Record.Offset >= d.pos && d.placing.lookAtRefused(&rest[0]) {
+				refused = d.place(ctx, now)
+			}
+		}
+	}
 	err := b.Each(&d.scratch, func(r *record.Record) error {
-		if r.Offset >= d.pos && d.placing.look(r) {
+		if lookAtRefused(r.Offset); refused == nil && r.Offset >= d.pos && d.placing.look(r) {
 			refused = d.place(ctx, now)
 		}
 		return refused
 	})
+	if err == nil {
+		lookAtRefused(math.MaxInt64)
+	}
 	if refused == nil {
 		refused = d.place(ctx, now)
 	}

@@ -16,13 +16,7 @@ type Result struct {
 	// positions, perhaps without records.
 	Batch *record.Batch
 	// Refused are records for the dead letter, as they came to the chain.
-	Refused []Refusal
-}
-
-// Refusal is one record that a filter refuses, and why.
-type Refusal struct {
-	Record record.Record
-	Reason string
+	Refused []record.Refusal
 }
 
 // Tag returns the tag that a batch tagged tag leaves with.
@@ -85,7 +79,7 @@ type run struct {
 	stages []stage
 	views  []*View // one more for each split that a record may go through
 	out    []record.Record
-	lost   []Refusal
+	lost   []record.Refusal
 	arena  arena
 	alters bool // out holds what is to become of the batch: it is not the same as before
 }
@@ -197,7 +191,7 @@ func (r *run) do(i, depth int, v *View) (same bool) {
 		case Discarded:
 			return false
 		case Refused:
-			r.lost = append(r.lost, Refusal{Reason: v.reason})
+			r.lost = append(r.lost, record.Refusal{Reason: v.reason})
 			return false
 		case Split:
 			parts := v.parts

@@ -11,7 +11,7 @@
 // memory per log and output. A record that a filter cannot handle (no JSON, no such field) passes
 // unchanged and is counted, unless the filter was told what to do with it. Only what a filter was
 // told to discard is discarded, and counted too. What it refuses is in the dead letter before the
-// record's position is passed.
+// record's position is passed, or comes with the batch to a reader that keeps it.
 //
 // One filter joins records, and does it in front of the log, with those that are written before it:
 // what it says is here (multiline.go), what it does is in package joining.

@@ -21,6 +21,9 @@ type Batch struct {
 	End   int64 // position after the last record; more than First+Len where the log has gaps
 	// of a batch without records: positions that were never read and are gone, by retention
 	Lost int64
+	// Refused are records between First and End that are not in the batch, for a reader who keeps
+	// them; see Refuser. They ascend by their offsets, and none is that of a record in it.
+	Refused []Refusal
 	// which input has appended it to a buffer, as InputID tells; 0 where that is not known
 	Input int64
 
@@ -32,6 +35,12 @@ type Batch struct {
 
 	recs []Record // set for batches made of records; otherwise body or packed is
 	section
+}
+
+// Refusal is one record that a filter refuses, as it came to it, and why.
+type Refusal struct {
+	Record Record
+	Reason string
 }
 
 // section is the records of a batch in Kafka's encoding, plain or packed or both. Each is made of

@@ -125,6 +125,14 @@ type Mortal interface {
 // while the fingerprint stays the same, the same positions hold the same records.
 type Fingerprinter interface{ Fingerprint() string }
 
+// Refuser is implemented by logs whose filters may refuse records.
+type Refuser interface {
+	// KeepRefused says that the reader keeps those from the position on, which come as
+	// Batch.Refused; others are brought to a dead letter by the log. It reports whether there may
+	// be any. It is called before SeekTo.
+	KeepRefused(from int64) bool
+}
+
 // Preparer is implemented by logs whose newest records may be in memory alone. Prepare stores,
 // durably and conditionally, what a restart needs to go on at pos; it takes effect with
 // Commit(pos), or with Resolve after a restart.

@@ -90,10 +90,11 @@ type Machine struct {
 }
 
 // New returns the machine for a log that was just acquired. Its committed position and note are pos
-// and raw; config is the hash of the settings in force, life what the log's life is called if the
-// note does not say. canReread tells whether Refresh is possible; where not, a commit of unknown
-// outcome is sent again.
-func New(pos int64, raw, config, life string, canReread bool) (*Machine, error) {
+// and raw; config is the hash of the settings in force, former what an earlier release would have
+// called them, if another; life is what the log's life is called if the note does not say.
+// canReread tells whether Refresh is possible; where not, a commit of unknown outcome is sent
+// again.
+func New(pos int64, raw, config, former, life string, canReread bool) (*Machine, error) {
 	note, ok, err := ParseNote(raw)
 	if err != nil {
 		return nil, err
@@ -108,7 +109,7 @@ func New(pos int64, raw, config, life string, canReread bool) (*Machine, error) 
 	case in.Start != pos || in.End <= in.Start:
 		m.Moved = true
 		m.note.Intent = nil
-	case in.Config != config:
+	case in.Config != config && (in.Config != former || former == ""):
 		return nil, fmt.Errorf(
 			"%w: [%d, %d) was begun with configuration %s, this one is %s, so part of it may already be stored "+
 				"under other names: run the old configuration until this cut is committed, or give it up with \"penstock archive abandon\"",

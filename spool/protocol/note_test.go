@@ -53,7 +53,7 @@ func FuzzParseNote(f *testing.F) {
 		if err != nil || !ok {
 			return
 		}
-		m, err := New(3, s, "c", "", true)
+		m, err := New(3, s, "c", "", "", true)
 		if err != nil {
 			return
 		}

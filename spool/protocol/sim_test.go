@@ -259,7 +259,7 @@ func (w *simWorld) acquire(p int) {
 	if sp.former {
 		life = ""
 	}
-	m, err := New(sp.pos, note, sp.config, life, w.rng.IntN(4) > 0)
+	m, err := New(sp.pos, note, sp.config, "", life, w.rng.IntN(4) > 0)
 	if err != nil {
 		w.failf("partition %d: %v", p, err)
 		return

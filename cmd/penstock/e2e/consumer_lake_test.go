@@ -340,13 +340,50 @@ func verifyLake(t *testing.T, config string, produced []int64, objects int) {
 }
 
 var lakeKey = regexp.MustCompile(
-	`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.(?:gz|zst)$`,
+	`^(?:app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)|_dead_letter/app-logs)/app-logs-(\d+)_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.(?:gz|zst)$`,
 )
+
+// refuser is a filter that refuses what isRefused tells, of what appendEvent makes.
+const refuser = `
+filter "parse" "some" {
+  if         = "field.n % 11 == 7"
+  format     = "regex"
+  field      = "msg"
+  pattern    = "^(?P<x>refused)$"
+  on_failure = "dead_letter"
+}
+`
+
+func isRefused(n int64) bool { return n%11 == 7 }
+
+// unwrap returns the event that a line of a dead-letter object has.
+func unwrap(line []byte) (e event, err error) {
+	var letter struct {
+		Partition int32
+		Offset    int64
+		Value     string `json:"value_text"`
+		Reason    string
+	}
+	if err = json.Unmarshal(line, &letter); err == nil {
+		err = json.Unmarshal([]byte(letter.Value), &e)
+	}
+	if err == nil && (letter.Partition != e.P || letter.Offset != e.N || letter.Reason == "") {
+		err = errors.New("the letter is of another record, or has no reason")
+	}
+	return e, err
+}
 
 // checkLake tells what is wrong with objects that ought to hold each record of a topic once. That
 // is offsets 0 to produced[p]-1 of each partition, in the hive partition of their time, in order
 // within each object, and none outside of the range that the object's name says.
 func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
+	return checkLakeWithLetters(objects, produced, func(int64) bool { return false })
+}
+
+// checkLakeWithLetters is checkLake where some records are to be among the dead letters.
+func checkLakeWithLetters(
+	objects map[string][]byte, produced []int64, isLetter func(n int64) bool,
+) (wrong []string) {
 	bad := func(format string, args ...any) {
 		if len(wrong) < 20 {
 			wrong = append(wrong, fmt.Sprintf(format, args...))
@@ -375,15 +412,21 @@ func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
 		}
 		last := int64(-1)
 		for _, line := range lines {
-			var e event
-			if err := json.Unmarshal(line, &e); err != nil {
+			e, err := event{}, error(nil)
+			if m[1] == "" {
+				e, err = unwrap(line)
+			} else {
+				err = json.Unmarshal(line, &e)
+			}
+			if err != nil {
 				bad("%s: %q: %v", key, line, err)
 				continue
 			}
 			switch {
-			case int64(e.P) != p || e.N < start || e.N >= end:
+			case int64(e.P) != p || e.N < start || e.N >= end || isLetter(e.N) != (m[1] == ""):
 				bad("%s holds %d/%d", key, e.P, e.N)
 				continue
+			case m[1] == "":
 			case e.TS.UTC().Format("dt=2006-01-02/hr=15") != m[1]:
 				bad("%s holds a record of %v", key, e.TS)
 			case e.N <= last:
@@ -470,6 +513,9 @@ func TestCheckLake(t *testing.T) {
 	}
 	if wrong := checkLake(sound(), []int64{50}); wrong != nil {
 		t.Fatal(wrong)
+	}
+	if wrong := checkLakeWithLetters(sound(), []int64{50}, isRefused); wrong == nil {
+		t.Error("letters among other records: not found")
 	}
 	h := hour(0)
 	for name, damage := range map[string]func(map[string][]byte){

@@ -128,7 +128,7 @@ type consumerOptions struct {
 // TestConsumerArchivesExactlyOnce runs three members of one group against a topic that is being
 // produced to; they are killed, stopped until the group has dropped them and woken up again, leave
 // and join, and the store fails. Each record is in exactly one object, in the partition of its
-// time, and in order.
+// time, and in order, or, what a filter refuses, among the dead letters.
 func TestConsumerArchivesExactlyOnce(t *testing.T) {
 	parallel(t)
 	for _, c := range []struct {
@@ -210,7 +210,8 @@ func crashConsumers(
 		c.members = append(
 			c.members,
 			newAgent(t, name, replaceAll(
-				consumerConfig, "BROKER", broker.Addr(), "DATA", filepath.Join(dir, name),
+				refuser+strings.Replace(consumerConfig, "  to ", "  filter = [filter.parse.some]\n  to ", 1),
+				"BROKER", broker.Addr(), "DATA", filepath.Join(dir, name),
 				"MEMBER", name, "PROTOCOL", opts.protocol, "SESSION", opts.session.String(),
 				"KIND", lake.kind, "STORE", lake.block,
 			)),
@@ -274,7 +275,7 @@ func crashConsumers(
 		}
 	}
 	objects := lake.objects(t)
-	if wrong := checkLake(objects, feed.produced()); wrong != nil {
+	if wrong := checkLakeWithLetters(objects, feed.produced(), isRefused); wrong != nil {
 		t.Errorf("the lake is wrong:\n%s", strings.Join(wrong, "\n"))
 	}
 	verifyLake(t, c.members[0].config, feed.produced(), len(objects))
