@@ -16,7 +16,7 @@ type Config struct {
 	Topics            []string      `hcl:"topics,optional" doc:"Topics to read."`
 	TopicsRegex       []string      `hcl:"topics_regex,optional" doc:"Regular expressions for the topics to read, beside those listed; new topics that match are read once they appear. A match anywhere in the name counts unless ^ and $ are used. Internal topics of brokers, such as __consumer_offsets, are left out."`
 	ExcludeRegex      []string      `hcl:"exclude_regex,optional" doc:"Regular expressions for topics to leave out of what topics_regex matches."`
-	Start             string        `hcl:"start,optional" doc:"Where a group that has no offsets yet starts: earliest, latest, or a time such as \"2026-01-31T00:00:00Z\". Partitions and topics that come once the group has begun are read from their beginning."`
+	Start             string        `hcl:"start,optional" doc:"Where a group that has no offsets yet starts: earliest, latest, or a time such as \"2026-01-31T00:00:00Z\"; none has it fail, and say so, until it has some: what was archived is not archived anew where offsets have expired. Partitions and topics that come once the group has begun are read from their beginning."`
 	Isolation         string        `hcl:"isolation,optional" oneof:"read_committed|read_uncommitted" doc:"Whether records of aborted and open transactions are left out."`
 	Protocol          string        `hcl:"protocol,optional" oneof:"auto|classic|consumer" doc:"Group protocol: classic (cooperative sticky), consumer (KIP-848), or auto: consumer where the brokers have it."`
 	InstanceID        string        `hcl:"instance_id,optional" doc:"Static membership: a name for this member that stays the same over restarts, which then cause no rebalance."`
@@ -123,17 +123,19 @@ func (c *Config) start() (startAt, error) {
 		return startAt{earliest: true}, nil
 	case "latest":
 		return startAt{latest: true}, nil
+	case "none":
+		return startAt{none: true}, nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, c.Start)
 	if err != nil {
 		return startAt{}, fmt.Errorf(
-			"%q is neither earliest, latest nor a time such as \"2026-01-31T00:00:00Z\"", c.Start,
+			"%q is neither earliest, latest, none nor a time such as \"2026-01-31T00:00:00Z\"", c.Start,
 		)
 	}
 	return startAt{after: t}, nil
 }
 
 type startAt struct {
-	earliest, latest bool
-	after            time.Time
+	earliest, latest, none bool
+	after                  time.Time
 }

@@ -755,6 +755,39 @@ func TestANewGroupStartsWhereItIsTold(t *testing.T) {
 	}
 }
 
+// With start = "none" nothing is read before the group has offsets: what stands there goes on, and
+// what came later is read from its beginning.
+func TestAGroupWithoutOffsetsIsNotBegun(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, kfake.SeedTopics(2, "logs"))
+	produce(t, c, "logs", 0, numbers(0, 10)...)
+	produce(t, c, "logs", 1, numbers(0, 3)...)
+	cfg := testConfig(c)
+	cfg.Start = "none"
+	in, err := New(cfg, inputs.Env{
+		Name: "input.kafka.test", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = in.Run(ctx, func(context.Context, record.Log) error {
+		t.Error("something is read")
+		return nil
+	})
+	if !errors.Is(err, errNoOffsets) || !strings.Contains(err.Error(), "--reset-offsets") {
+		t.Fatalf("it ended with %v", err)
+	}
+	commitAs(t, admin(t, c), "logs", 0, 4, "")
+	m := join(t, cfg)
+	for p, want := range map[string][]string{"logs/0": numbers(4, 10), "logs/1": numbers(0, 3)} {
+		if got := values(t, m.log(p), len(want)); !slices.Equal(got, want) {
+			t.Errorf("%s: read %v, want %v", p, got, want)
+		}
+	}
+}
+
 // Part of the log is gone by retention while this group was away.
 func TestRetentionGap(t *testing.T) {
 	t.Parallel()

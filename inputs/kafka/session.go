@@ -66,8 +66,10 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return nil // ctx has ended
 	}
-	if err := s.findFirstStart(ctx); err != nil {
-		return nil // ctx has ended
+	if err := s.findFirstStart(ctx); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
+		return err
 	}
 	s.heartbeats = newHeartbeats(s.in.cfg.SessionTimeout, s.in.cfg.RebalanceTimeout)
 	s.ctx = ctx

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -14,8 +15,13 @@ import (
 // lost. It is nil where the group had begun before, or where the option says the beginning.
 type firstStart map[string]kadm.TopicDetail
 
+// errNoOffsets has a group fail that is not to begin.
+var errNoOffsets = errors.New(
+	"the group has no offsets, and start is \"none\": they were deleted, or have expired while no member ran",
+)
+
 // findFirstStart looks, before the group is joined, whether this is its first start. It retries
-// until that is known.
+// until that is known. The error is errNoOffsets where there is to be none, or that of ctx.
 func (s *session) findFirstStart(ctx context.Context) error {
 	if s.in.start.earliest {
 		return nil
@@ -28,6 +34,12 @@ func (s *session) findFirstStart(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, errNoOffsets) {
+			return fmt.Errorf(
+				"%w: set them by kafka-consumer-groups.sh --reset-offsets to where \"penstock archive verify\" says that each partition ends, or begin anew with start = \"earliest\"",
+				err,
+			)
 		}
 		s.in.metrics.logFailure(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
 		if err := fault.Sleep(ctx, fault.Spread(startRetry)); err != nil {
@@ -49,10 +61,7 @@ func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
 	if err == nil {
 		err = offsets.Error()
 	}
-	if errors.Is(err, kerr.GroupIDNotFound) {
-		return firstStart(topics), nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, err
 	}
 	for _, parts := range offsets {
@@ -61,6 +70,9 @@ func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
 				return nil, nil
 			}
 		}
+	}
+	if s.in.start.none {
+		return nil, errNoOffsets
 	}
 	return firstStart(topics), nil
 }

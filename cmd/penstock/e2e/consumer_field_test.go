@@ -398,3 +398,69 @@ func TestRecordsOfACutGoneByRetentionAreNamed(t *testing.T) {
 		})
 	}
 }
+
+// The offsets of a group that stood still have expired: with start = "none" nothing is archived a
+// second time, and with what the failure advises it goes on where it was.
+func TestOffsetsThatHaveExpiredAreNotBegunAnew(t *testing.T) {
+	parallel(t)
+	broker, lake := consumerBroker(t), localLake(t)
+	feed := newFeed(t, broker.Addr())
+	write := func() {
+		t.Helper()
+		feed.write(t.Context(), 3000)
+		if err := feed.flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	newMember := func(start string) *agent {
+		return newMember(
+			t, "lake-1", broker.Addr(), lake, "  protocol ", fmt.Sprintf("  start = %q\n  protocol ", start),
+		)
+	}
+	member := newMember("earliest")
+	member.start()
+	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 60*time.Second)
+	leave(t, member)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	if _, err := adm.DeleteGroup(t.Context(), lakeGroup); err != nil {
+		t.Fatal(err)
+	}
+	write()
+	before := len(lake.objects(t))
+	member = newMember("none")
+	member.start()
+	runtest.Within(t, 30*time.Second, func() bool {
+		return member.logged("the group has no offsets", "--reset-offsets") > 0
+	}, func() string { return "nothing is said of the offsets" })
+	if code, body, err := member.get("/readyz"); code == 200 || !strings.Contains(body, "has no offsets") {
+		t.Errorf("readyz: %d %s %v", code, body, err)
+	}
+	if n := len(lake.objects(t)); n != before {
+		t.Errorf("there are %d objects, %d before", n, before)
+	}
+	rep, err := archiveVerify(t, member.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends kadm.Offsets
+	for p := range int32(lakePartitions) {
+		lives := rep.Lives(topic, p)
+		ends.Add(kadm.Offset{Topic: topic, Partition: p, At: lives[0].End, LeaderEpoch: -1})
+	}
+	if err := adm.CommitAllOffsets(t.Context(), lakeGroup, ends); err != nil {
+		t.Fatal(err)
+	}
+	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 60*time.Second)
+	leave(t, member)
+	objects := lake.objects(t)
+	if wrong := checkLake(objects, feed.produced()); wrong != nil {
+		t.Errorf("the lake is wrong:\n%s", strings.Join(wrong, "\n"))
+	}
+	verifyLake(t, member.config, feed.produced(), len(objects))
+}
