@@ -65,34 +65,10 @@ const (
 
 func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	id := identify(log, a.env.Agent)
-	fingerprint := ""
-	if f, ok := record.As[record.Fingerprinter](log); ok {
-		fingerprint = f.Fingerprint()
-	}
-	agent := a.env.Agent
-	if id.topic == "" {
-		fingerprint += "\n" + id.slug
-	} else if a.cfg.usesAgent() {
-		return nil, errors.New(
-			"${agent} is in path, file_name, late.path or dead_letter_path: another member of the group would give a half-uploaded cut other names: leave it out",
-		)
-	}
-	if a.env.DeadLetter != nil {
-		fingerprint += "\nno dead-letter objects"
-	}
 	pos, note := log.Committed()
-	before := a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
-	id.config = before
-	if r, ok := record.As[record.Refuser](log); ok && a.env.DeadLetter == nil {
-		from, err := keepsFrom(note, before)
-		if err != nil {
-			return nil, err
-		}
-		if r.KeepRefused(from) {
-			id.config = a.cfg.hash(
-				agent, a.codec.rows.Fingerprint(), fingerprint+"\nrefused among dead-letter objects",
-			)
-		}
+	before, err := a.settings(log, &id, note)
+	if err != nil {
+		return nil, err
 	}
 	_, canReread := record.As[record.Refresher](log)
 	if err := former(log); err != nil {
@@ -150,16 +126,6 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		)
 	}
 	return d, nil
-}
-
-// keepsFrom returns from where on what filters refuse is among the objects: behind a cut that a
-// release began which brought it elsewhere. before is how that calls the settings.
-func keepsFrom(raw, before string) (int64, error) {
-	note, _, err := protocol.ParseNote(raw)
-	if err != nil || note.Intent == nil || note.Intent.Config != before {
-		return 0, err
-	}
-	return note.Intent.End, nil
 }
 
 // former refuses a log whose former life left a cut half stored: nobody can finish it, and only a
