@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/inputs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -779,7 +780,20 @@ func TestAGroupWithoutOffsetsIsNotBegun(t *testing.T) {
 	if !errors.Is(err, errNoOffsets) || !strings.Contains(err.Error(), "--reset-offsets") {
 		t.Fatalf("it ended with %v", err)
 	}
+	look := func() string {
+		var r preflight.Report
+		cfg.Preflight(ctx, preflight.Env{
+			Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+		}, &r)
+		return fmt.Sprint(r.Findings())
+	}
+	if got := look(); !strings.Contains(got, "--reset-offsets") {
+		t.Errorf("validate --online says %s", got)
+	}
 	commitAs(t, admin(t, c), "logs", 0, 4, "")
+	if got := look(); strings.Contains(got, "--reset-offsets") {
+		t.Errorf("once it has begun: %s", got)
+	}
 	m := join(t, cfg)
 	for p, want := range map[string][]string{"logs/0": numbers(4, 10), "logs/1": numbers(0, 3)} {
 		if got := values(t, m.log(p), len(want)); !slices.Equal(got, want) {

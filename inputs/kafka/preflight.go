@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/network/kafkaclient"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -36,6 +37,12 @@ func (c *Config) Preflight(ctx context.Context, env preflight.Env, r *preflight.
 		c.checkRegex(ctx, cl, r)
 	}
 	kafkaclient.TryGroup(ctx, cl, c.Group, r)
+	if start, err := c.start(); err == nil && start.none {
+		begun, err := hasBegun(ctx, kadm.NewClient(cl), c.Group)
+		if err == nil && !begun { // of another failure the group has told
+			r.Fail("group "+c.Group, beginAdvice, "%v", errNoOffsets)
+		}
+	}
 }
 
 func checkTopic(t *kmsg.MetadataResponseTopic, r *preflight.Report) {

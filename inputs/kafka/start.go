@@ -20,6 +20,8 @@ var errNoOffsets = errors.New(
 	"the group has no offsets, and start is \"none\": they were deleted, or have expired while no member ran",
 )
 
+const beginAdvice = "set them by kafka-consumer-groups.sh --reset-offsets to where \"penstock archive verify\" says that each partition ends, or begin anew with start = \"earliest\""
+
 // findFirstStart looks, before the group is joined, whether this is its first start. It retries
 // until that is known. The error is errNoOffsets where there is to be none, or that of ctx.
 func (s *session) findFirstStart(ctx context.Context) error {
@@ -36,10 +38,7 @@ func (s *session) findFirstStart(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if errors.Is(err, errNoOffsets) {
-			return fmt.Errorf(
-				"%w: set them by kafka-consumer-groups.sh --reset-offsets to where \"penstock archive verify\" says that each partition ends, or begin anew with start = \"earliest\"",
-				err,
-			)
+			return fmt.Errorf("%w: %s", err, beginAdvice)
 		}
 		s.in.metrics.logFailure(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
 		if err := fault.Sleep(ctx, fault.Spread(startRetry)); err != nil {
@@ -57,24 +56,35 @@ func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := adm.FetchOffsets(ctx, s.in.cfg.Group)
+	begun, err := hasBegun(ctx, adm, s.in.cfg.Group)
+	switch {
+	case err != nil:
+		return nil, err
+	case begun:
+		return nil, nil
+	case s.in.start.none:
+		return nil, errNoOffsets
+	}
+	return firstStart(topics), nil
+}
+
+// hasBegun reports whether the group has offsets.
+func hasBegun(ctx context.Context, adm *kadm.Client, group string) (bool, error) {
+	offsets, err := adm.FetchOffsets(ctx, group)
 	if err == nil {
 		err = offsets.Error()
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, err
+		return false, err
 	}
 	for _, parts := range offsets {
 		for _, o := range parts {
 			if o.At >= 0 {
-				return nil, nil
+				return true, nil
 			}
 		}
 	}
-	if s.in.start.none {
-		return nil, errNoOffsets
-	}
-	return firstStart(topics), nil
+	return false, nil
 }
 
 // startRule returns where the lease begins, as the group has no offset for it.
