@@ -75,7 +75,7 @@ func (n *naming) below(dir string) (int, error) {
 		}
 		n.parent, n.path, n.made = f, up, false
 	}
-	const access = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	const access = toName | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	in, base := int(n.parent.Fd()), path.Base(dir)
 	if !n.made {
 		fd, err := unix.Openat(in, base, access, 0)

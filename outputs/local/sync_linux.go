@@ -36,4 +36,7 @@ func syncsWhole(fd int) bool {
 	return major > 5 || major == 5 && minor >= 8
 }
 
+// toName opens a directory in which files are given names, and for nothing else.
+const toName = unix.O_PATH
+
 func syncWhole(fd int) error { return unix.Syncfs(fd) }

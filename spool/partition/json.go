@@ -71,55 +71,64 @@ func (f jsonFinder) find(value []byte, field int) (Value, error) {
 // findText finds a field at the top of an object if that is simple: a text without escapes, behind
 // texts, numbers and literals. It returns what gjson would, nil for none, or is not sure.
 func findText(value []byte, name string) (found []byte, sure bool) {
+	at, n, sure := textAt(value, name)
+	if at < 0 {
+		return nil, sure
+	}
+	return value[at : at+n : at+n], true
+}
+
+// textAt is findText, of where the text is and how long; at is -1 for none.
+func textAt(value []byte, name string) (at, length int, sure bool) {
 	i := skipSpace(value, 0)
 	if i >= len(value) || value[i] != '{' {
-		return nil, false
+		return -1, 0, false
 	}
 	for {
 		if i = skipSpace(value, i+1); i >= len(value) || value[i] != '"' {
-			return nil, false
+			return -1, 0, false
 		}
 		key := value[i+1:]
 		is := len(key) > len(name) && key[len(name)] == '"' && string(key[:len(name)]) == name
 		n := len(name)
 		if !is {
 			if n = plain(key); n < 0 {
-				return nil, false
+				return -1, 0, false
 			}
 		}
 		if i = skipSpace(value, i+n+2); i >= len(value) || value[i] != ':' {
-			return nil, false
+			return -1, 0, false
 		}
 		if i = skipSpace(value, i+1); i >= len(value) {
-			return nil, false
+			return -1, 0, false
 		}
 		switch c := value[i]; {
 		case c == '"':
 			text := value[i+1:]
 			n := plain(text)
 			if n < 0 {
-				return nil, false
+				return -1, 0, false
 			}
 			if is {
-				return text[:n:n], true
+				return i + 1, n, true
 			}
 			i += n + 2
 		case is || c != '-' && c-'0' > 9 && c != 't' && c != 'f' && c != 'n':
-			return nil, false
+			return -1, 0, false
 		default:
 			for i < len(value) && scalar[value[i]] {
 				i++
 			}
 		}
 		if i = skipSpace(value, i); i >= len(value) {
-			return nil, false
+			return -1, 0, false
 		}
 		switch value[i] {
 		case ',':
 		case '}':
-			return nil, true
+			return -1, 0, true
 		default:
-			return nil, false
+			return -1, 0, false
 		}
 	}
 }

@@ -25,6 +25,7 @@ type binder struct {
 	fields Fields
 	paths  [][]string
 	finder Finder // set once all paths are known
+	spots  []spot // of fields of JSON, by their number; nil until one is asked for
 	loc    *time.Location
 
 	unavailable error
@@ -51,10 +52,14 @@ func (b *binder) field(path []string) int {
 
 // text is findText for a field of JSON values, and not sure of others.
 func (b *binder) text(in *Input, field int) (found []byte, sure bool) {
-	if f, ok := b.finder.(jsonFinder); ok && f[field].name != "" {
-		return findText(in.Record.Value, f[field].name)
+	f, ok := b.finder.(jsonFinder)
+	if !ok || f[field].name == "" {
+		return nil, false
 	}
-	return nil, false
+	if b.spots == nil {
+		b.spots = make([]spot, len(f))
+	}
+	return b.spots[field].find(in.Record.Value, f[field].name)
 }
 
 func (b *binder) layout(what string, t template.Template, full bool) (*layout, error) {
