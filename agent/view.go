@@ -191,6 +191,9 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 	out := v.chain.Apply(b)
 	dead := out.Refused
 	if first := v.firstKept(dead); first < len(dead) {
+		for i := range dead {
+			dead[i].Tag = b.Tag
+		}
 		dead, out.Batch.Refused = dead[:first], dead[first:]
 	}
 	if err := deadByReason(ctx, b, dead, v.deadLetter); err != nil {

@@ -12,7 +12,7 @@ import (
 // endRedo makes the cut that an intent names: everything read so far.
 func (d *drain) endRedo(ctx context.Context) error {
 	d.pos = d.redo
-	d.redo = 0
+	d.redo, d.placing.asBefore = 0, false
 	d.a.failing.log.Worked(d.log.Name())
 	return d.seal(ctx, "redo")
 }

@@ -10,12 +10,30 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
+// letterShape says where a dead letter comes from.
+type letterShape uint8
+
+const (
+	fromTopic   letterShape = iota // by topic and partition
+	fromTag                        // by tag and origin
+	fromTagOnly                    // as earlier releases have it
+)
+
+func (p *placement) shape() letterShape {
+	switch {
+	case p.id.topic != "":
+		return fromTopic
+	case p.asBefore:
+		return fromTagOnly
+	}
+	return fromTag
+}
+
 // appendDeadLetter appends one line of a dead-letter object: the envelope of format "ndjson", the
-// value as it came, and the reason. A record of a log that is no partition of a topic has its tag
-// only.
-func appendDeadLetter(dst []byte, in *partition.Input, partitioned bool, reason error) []byte {
+// value as it came, and the reason.
+func appendDeadLetter(dst []byte, in *partition.Input, shape letterShape, reason error) []byte {
 	r := in.Record
-	if partitioned {
+	if shape == fromTopic {
 		dst = appendField(dst, "{", "topic", []byte(in.Topic))
 		dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(in.Partition), 10)
 	} else {
@@ -23,8 +41,11 @@ func appendDeadLetter(dst []byte, in *partition.Input, partitioned bool, reason 
 	}
 	dst = strconv.AppendInt(append(dst, `,"offset":`...), r.Offset, 10)
 	dst = append(r.When().AppendFormat(append(dst, `,"time":"`...), time.RFC3339Nano), '"')
-	if partitioned && in.Tag != "" {
+	if shape == fromTopic && in.Tag != "" {
 		dst = appendField(dst, ",", "tag", []byte(in.Tag))
+	}
+	if shape == fromTag && in.Origin != "" {
+		dst = appendField(dst, ",", "origin", []byte(in.Origin))
 	}
 	if r.Key != nil {
 		dst = appendField(dst, ",", "key", r.Key)

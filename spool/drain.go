@@ -118,7 +118,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		)
 	}
 	if in, ok := m.Redo(); ok {
-		d.redo = in.End
+		d.redo, d.placing.asBefore = in.End, in.Config != id.config
 		a.metrics.redos.Inc()
 		a.env.Log.Info(
 			"making a cut again that its owner did not finish", "log", log.Name(),

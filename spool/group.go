@@ -24,8 +24,9 @@ type lookedAt struct {
 	key    []byte
 	res    partition.Result
 	err    error
-	// why a filter refuses it; nil if none does
+	// why a filter refuses it, with the tag that it came with; nil if none does
 	refused error
+	tag     string
 	file    *file // that key leads to; nil where that is not known
 }
 
@@ -51,11 +52,21 @@ func (p *placement) look(r *record.Record) (full bool) {
 func (p *placement) lookAtRefused(r *record.Refusal) (full bool) {
 	l := &p.looked[p.n]
 	p.n++
-	l.record, l.refused, l.err = r.Record, errors.New(r.Reason), nil
+	l.record, l.refused, l.tag, l.err = r.Record, errors.New(r.Reason), r.Tag, nil
+	defer p.tagged(l.tag)()
 	p.in.Record = &l.record
 	l.key = p.part.DeadLetterKey(l.key[:0], &p.in)
 	l.res = partition.Result{Class: partition.DeadLetter, Reason: l.refused}
 	return p.n == groupSize || p.part.Remembers()
+}
+
+// tagged has the record being placed have another tag until the end.
+func (p *placement) tagged(tag string) (end func()) {
+	was, topic := p.in.Tag, p.in.Topic
+	if p.in.Tag = tag; p.id.topic == "" {
+		p.in.Topic = tag
+	}
+	return func() { p.in.Tag, p.in.Topic = was, topic }
 }
 
 // find finds the files of the group, as far as they are there.

@@ -26,6 +26,7 @@ type placement struct {
 	event       eventTime        // of the record that was added last
 	deadLetters []deadLetter     // to be written before anything more is read
 	skipped     int              // records that were left out, ever
+	asBefore    bool             // a cut is made again that an earlier release began
 }
 
 // eventTime is the time that a record says it is of, in nanoseconds.
@@ -40,6 +41,9 @@ func (p *placement) add(c *cut, l *lookedAt) error {
 	p.in.Record, p.file, p.schemaKey = r, l.file, 0
 	p.key, l.key = l.key, p.key
 	*res = l.res
+	if l.refused != nil {
+		defer p.tagged(l.tag)()
+	}
 	p.event = eventTime{res.Timed, res.Time}
 	skip := r.Value == nil && p.a.cfg.OnNull == "skip" && l.refused == nil
 	if err := l.err; err != nil {
@@ -112,7 +116,7 @@ func (p *placement) add(c *cut, l *lookedAt) error {
 		}
 	}
 	if f.class == partition.DeadLetter {
-		p.row = appendDeadLetter(p.row[:0], &p.in, p.id.topic != "", res.Reason)
+		p.row = appendDeadLetter(p.row[:0], &p.in, p.shape(), res.Reason)
 		row = p.row
 		p.a.failing.deadLetters.add(
 			res.Reason, "log", p.log, "position", r.Offset, "path", f.path,

@@ -27,16 +27,23 @@ func (a *Archiver) settings(log record.Log, id *identity, note string) (before s
 	}
 	before = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
 	id.config = before
-	r, ok := record.As[record.Refuser](log)
-	if !ok || a.env.DeadLetter != nil {
+	if a.env.DeadLetter != nil {
 		return before, nil
 	}
-	from, err := keepsFrom(note, before)
-	if err == nil && r.KeepRefused(from) {
-		fingerprint += "\nrefused among dead-letter objects"
-		id.config = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
+	if id.topic == "" {
+		fingerprint += "\norigins of dead-letters"
 	}
-	return before, err
+	if r, ok := record.As[record.Refuser](log); ok {
+		from, err := keepsFrom(note, before)
+		if err != nil {
+			return before, err
+		}
+		if r.KeepRefused(from) {
+			fingerprint += "\nrefused among dead-letter objects"
+		}
+	}
+	id.config = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
+	return before, nil
 }
 
 // keepsFrom returns from where on what filters refuse is among the objects: behind a cut that a

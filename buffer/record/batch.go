@@ -40,6 +40,7 @@ type Batch struct {
 // Refusal is one record that a filter refuses, as it came to it, and why.
 type Refusal struct {
 	Record Record
+	Tag    string
 	Reason string
 }
 

@@ -85,6 +85,7 @@ func readFile(cmd *cobra.Command, name string, do func(*format.Entry) error) err
 type catLine struct {
 	Topic     string    `json:"topic,omitempty"`
 	Tag       string    `json:"tag,omitempty"`
+	Origin    string    `json:"origin,omitempty"`
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`
 	Time      time.Time `json:"time"`
@@ -127,6 +128,7 @@ Values of Avro and Parquet are printed as JSON.`,
 					l := catLine{
 						Topic:     e.Topic,
 						Tag:       e.Tag,
+						Origin:    e.Origin,
 						Partition: e.Partition,
 						Offset:    e.Offset,
 						Time:      e.When(),

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 const replayOwn = ".penstock/"
 
 // FromArchive replays the dead letters that an archive keeps among its objects, whose keys begin
-// with prefix. Those of topics go to the topic they came from. It can be stopped and started again;
+// with prefix. Those of topics go to the topic they came from. What was replayed is moved aside,
+// since the archive would lack a part of a cut without it. It can be stopped and started again;
 // what was cut short is repeated by at most one object. Two replays exclude each other.
 func FromArchive(
 	ctx context.Context, store spool.Store, prefix string, opts Options,
@@ -46,6 +48,7 @@ func FromArchive(
 	}
 	opts.Progress.begin(sum.Objects, sum.Bytes, 0)
 	sum = Summary{}
+	opts.Keep = true
 	p := opts.replayer(store, base, &sum)
 	p.Transactor = nil
 	p.Skip = func(key string) bool { return key > last }
@@ -149,7 +152,7 @@ type deadBatch struct {
 }
 
 func (l *deadBatch) add(ctx context.Context, e *format.Entry) error {
-	tag, origin := e.Tag, "penstock replay"
+	tag, origin := e.Tag, cmp.Or(e.Origin, "penstock replay")
 	if e.Topic != "" {
 		origin = fmt.Sprintf("%s/%d", e.Topic, e.Partition)
 		tag = e.Topic

@@ -22,6 +22,7 @@ type Entry struct {
 	Topic     string
 	Partition int32
 	Tag       string
+	Origin    string // if that is told
 	Located   bool   // Offset, Time and Topic or Tag are known
 	Reason    string // of a dead letter
 }
@@ -132,6 +133,8 @@ type envelope struct {
 	Partition int32           `json:"partition"`
 	Tag       *string         `json:"tag"`
 	TagB      []byte          `json:"tag_base64"`
+	Origin    *string         `json:"origin"`
+	OriginB   []byte          `json:"origin_base64"`
 	Offset    *int64          `json:"offset"`
 	Time      *time.Time      `json:"time"`
 	Key       *string         `json:"key"`
@@ -177,7 +180,7 @@ func (e *Entry) open(line []byte) error {
 	}
 	e.Located, e.Reason = true, v.Reason
 	e.Topic, e.Tag, e.Partition = or(v.Topic, v.TopicB), or(v.Tag, v.TagB), v.Partition
-	e.Offset = *v.Offset
+	e.Offset, e.Origin = *v.Offset, or(v.Origin, v.OriginB)
 	e.Time, _ = record.Nanos(*v.Time)
 	e.Key, e.Value = bytesOr(v.Key, v.KeyB), v.Value
 	if v.Value == nil {
