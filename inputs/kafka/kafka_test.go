@@ -756,13 +756,14 @@ func TestANewGroupStartsWhereItIsTold(t *testing.T) {
 	}
 }
 
-// With start = "none" nothing is read before the group has offsets: what stands there goes on, and
-// what came later is read from its beginning.
+// With start = "none" nothing is read before each partition with records has an offset, which are
+// set one after the other. What comes later is read from its beginning.
 func TestAGroupWithoutOffsetsIsNotBegun(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, kfake.SeedTopics(2, "logs"))
+	c := startCluster(t, kfake.SeedTopics(3, "logs", "other"))
 	produce(t, c, "logs", 0, numbers(0, 10)...)
 	produce(t, c, "logs", 1, numbers(0, 3)...)
+	produce(t, c, "other", 0, numbers(0, 3)...)
 	cfg := testConfig(c)
 	cfg.Start = "none"
 	in, err := New(cfg, inputs.Env{
@@ -773,13 +774,6 @@ func TestAGroupWithoutOffsetsIsNotBegun(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	err = in.Run(ctx, func(context.Context, record.Log) error {
-		t.Error("something is read")
-		return nil
-	})
-	if !errors.Is(err, errNoOffsets) || !strings.Contains(err.Error(), "--reset-offsets") {
-		t.Fatalf("it ended with %v", err)
-	}
 	look := func() string {
 		var r preflight.Report
 		cfg.Preflight(ctx, preflight.Env{
@@ -787,18 +781,39 @@ func TestAGroupWithoutOffsetsIsNotBegun(t *testing.T) {
 		}, &r)
 		return fmt.Sprint(r.Findings())
 	}
-	if got := look(); !strings.Contains(got, "--reset-offsets") {
-		t.Errorf("validate --online says %s", got)
+	adm := admin(t, c)
+	for p, lacks := range []string{"logs/0, logs/1", "logs/1"} {
+		err = in.Run(ctx, func(context.Context, record.Log) error {
+			t.Error("something is read")
+			return nil
+		})
+		want := "it has none of " + lacks + ": they"
+		if !errors.Is(err, errNoOffsets) || !strings.Contains(err.Error(), want) {
+			t.Fatalf("it ended with %v", err)
+		}
+		if got := look(); !strings.Contains(got, "it has none of "+lacks) {
+			t.Errorf("validate --online says %s", got)
+		}
+		commitAs(t, adm, "logs", int32(p), int64(2-p), "")
 	}
-	commitAs(t, admin(t, c), "logs", 0, 4, "")
-	if got := look(); strings.Contains(got, "--reset-offsets") {
-		t.Errorf("once it has begun: %s", got)
+	if got := look(); strings.Contains(got, "lacks offsets") {
+		t.Errorf("with offsets: %s", got)
 	}
 	m := join(t, cfg)
-	for p, want := range map[string][]string{"logs/0": numbers(4, 10), "logs/1": numbers(0, 3)} {
+	if _, err := adm.CreatePartitions(ctx, 1, "logs"); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, "logs", 3, numbers(0, 2)...)
+	for p, want := range map[string][]string{
+		"logs/0": numbers(2, 10), "logs/1": numbers(1, 3), "logs/3": numbers(0, 2),
+	} {
 		if got := values(t, m.log(p), len(want)); !slices.Equal(got, want) {
 			t.Errorf("%s: read %v, want %v", p, got, want)
 		}
+	}
+	m.leave()
+	if got := values(t, join(t, cfg).log("logs/3"), 2); !slices.Equal(got, numbers(0, 2)) {
+		t.Errorf("what came later is read as %v", got)
 	}
 }
 

@@ -38,10 +38,22 @@ func (c *Config) Preflight(ctx context.Context, env preflight.Env, r *preflight.
 	}
 	kafkaclient.TryGroup(ctx, cl, c.Group, r)
 	if start, err := c.start(); err == nil && start.none {
-		begun, err := hasBegun(ctx, kadm.NewClient(cl), c.Group)
-		if err == nil && !begun { // of another failure the group has told
-			r.Fail("group "+c.Group, beginAdvice, "%v", errNoOffsets)
-		}
+		c.checkOffsets(ctx, kadm.NewClient(cl), r)
+	}
+}
+
+// checkOffsets tells of offsets that are missing. Of other failures the group has told.
+func (c *Config) checkOffsets(ctx context.Context, adm *kadm.Client, r *preflight.Report) {
+	topics, err := adm.ListTopics(ctx)
+	if err != nil {
+		return
+	}
+	offsets, err := groupOffsets(ctx, adm, c.Group)
+	if err != nil {
+		return
+	}
+	if err := c.wantOffsets(ctx, adm, topics, offsets); errors.Is(err, errNoOffsets) {
+		r.Fail("group "+c.Group, beginAdvice, "%v", err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,11 +18,9 @@ import (
 type firstStart map[string]kadm.TopicDetail
 
 // errNoOffsets has a group fail that is not to begin.
-var errNoOffsets = errors.New(
-	"the group has no offsets, and start is \"none\": they were deleted, or have expired while no member ran",
-)
+var errNoOffsets = errors.New("the group lacks offsets, and start is \"none\"")
 
-const beginAdvice = "set them by kafka-consumer-groups.sh --reset-offsets to where \"penstock archive verify\" says that each partition ends, or begin anew with start = \"earliest\""
+const beginAdvice = "they were deleted, or have expired while no member ran: set them by kafka-consumer-groups.sh --reset-offsets to where \"penstock archive verify\" says that each partition ends (--to-earliest for one that is new), or begin anew with start = \"earliest\""
 
 // findFirstStart looks, before the group is joined, whether this is its first start. It retries
 // until that is known. The error is errNoOffsets where there is to be none, or that of ctx.
@@ -56,35 +56,80 @@ func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun, err := hasBegun(ctx, adm, s.in.cfg.Group)
-	switch {
-	case err != nil:
+	offsets, err := groupOffsets(ctx, adm, s.in.cfg.Group)
+	if err != nil {
 		return nil, err
-	case begun:
-		return nil, nil
-	case s.in.start.none:
-		return nil, errNoOffsets
 	}
-	return firstStart(topics), nil
-}
-
-// hasBegun reports whether the group has offsets.
-func hasBegun(ctx context.Context, adm *kadm.Client, group string) (bool, error) {
-	offsets, err := adm.FetchOffsets(ctx, group)
-	if err == nil {
-		err = offsets.Error()
-	}
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return false, err
+	if s.in.start.none {
+		return nil, s.in.cfg.wantOffsets(ctx, adm, topics, offsets)
 	}
 	for _, parts := range offsets {
 		for _, o := range parts {
 			if o.At >= 0 {
-				return true, nil
+				return nil, nil
 			}
 		}
 	}
-	return false, nil
+	return firstStart(topics), nil
+}
+
+func groupOffsets(
+	ctx context.Context, adm *kadm.Client, group string,
+) (kadm.OffsetResponses, error) {
+	offsets, err := adm.FetchOffsets(ctx, group)
+	if err == nil {
+		err = offsets.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		err = nil
+	}
+	return offsets, err
+}
+
+// wantOffsets returns an error that wraps errNoOffsets if there is a partition that holds records,
+// and for which the group has no offset.
+func (c *Config) wantOffsets(
+	ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, offsets kadm.OffsetResponses,
+) error {
+	var names, lack []string
+	for name, t := range topics {
+		if t.Err == nil && c.reads(name) {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	starts, err := adm.ListStartOffsets(ctx, names...)
+	if err != nil {
+		return err
+	}
+	ends, err := adm.ListEndOffsets(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for _, o := range ends.Offsets().Sorted() {
+		start, _ := starts.Lookup(o.Topic, o.Partition)
+		has, ok := offsets.Lookup(o.Topic, o.Partition)
+		if ok && has.At >= 0 || start.Offset >= o.At {
+			continue
+		}
+		lack = append(lack, partition{o.Topic, o.Partition}.String())
+	}
+	if err := errors.Join(starts.Error(), ends.Error()); err != nil || lack == nil {
+		return err
+	}
+	if more := len(lack) - 5; more > 1 {
+		lack = append(lack[:5], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Errorf("%w: it has none of %s", errNoOffsets, strings.Join(lack, ", "))
+}
+
+// reads reports whether a topic is one of those to read.
+func (c *Config) reads(topic string) bool {
+	return slices.Contains(c.Topics, topic) ||
+		match(c.TopicsRegex, topic) && !match(c.ExcludeRegex, topic) &&
+			!slices.Contains(internalTopics, topic)
 }
 
 // startRule returns where the lease begins, as the group has no offset for it.
