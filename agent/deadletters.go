@@ -13,6 +13,7 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/replay"
 )
@@ -69,7 +70,29 @@ func LookAtDeadLetters(
 		}
 	}
 	o.Sort()
+	o.Archives = archives(cfg)
 	return o, nil
+}
+
+// archives returns the outputs that have their dead letters among their objects.
+func archives(cfg *config.Config) (all []replay.Archive) {
+	for _, p := range cfg.Pipelines {
+		for _, id := range p.Outputs() {
+			inst := cfg.Find(id)
+			common, ok := inst.Common.(*outputs.ArchiveCommon)
+			if !ok || common.DeadLetter != nil {
+				continue
+			}
+			a := replay.Archive{Output: id}
+			if c, ok := inst.Config.(interface{ DeadLetterPrefix() string }); ok {
+				a.Prefix = c.DeadLetterPrefix()
+			}
+			if !slices.Contains(all, a) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
 }
 
 // ReplayDeadLetters implements admin.DeadLetterer.

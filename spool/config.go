@@ -20,7 +20,7 @@ import (
 type Config struct {
 	partition.Config
 
-	OnNull      string            `hcl:"on_null,optional" oneof:"dead_letter|skip" doc:"What becomes of records with a null value (tombstones) that the path or the format cannot hold: a dead letter like any other such record, or left out and counted. The ndjson envelope holds them."`
+	OnNull      string            `hcl:"on_null,optional" oneof:"dead_letter|skip" doc:"What becomes of records with a null value (tombstones) that the path or the format cannot hold: a dead letter like any other such record, or left out and counted. The ndjson envelope holds them. What a filter refuses is a dead letter all the same."`
 	FileName    template.Template `hcl:"file_name,optional" doc:"Name of the objects: a template over log, topic, partition, agent, start and end (positions of 20 digits), ext, format_ext and compression_ext. Eight digits before the extensions tell the log's life from that of a topic, or a buffer, of the same name that was deleted and made again."`
 	Compression string            `hcl:"compression,optional" oneof:"none|gzip|zstd|snappy|lz4|bzip2" doc:"Compression of the objects, or of the blocks and pages in them for avro and parquet."`
 	Format      *format.Config    `hcl:"format,block" doc:"Format of the objects; ndjson without one."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -173,6 +174,12 @@ func printReasons(w io.Writer, o *replay.Overview) {
 	if o.Unreadable > 0 {
 		fmt.Fprintf(w, "%d lines are no records\n", o.Unreadable)
 	}
+	for _, a := range o.Archives {
+		fmt.Fprintf(
+			w, "%s has its own among its objects: penstock archive cat --envelope %s\n", a.Output,
+			cmp.Or(a.Prefix, "KEY..."),
+		)
+	}
 }
 
 func printSamples(w io.Writer, o *replay.Overview) {
@@ -186,7 +193,7 @@ func printSamples(w io.Writer, o *replay.Overview) {
 		}
 	}
 	if len(o.Reasons) == 0 || o.Unreadable > 0 {
-		printReasons(w, &replay.Overview{Unreadable: o.Unreadable, Reasons: nil})
+		printReasons(w, &replay.Overview{Unreadable: o.Unreadable, Archives: o.Archives})
 	}
 }
 

@@ -81,7 +81,7 @@ elsewhere logged every 10 seconds.`,
 		&f.deadLetter, "dead-letter", false,
 		"replay the dead letters of --output, or with --from those that an archive has",
 	)
-	flags.BoolVar(&f.keep, "keep", false, "move what was replayed aside instead of deleting it")
+	flags.BoolVar(&f.keep, "keep", false, "move what was replayed aside instead of deleting it, as is always done with dead letters that an archive has")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count what waits")
 	flags.BoolVar(&f.waitOK, "wait", false, "wait for what another replay is working on")
 	return cmd

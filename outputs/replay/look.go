@@ -29,9 +29,18 @@ type Overview struct {
 	Reasons []Reason `json:"reasons"`
 	// Unreadable are lines that are no record; replay leaves or moves them aside.
 	Unreadable int64 `json:"unreadable,omitempty"`
+	// Archives are outputs that have theirs among their objects, where nobody has looked.
+	Archives []Archive `json:"archives,omitempty"`
 
 	samples int
 	find    map[[2]string]int
+}
+
+// Archive is an output that has its dead letters among its objects, under keys that begin with
+// Prefix, if they begin alike.
+type Archive struct {
+	Output string `json:"output"`
+	Prefix string `json:"prefix,omitempty"`
 }
 
 // Reason is a group: reasons that differ in numbers only are one.
