@@ -41,9 +41,10 @@ func testConfig(c *kfake.Cluster) Config {
 	cfg.Brokers = c.ListenAddrs()
 	cfg.Group, cfg.Topics = "lake", []string{"logs"}
 	cfg.Protocol = "classic"
-	cfg.SessionTimeout, cfg.HeartbeatInterval = 2*time.Second, 100*time.Millisecond
+	// longer than a machine that is busy takes; what is about their end has its own
+	cfg.SessionTimeout, cfg.HeartbeatInterval = 20*time.Second, 100*time.Millisecond
 	cfg.RebalanceTimeout, cfg.RevokeTimeout = 5*time.Second, time.Second
-	cfg.RequestTimeout, cfg.FetchWait = 500*time.Millisecond, 50*time.Millisecond
+	cfg.RequestTimeout, cfg.FetchWait = 5*time.Second, 50*time.Millisecond
 	return cfg
 }
 
@@ -595,8 +596,9 @@ func TestSilentGroup(t *testing.T) {
 func TestUnknownCommit(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
-	m := join(t, testConfig(c))
-	l := m.log("logs/0")
+	cfg := testConfig(c)
+	cfg.RequestTimeout = 500 * time.Millisecond
+	l := join(t, cfg).log("logs/0")
 	// UNKNOWN_SERVER_ERROR
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: nil, Count: 1})
 	err := l.Commit(t.Context(), 0, "intent")
