@@ -91,15 +91,23 @@ func groupOffsets(
 func (c *Config) wantOffsets(
 	ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, offsets kadm.OffsetResponses,
 ) error {
-	var names, lack []string
+	without := map[partition]bool{}
+	var names []string
 	for name, t := range topics {
-		if t.Err == nil && c.reads(name) {
-			names = append(names, name)
+		if t.Err != nil || !c.reads(name) {
+			continue
+		}
+		for num := range t.Partitions {
+			if o, ok := offsets.Lookup(name, num); !ok || o.At < 0 {
+				without[partition{name, num}] = true
+				names = append(names, name)
+			}
 		}
 	}
 	if names == nil {
 		return nil
 	}
+	names = slices.Compact(names)
 	starts, err := adm.ListStartOffsets(ctx, names...)
 	if err != nil {
 		return err
@@ -108,17 +116,21 @@ func (c *Config) wantOffsets(
 	if err != nil {
 		return err
 	}
-	for _, o := range ends.Offsets().Sorted() {
-		start, _ := starts.Lookup(o.Topic, o.Partition)
-		has, ok := offsets.Lookup(o.Topic, o.Partition)
-		if ok && has.At >= 0 || start.Offset >= o.At {
-			continue
+	var lack []string
+	for p := range without {
+		start, err1 := offsetIn(starts, p)
+		end, err2 := offsetIn(ends, p)
+		if err := errors.Join(err1, err2); err != nil {
+			return fmt.Errorf("%s: %w", p, err)
 		}
-		lack = append(lack, partition{o.Topic, o.Partition}.String())
+		if start < end {
+			lack = append(lack, p.String())
+		}
 	}
-	if err := errors.Join(starts.Error(), ends.Error()); err != nil || lack == nil {
-		return err
+	if lack == nil {
+		return nil
 	}
+	slices.Sort(lack)
 	if more := len(lack) - 5; more > 1 {
 		lack = append(lack[:5], fmt.Sprintf("%d more", more))
 	}
