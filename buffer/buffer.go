@@ -247,5 +247,6 @@ func (b *Buffer) Close() error {
 	close(b.quit)
 	<-b.done
 	b.chain.bg.Wait()
+	_ = b.dir.emptyTrash() // what there was no room to remove; else the next start does
 	return b.dir.release()
 }

@@ -119,10 +119,20 @@ const (
 // remove deletes a segment's directory so that no half of it is ever taken for a segment.
 func (d *directory) remove(dir string) error {
 	trash := filepath.Join(d.path, trashPrefix+filepath.Base(dir))
-	if err := d.disk.rename(dir, trash); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := d.rename(dir, trash); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return d.disk.removeAll(trash)
+}
+
+// rename renames a directory. A quota that is used up may have no room for that either: then the
+// reserve is given up for it.
+func (d *directory) rename(from, to string) error {
+	err := d.disk.rename(from, to)
+	if isFull(err) && d.giveReserve() {
+		err = d.disk.rename(from, to)
+	}
+	return err
 }
 
 // emptyTrash removes what a run that was killed had begun to remove, or to mark the directory with.
@@ -136,7 +146,8 @@ func (d *directory) emptyTrash() error {
 			!strings.HasPrefix(e.Name(), dataformat.Name+"-") {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(d.path, e.Name())); err != nil {
+		err := os.RemoveAll(filepath.Join(d.path, e.Name()))
+		if err != nil && !isFull(err) { // what there is no room for waits for the next start
 			return err
 		}
 	}
@@ -152,5 +163,5 @@ func (d *directory) moveAside(dir string) error {
 	to := filepath.Join(
 		damaged, filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"),
 	)
-	return d.disk.rename(dir, to)
+	return d.rename(dir, to)
 }

@@ -389,7 +389,9 @@ func (b *Buffer) inventory() (segs []*found, heads int, lostNewest bool, err err
 	for i, f := range all {
 		switch {
 		case f.unused:
-			err = b.dir.remove(f.dir)
+			if err = b.dir.remove(f.dir); isFull(err) {
+				err = nil // it stays what it is: the next start removes it
+			}
 		case f.gone:
 			b.chain.damage(&f.segment, f.err, f.first, f.end)
 			err = b.dir.moveAside(f.dir)
