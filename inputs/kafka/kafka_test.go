@@ -767,7 +767,7 @@ func TestAGroupWithoutOffsetsIsNotBegun(t *testing.T) {
 	produce(t, c, "logs", 1, numbers(0, 3)...)
 	produce(t, c, "other", 0, numbers(0, 3)...)
 	cfg := testConfig(c)
-	cfg.Start = "none"
+	cfg.Start, cfg.MetadataMaxAge = "none", time.Second
 	in, err := New(cfg, inputs.Env{
 		Name: "input.kafka.test", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	})

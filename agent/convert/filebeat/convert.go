@@ -537,7 +537,7 @@ func (c *converter) protected(b *draft.Block, n *kit.Node) {
 		return
 	}
 	cert, key := ssl.Take("certificate"), ssl.Take("key")
-	if cert == nil || key == nil {
+	if !cert.Says() || !key.Says() {
 		c.Lost(b, ssl, "write tls { }, with cert_file and key_file: it listens without now")
 		return
 	}

@@ -23,7 +23,7 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	if cert == nil && !on {
 		return
 	}
-	if cert == nil || key == nil {
+	if !cert.Says() || !key.Says() {
 		c.D.Lost(b, n.At, n.Name+".ssl", "write tls { }, with cert_file and key_file: it listens without now")
 		return
 	}

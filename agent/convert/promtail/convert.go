@@ -338,7 +338,7 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 		return
 	}
 	cert, key := n.Take("cert_file"), n.Take("key_file")
-	if cert == nil || key == nil {
+	if !cert.Says() || !key.Says() {
 		c.Lost(b, n, "write tls { }, with cert_file and key_file: it listens without now")
 		return
 	}
