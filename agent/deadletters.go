@@ -84,9 +84,7 @@ func archives(cfg *config.Config) (all []replay.Archive) {
 				continue
 			}
 			a := replay.Archive{Output: id}
-			if c, ok := inst.Config.(interface{ DeadLetterPrefix() string }); ok {
-				a.Prefix = c.DeadLetterPrefix()
-			}
+			a.Prefix, _ = DeadLetterPrefix(inst)
 			if !slices.Contains(all, a) {
 				all = append(all, a)
 			}

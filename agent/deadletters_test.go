@@ -158,8 +158,11 @@ pipeline "p" {
   to   = [output.fake.x]
 }`)
 	w.send(t, "a", "t", "poison", "fine", "poison")
-	runtest.Until(t, "both are refused", func() bool {
-		return strings.Contains(get(t, r, "/api/dead-letters"), `"records": 2`)
+	runtest.Until(t, "both are refused, and counted, which comes later", func() bool {
+		return strings.Contains(get(t, r, "/api/dead-letters"), `"records": 2`) && strings.Contains(
+			get(t, r, "/metrics"),
+			`penstock_output_dead_letter_records_total{component="output.fake.x"} 2`,
+		)
 	})
 	_, text := post(t, r, "/api/dead-letters/replay?output=fake.x")
 	if !strings.Contains(text, "replayed 2 records into output.fake.x; meanwhile 2 records were refused") {

@@ -65,6 +65,16 @@ func DeadLetterDir(cfg *config.Config, id string) string {
 	return dir
 }
 
+// DeadLetterPrefix returns what the keys of all dead-letter objects of an archive begin with, "" if
+// they have nothing in common, and whether it is one.
+func DeadLetterPrefix(inst *config.Instance) (prefix string, isArchive bool) {
+	archive, ok := inst.Config.(interface{ DeadLetterPrefix() string })
+	if !ok {
+		return "", false
+	}
+	return archive.DeadLetterPrefix(), true
+}
+
 // Close closes them, those that others refer to last.
 func (o *Outputs) Close() error {
 	var errs []error

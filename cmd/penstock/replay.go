@@ -239,11 +239,10 @@ func (f *replayFlags) archivePrefix(cfg *config.Config) (string, error) {
 	if f.prefixGiven {
 		return strings.TrimSuffix(f.prefix, "/") + "/", nil
 	}
-	archive, ok := cfg.Find(f.from).Config.(interface{ DeadLetterPrefix() string })
+	prefix, ok := agent.DeadLetterPrefix(cfg.Find(f.from))
 	if !ok {
 		return "", configError("%s is no archive", f.from)
 	}
-	prefix := archive.DeadLetterPrefix()
 	if prefix == "" {
 		return "", configError(
 			"the dead_letter_path of %s begins with a variable: say which objects are meant with --prefix",

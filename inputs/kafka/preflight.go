@@ -38,22 +38,10 @@ func (c *Config) Preflight(ctx context.Context, env preflight.Env, r *preflight.
 	}
 	kafkaclient.TryGroup(ctx, cl, c.Group, r)
 	if start, err := c.start(); err == nil && start.none {
-		c.checkOffsets(ctx, kadm.NewClient(cl), r)
-	}
-}
-
-// checkOffsets tells of offsets that are missing. Of other failures the group has told.
-func (c *Config) checkOffsets(ctx context.Context, adm *kadm.Client, r *preflight.Report) {
-	topics, err := adm.ListTopics(ctx)
-	if err != nil {
-		return
-	}
-	offsets, err := groupOffsets(ctx, adm, c.Group)
-	if err != nil {
-		return
-	}
-	if err := c.wantOffsets(ctx, adm, topics, offsets); errors.Is(err, errNoOffsets) {
-		r.Fail("group "+c.Group, beginAdvice, "%v", err)
+		err := c.wantOffsets(ctx, kadm.NewClient(cl))
+		if errors.Is(err, errNoOffsets) { // of other failures the group has told
+			r.Fail("group "+c.Group, beginAdvice, "%v", err)
+		}
 	}
 }
 
@@ -90,8 +78,7 @@ func (c *Config) checkRegex(ctx context.Context, cl *kgo.Client, r *preflight.Re
 	n := 0
 	for i := range all {
 		t := &all[i]
-		if t.Topic == nil || t.IsInternal || !match(c.TopicsRegex, *t.Topic) ||
-			match(c.ExcludeRegex, *t.Topic) {
+		if t.Topic == nil || t.IsInternal || !c.matches(*t.Topic) {
 			continue
 		}
 		n++
@@ -108,6 +95,11 @@ func (c *Config) checkRegex(ctx context.Context, cl *kgo.Client, r *preflight.Re
 		return
 	}
 	r.OK(target, "%s", kafkaclient.Count(n, "topic"))
+}
+
+// matches reports whether a topic is among those that the expressions name.
+func (c *Config) matches(topic string) bool {
+	return match(c.TopicsRegex, topic) && !match(c.ExcludeRegex, topic)
 }
 
 // match reports whether a topic's name matches one of the expressions.

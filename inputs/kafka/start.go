@@ -51,6 +51,9 @@ func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	adm := kadm.NewClient(s.reader)
+	if s.in.start.none {
+		return nil, s.in.cfg.wantOffsets(ctx, adm)
+	}
 	// The topics come first: a group that begins in between has begun.
 	topics, err := adm.ListTopics(ctx)
 	if err != nil {
@@ -59,9 +62,6 @@ func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
 	offsets, err := groupOffsets(ctx, adm, s.in.cfg.Group)
 	if err != nil {
 		return nil, err
-	}
-	if s.in.start.none {
-		return nil, s.in.cfg.wantOffsets(ctx, adm, topics, offsets)
 	}
 	for _, parts := range offsets {
 		for _, o := range parts {
@@ -88,26 +88,34 @@ func groupOffsets(
 
 // wantOffsets returns an error that wraps errNoOffsets if there is a partition that holds records,
 // and for which the group has no offset.
-func (c *Config) wantOffsets(
-	ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, offsets kadm.OffsetResponses,
-) error {
-	without := map[partition]bool{}
+func (c *Config) wantOffsets(ctx context.Context, adm *kadm.Client) error {
+	topics, err := adm.ListTopics(ctx)
+	if err != nil {
+		return err
+	}
+	offsets, err := groupOffsets(ctx, adm, c.Group)
+	if err != nil {
+		return err
+	}
 	var names []string
+	var without []partition
 	for name, t := range topics {
 		if t.Err != nil || !c.reads(name) {
 			continue
 		}
+		known := len(without)
 		for num := range t.Partitions {
 			if o, ok := offsets.Lookup(name, num); !ok || o.At < 0 {
-				without[partition{name, num}] = true
-				names = append(names, name)
+				without = append(without, partition{name, num})
 			}
+		}
+		if len(without) > known {
+			names = append(names, name)
 		}
 	}
 	if names == nil {
 		return nil
 	}
-	names = slices.Compact(names)
 	starts, err := adm.ListStartOffsets(ctx, names...)
 	if err != nil {
 		return err
@@ -117,7 +125,7 @@ func (c *Config) wantOffsets(
 		return err
 	}
 	var lack []string
-	for p := range without {
+	for _, p := range without {
 		start, err1 := offsetIn(starts, p)
 		end, err2 := offsetIn(ends, p)
 		if err := errors.Join(err1, err2); err != nil {
@@ -140,8 +148,7 @@ func (c *Config) wantOffsets(
 // reads reports whether a topic is one of those to read.
 func (c *Config) reads(topic string) bool {
 	return slices.Contains(c.Topics, topic) ||
-		match(c.TopicsRegex, topic) && !match(c.ExcludeRegex, topic) &&
-			!slices.Contains(internalTopics, topic)
+		c.matches(topic) && !slices.Contains(internalTopics, topic)
 }
 
 // startRule returns where the lease begins, as the group has no offset for it.

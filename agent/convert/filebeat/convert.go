@@ -536,27 +536,16 @@ func (c *converter) protected(b *draft.Block, n *kit.Node) {
 	if ssl == nil || b.Get("listen") == "" || ssl.Text("enabled") == "false" {
 		return
 	}
-	cert, key := ssl.Take("certificate"), ssl.Take("key")
-	if !cert.Says() || !key.Says() {
-		c.Lost(b, ssl, "write tls { }, with cert_file and key_file: it listens without now")
+	tls := c.ServerCert(b, ssl.Take("certificate"), ssl.Take("key"), ssl.At, ssl.Shown())
+	if tls == nil {
+		ssl.Done()
 		return
 	}
-	tls := b.In("tls")
-	tls.Set("cert_file", kit.Text(cert.Value))
-	tls.Set("key_file", kit.Text(key.Value))
-	c.Carry(cert)
-	c.Carry(key)
-	authorities := ssl.Name + ".certificate_authorities"
-	ca := ssl.Texts("certificate_authorities")
-	if len(ca) > 0 {
-		tls.Set("client_ca_file", kit.Text(ca[0]))
-	}
-	if len(ca) > 1 {
-		c.D.Lost(tls, ssl.At, authorities, "put all into one file")
-	}
+	const authorities = "certificate_authorities"
+	c.ClientAuthority(tls, ssl, authorities)
 	switch said := ssl.Find("client_authentication"); {
-	case said == nil && len(ca) > 0:
-		c.RequireClientCert(tls, ssl.At, authorities) // which is how Filebeat has it
+	case said == nil && tls.Get("client_ca_file") != "":
+		c.RequireClientCert(tls, ssl.At, ssl.Name+"."+authorities) // which is how Filebeat has it
 	case said != nil && said.Value == "required":
 		said.Done()
 		c.RequireClientCert(tls, said.At, said.Shown())

@@ -93,20 +93,6 @@ func (c *Conv) Lost(b *draft.Block, n *Node, why string) {
 	c.D.Lost(b, n.At, n.Shown(), why)
 }
 
-// RequireClientCert has a server refuse clients without a certificate, as what says, and reports
-// whether that could be: it needs to know an authority.
-func (c *Conv) RequireClientCert(tls *draft.Block, at draft.Place, what string) bool {
-	if tls.Get("client_ca_file") == "" {
-		c.D.Lost(
-			tls, at, what,
-			"write client_ca_file and require_client_cert: clients without a certificate are let in now",
-		)
-		return false
-	}
-	tls.Set("require_client_cert", draft.Bool(true))
-	return true
-}
-
 // Changed notes that a setting has another meaning now.
 func (c *Conv) Changed(b *draft.Block, n *Node, why string) {
 	n.Done()

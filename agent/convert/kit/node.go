@@ -52,9 +52,6 @@ func (n *Node) Take(names ...string) *Node {
 	return nil
 }
 
-// Says reports whether there is a setting, and it is not empty.
-func (n *Node) Says() bool { return n != nil && n.Value != "" }
-
 // Text returns a setting as text, "" if there is none; it is dealt with.
 func (n *Node) Text(names ...string) string {
 	if found := n.Take(names...); found != nil {

@@ -23,21 +23,11 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	if cert == nil && !on {
 		return
 	}
-	if !cert.Says() || !key.Says() {
-		c.D.Lost(b, n.At, n.Name+".ssl", "write tls { }, with cert_file and key_file: it listens without now")
+	tls := c.ServerCert(b, cert, key, n.At, n.Name+".ssl")
+	if tls == nil {
 		return
 	}
-	tls := b.In("tls")
-	tls.Set("cert_file", kit.Text(cert.Value))
-	tls.Set("key_file", kit.Text(key.Value))
-	c.Carry(cert)
-	c.Carry(key)
-	if ca := n.Texts("ssl_certificate_authorities"); len(ca) > 0 {
-		tls.Set("client_ca_file", kit.Text(ca[0]))
-		if len(ca) > 1 {
-			c.D.Lost(tls, n.At, n.Name+".ssl_certificate_authorities", "put all into one file")
-		}
-	}
+	c.ClientAuthority(tls, n, "ssl_certificate_authorities")
 	said := "ssl_client_authentication"
 	mode := n.Text(said)
 	if mode == "" {

@@ -337,15 +337,10 @@ func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
 	if n == nil {
 		return
 	}
-	cert, key := n.Take("cert_file"), n.Take("key_file")
-	if !cert.Says() || !key.Says() {
-		c.Lost(b, n, "write tls { }, with cert_file and key_file: it listens without now")
+	tls := c.ServerCert(b, n.Take("cert_file"), n.Take("key_file"), n.At, n.Shown())
+	if tls == nil {
+		n.Done()
 		return
 	}
-	tls := b.In("tls")
-	tls.Set("cert_file", kit.Text(cert.Value))
-	tls.Set("key_file", kit.Text(key.Value))
-	c.Carry(cert)
-	c.Carry(key)
 	c.Set(tls, "client_ca_file", n, "client_ca_file", "ca_file")
 }
