@@ -3,7 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
-	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -39,7 +39,7 @@ func (r *recent) get() []admin.LogGroup {
 	for i, g := range r.groups {
 		out[i] = *g
 	}
-	slices.SortStableFunc(out, func(a, b admin.LogGroup) int { return b.Last.Compare(a.Last) })
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Last.After(out[j].Last) })
 	return out
 }
 

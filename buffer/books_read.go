@@ -3,7 +3,7 @@ package buffer
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -123,8 +123,6 @@ func readBooks(
 		o.From = int64(from)
 		out.Outputs = append(out.Outputs, o)
 	}
-	slices.SortFunc(out.Outputs, func(x, y tally.BookOutput) int {
-		return strings.Compare(x.Name, y.Name)
-	})
+	sort.Slice(out.Outputs, func(i, j int) bool { return out.Outputs[i].Name < out.Outputs[j].Name })
 	return out
 }

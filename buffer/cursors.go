@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/tally"
@@ -172,7 +172,7 @@ func (b *Buffer) cursorsLocked() []CursorInfo {
 			},
 		)
 	}
-	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }
 

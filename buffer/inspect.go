@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -118,7 +119,7 @@ func (in *Inspection) Cursors() []CursorInfo {
 			CursorInfo{Name: name, Pos: c.pos, Lag: max(end-max(c.pos, first), 0), Note: c.note},
 		)
 	}
-	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }
 

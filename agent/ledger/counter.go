@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -227,20 +228,22 @@ func (c *Counter) States(pipeline string, now time.Time) map[time.Time]*State {
 	}
 	for _, s := range out {
 		sortLines(s.Lines)
-		slices.SortFunc(s.Ranges, func(x, y Range) int {
+		sort.Slice(s.Ranges, func(i, j int) bool {
+			x, y := &s.Ranges[i], &s.Ranges[j]
 			return cmp.Or(
 				cmp.Compare(x.Log, y.Log), cmp.Compare(x.First, y.First), cmp.Compare(x.End, y.End),
-			)
+			) < 0
 		})
 	}
 	return out
 }
 
 func sortLines(lines []tally.Line) {
-	slices.SortFunc(lines, func(x, y tally.Line) int {
+	sort.Slice(lines, func(i, j int) bool {
+		x, y := &lines[i], &lines[j]
 		return cmp.Or(
 			x.From.Compare(y.From), cmp.Compare(x.Origin, y.Origin),
 			cmp.Compare(x.Output, y.Output),
-		)
+		) < 0
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -114,7 +115,7 @@ func (h *hop) consumed(readers []*Page, topic string) {
 	}
 	for log, all := range ranges {
 		h.waiting += waiting[log]
-		slices.SortFunc(all, func(x, y Range) int { return cmp.Compare(x.First, y.First) })
+		sort.Slice(all, func(i, j int) bool { return all[i].First < all[j].First })
 		end := all[0].First
 		for _, r := range all {
 			h.uncounted += max(r.First-end, 0)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -64,11 +65,12 @@ func Audit(pages []*Page, since time.Time) Report {
 	j.kafka()
 	r.Differences = append(r.Differences, j.found()...)
 	r.Notes = j.notes
-	slices.SortStableFunc(r.Differences, func(x, y tally.Difference) int {
+	sort.SliceStable(r.Differences, func(i, j int) bool {
+		x, y := &r.Differences[i], &r.Differences[j]
 		return cmp.Or(
 			x.From.Compare(y.From), strings.Compare(x.Pipeline, y.Pipeline),
 			strings.Compare(x.Origin, y.Origin),
-		)
+		) < 0
 	})
 	slices.Sort(r.Notes)
 	r.Notes = slices.Compact(r.Notes)

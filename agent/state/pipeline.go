@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -334,9 +335,10 @@ func Shown(all []Problem) (out []Problem) {
 
 // SortProblems puts first what is worst, and of equals what concerns outputs.
 func SortProblems(all []Problem) {
-	slices.SortStableFunc(
-		all, func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), a.rank()-b.rank()) },
-	)
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(int(b.Level-a.Level), a.rank()-b.rank()) < 0
+	})
 }
 
 func (p Problem) rank() int {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"text/tabwriter"
 	"time"
 
@@ -161,11 +162,12 @@ What a consumer archives is proven by penstock archive verify, and compared by p
 
 // write writes a table of all lines, and then the differences.
 func (a *auditing) write(out io.Writer, r tally.Report) error {
-	slices.SortStableFunc(r.Lines, func(x, y tally.Line) int {
+	sort.SliceStable(r.Lines, func(i, j int) bool {
+		x, y := &r.Lines[i], &r.Lines[j]
 		return cmp.Or(
 			x.From.Compare(y.From), cmp.Compare(x.Pipeline, y.Pipeline),
 			cmp.Compare(x.Origin, y.Origin), cmp.Compare(x.Output, y.Output),
-		)
+		) < 0
 	})
 	again := slices.ContainsFunc(r.Lines, func(l tally.Line) bool {
 		return l.Counts[tally.Again.String()].Records > 0

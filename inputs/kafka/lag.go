@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -117,11 +118,12 @@ func (in *Input) Lags() []inputs.Lag {
 	for _, l := range leases {
 		out = append(out, l.lag(now))
 	}
-	slices.SortFunc(out, func(a, b inputs.Lag) int {
+	sort.Slice(out, func(i, j int) bool {
+		a, b := &out[i], &out[j]
 		return cmp.Or(
 			cmp.Compare(b.Records, a.Records), cmp.Compare(a.Topic, b.Topic),
 			cmp.Compare(a.Partition, b.Partition),
-		)
+		) < 0
 	})
 	return out
 }

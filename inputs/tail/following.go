@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -32,8 +33,9 @@ func (t *Tail) Following() (inputs.Following, bool) {
 	for _, u := range r.unread {
 		f.Unread = append(f.Unread, u)
 	}
-	slices.SortFunc(f.Unread, func(a, b inputs.Unread) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Path, b.Path))
+	sort.Slice(f.Unread, func(i, j int) bool {
+		a, b := &f.Unread[i], &f.Unread[j]
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Path, b.Path)) < 0
 	})
 	f.Unread = f.Unread[:min(len(f.Unread), maxUnread)]
 	return f, r.looked

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -102,12 +102,10 @@ func (t *Tail) Status() []FileStatus {
 		out = append(out, s)
 	}
 	r.mu.Unlock()
-	slices.SortFunc(
-		out,
-		func(a, b FileStatus) int {
-			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset))
-		},
-	)
+	sort.Slice(out, func(i, j int) bool {
+		a, b := &out[i], &out[j]
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset)) < 0
+	})
 	return out
 }
 

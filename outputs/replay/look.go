@@ -1,14 +1,13 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -158,9 +157,9 @@ func (o *Overview) add(l *outputs.DeadRecord, size int64) {
 
 // Sort brings the largest groups to the front.
 func (o *Overview) Sort() {
-	slices.SortStableFunc(
-		o.Reasons, func(x, y Reason) int { return cmp.Compare(y.Records, x.Records) },
-	)
+	sort.SliceStable(o.Reasons, func(i, j int) bool {
+		return o.Reasons[i].Records > o.Reasons[j].Records
+	})
 	o.find = nil
 }
 

@@ -3,7 +3,7 @@ package tally
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -85,8 +85,9 @@ func (r *Report) Merge(o Report) {
 // Audit compares the stages, for what was read since then. What waits is no difference.
 func Audit(b Books, since time.Time) (r Report) {
 	a := audit{b: b, r: &r}
-	slices.SortFunc(b.Rows, func(x, y BookRow) int {
-		return cmp.Or(x.From.Compare(y.From), cmp.Compare(x.Origin, y.Origin))
+	sort.Slice(b.Rows, func(i, j int) bool {
+		x, y := &b.Rows[i], &b.Rows[j]
+		return cmp.Or(x.From.Compare(y.From), cmp.Compare(x.Origin, y.Origin)) < 0
 	})
 	for i := range b.Rows {
 		if row := &b.Rows[i]; row.From.Add(row.Span).After(since) {
@@ -226,8 +227,9 @@ func (a *audit) replayed(o BookOutput, since time.Time) {
 			"they were moved to the store, nothing of this output is there any more, and they were not replayed from here: an object was deleted, or replayed by another agent",
 			"more came back from the store than was moved there: an object was replayed again after a crash, or is another's"))
 	}
-	slices.SortStableFunc(a.r.Differences, func(x, y Difference) int {
-		return cmp.Or(x.From.Compare(y.From), cmp.Compare(x.Origin, y.Origin))
+	sort.SliceStable(a.r.Differences, func(i, j int) bool {
+		x, y := &a.r.Differences[i], &a.r.Differences[j]
+		return cmp.Or(x.From.Compare(y.From), cmp.Compare(x.Origin, y.Origin)) < 0
 	})
 }
 
