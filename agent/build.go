@@ -554,8 +554,8 @@ func (p *plan) options(log *slog.Logger, reg *registry) buffer.Options {
 	return opts
 }
 
-// logName names a cursor where one output may drain several pipelines.
-func logName(pipeline, output string) string {
+// LogName names a cursor where one output may drain several pipelines.
+func LogName(pipeline, output string) string {
 	return pipeline + "." + strings.TrimPrefix(output, string(config.Output)+".")
 }
 

@@ -69,7 +69,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
 		u := p.outputs[id]
-		o := u.facts(logName(p.name, id), now)
+		o := u.facts(LogName(p.name, id), now)
 		o.PausedSince, _ = p.a.paused.get(id)
 		o.ByHand = byHand(p.a.byHand[id], now)
 		o.Dead = max(o.Dead-p.a.returned[id], 0)

@@ -329,7 +329,7 @@ func (p *pipeline) watchOverflow(ctx context.Context, u *outputUnit) {
 	if !ok || d.FailoverTo() == "" {
 		return
 	}
-	log := logName(p.name, u.id)
+	log := LogName(p.name, u.id)
 	for {
 		note := ""
 		for _, c := range p.buf.Cursors() {
@@ -380,7 +380,7 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 		return err
 	}
 	defer cursor.Close()
-	v := o.view(cursor, logName(p.name, o.id))
+	v := o.view(cursor, LogName(p.name, o.id))
 	v.tap, v.pass = &u.tap, p.a.processors.pass
 	v.onCommit = func(n int64) { u.out.Add(float64(n), time.Now()) }
 	return o.output.Drain(ctx, v)

@@ -243,7 +243,7 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		c := u.component(u.plan.output.reg)
 		c.Said = u.plan.output.lastLine.get()
 		if d, ok := u.plan.output.Output.(*drain.Drainer); ok {
-			drainerStatus(&c, d.Status(), logName(p.name, id), u.stored[logName(p.name, id)])
+			drainerStatus(&c, d.Status(), LogName(p.name, id), u.stored[LogName(p.name, id)])
 		}
 		if o, ok := u.plan.output.Output.(archive); ok {
 			for _, x := range o.Cuts() {

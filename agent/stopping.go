@@ -84,7 +84,7 @@ func (p *pipeline) isStuck(u *outputUnit, now time.Time) bool {
 	if since, _ := p.a.paused.get(u.id); !since.IsZero() {
 		return true
 	}
-	f := u.facts(logName(p.name, u.id), now)
+	f := u.facts(LogName(p.name, u.id), now)
 	lasts := func(since time.Time) bool { return !since.IsZero() && now.Sub(since) >= silence }
 	switch {
 	case f.Unit == string(Waiting):

@@ -123,6 +123,8 @@ func readBooks(
 		o.From = int64(from)
 		out.Outputs = append(out.Outputs, o)
 	}
-	sort.Slice(out.Outputs, func(i, j int) bool { return out.Outputs[i].Name < out.Outputs[j].Name })
+	sort.Slice(out.Outputs, func(i, j int) bool {
+		return out.Outputs[i].Name < out.Outputs[j].Name
+	})
 	return out
 }

@@ -35,7 +35,7 @@ func identify(log record.Log, agent string) identity {
 		}
 		return id
 	}
-	return identity{slug: slug(agent + "-" + log.Name())}
+	return identity{slug: BufferSlug(agent, log.Name())}
 }
 
 // newLife is what the life of a log is called that is archived for the first time, or for the first
@@ -207,6 +207,9 @@ func schemaName(key string) string {
 	}
 	return "s" + key
 }
+
+// BufferSlug is what a log of an agent's own is called in object names and metadata.
+func BufferSlug(agent, log string) string { return slug(agent + "-" + log) }
 
 // PartitionSlug is what a partition of a topic is called in object names and metadata.
 func PartitionSlug(topic string, partition int32) string {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/inputs/kafka"
-	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/inspect"
 	"github.com/penstock/penstock/spool/protocol"
 	"github.com/spf13/cobra"
@@ -251,56 +250,6 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 	return nil
 }
 
-func archiveAbandon(t *archiveTarget) *cobra.Command {
-	var topic string
-	var partition int32
-	var yes, keep bool
-	cmd := &cobra.Command{
-		Use:   "abandon",
-		Short: "Give up a begun cut: delete its objects and its intent, so that its records are archived anew",
-		Long: `Give up a begun cut.
-
-A cut that was begun under one configuration cannot be finished under another: the records would be stored twice. Where the old
-configuration cannot be run again, this deletes the objects of the begun cut and then the intent from the group's offsets. The next start
-archives its records anew.
-
-Nor can a cut be finished whose topic was deleted and made again meanwhile. Its records are gone with the topic, and what was stored of it is
-all that there is: --keep leaves the objects. The topic that there is now is then archived from its beginning. All members of the group must be stopped. Without --yes it only tells what it would do.`,
-		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, done, err := t.store(cmd)
-			if err != nil {
-				return err
-			}
-			defer done() //nolint:errcheck // nothing is pending
-			sources, err := t.sources(cmd)
-			if err != nil {
-				return err
-			}
-			found := 0
-			for _, src := range sources {
-				n, err := abandon(cmd, store, src, topic, partition, yes, keep)
-				if err != nil {
-					return fmt.Errorf("group %s: %w", src.Group, err)
-				}
-				found += n
-			}
-			if found == 0 {
-				fmt.Fprintln(cmd.OutOrStdout(), "there is no begun cut")
-			} else if !yes {
-				fmt.Fprintln(cmd.OutOrStdout(), "nothing was changed: say --yes to do it")
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&topic, "topic", "", "only this topic")
-	cmd.Flags().Int32Var(&partition, "partition", -1, "only this partition")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
-	cmd.Flags().
-		BoolVar(&keep, "keep", false, "leave the objects: only for a cut whose topic was made again, for else its records come twice")
-	return cmd
-}
-
 // groupMembers returns how many members a group has, of whichever protocol.
 func groupMembers(ctx context.Context, adm *kadm.Client, group string) (int, error) {
 	classic, err := adm.DescribeGroups(ctx, group)
@@ -314,83 +263,4 @@ func groupMembers(ctx context.Context, adm *kadm.Client, group string) (int, err
 		n = max(n, len(consumer[group].Members))
 	}
 	return n, nil
-}
-
-func abandon(
-	cmd *cobra.Command, store spool.Store, src *kafka.Config, topic string, partition int32,
-	yes, keep bool,
-) (int, error) {
-	ctx := cmd.Context()
-	cl, err := kafkaClient(cmd, &src.Config)
-	if err != nil {
-		return 0, err
-	}
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	rows, err := groupLag(ctx, adm, src.Group, src.Topics)
-	if err != nil {
-		return 0, err
-	}
-	rows = slices.DeleteFunc(rows, func(r lagRow) bool {
-		return r.Intent == nil || topic != "" && r.Topic != topic ||
-			partition >= 0 && r.Partition != partition
-	})
-	if len(rows) == 0 {
-		return 0, nil
-	}
-	if yes {
-		if n, err := groupMembers(ctx, adm, src.Group); err != nil {
-			return 0, err
-		} else if n > 0 {
-			return 0, fmt.Errorf("it has %d members: stop all of them first", n)
-		}
-	}
-	objects, err := inspect.List(ctx, store, "")
-	if err != nil {
-		return 0, err
-	}
-	for _, r := range rows {
-		fmt.Fprintf(
-			cmd.OutOrStdout(), "%s/%d: cut [%d, %d) of %d records\n", r.Topic, r.Partition,
-			r.Intent.Start, r.Intent.End, r.Intent.Records,
-		)
-		if keep && !r.former() {
-			return 0, fmt.Errorf(
-				"%s/%d: --keep is for a cut whose topic was deleted and made again; the records of this one will be archived anew, and would be there twice",
-				r.Topic, r.Partition,
-			)
-		}
-		for _, o := range objects {
-			if keep || o.Log != r.logName() || o.Start != r.Intent.Start || o.End != r.Intent.End {
-				continue
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "  delete %s\n", o.Key)
-			if yes {
-				if err := store.Delete(ctx, o.Key); err != nil {
-					return 0, err
-				}
-			}
-		}
-		if !yes {
-			continue
-		}
-		offsets := kadm.Offsets{}
-		at, note := r.Committed, protocol.Note{Progress: r.note.Progress, Life: r.Life}.Encode()
-		if r.former() {
-			at, note = r.start, "" // of the topic that there is now
-		}
-		offsets.Add(
-			kadm.Offset{
-				Topic:       r.Topic,
-				Partition:   r.Partition,
-				At:          at,
-				LeaderEpoch: -1,
-				Metadata:    kafka.WithTopicID(note, r.TopicID),
-			},
-		)
-		if err := adm.CommitAllOffsets(ctx, src.Group, offsets); err != nil {
-			return 0, err
-		}
-	}
-	return len(rows), nil
 }

@@ -126,6 +126,14 @@ func (o *Object) describe(ctx context.Context, store spool.Store) error {
 // LogName returns what a partition is called in object names, in a life that has no name.
 func LogName(topic string, partition int32) string { return spool.PartitionSlug(topic, partition) }
 
+// BufferName returns the Log of objects of one life of a log of an agent's own.
+func BufferName(agent, log, life string) string {
+	if life != "" {
+		life = "." + life
+	}
+	return spool.BufferSlug(agent, log) + life
+}
+
 // NoLife stands, where a life is asked for, for objects whose names have none: an earlier release
 // began to archive their log.
 const NoLife = "none"
