@@ -24,6 +24,7 @@ type Batch struct {
 	// Refused are records between First and End that are not in the batch, for a reader who keeps
 	// them; see Refuser. They ascend by their offsets, and none is that of a record in it.
 	Refused []Refusal
+	Places  Places
 	// which input has appended it to a buffer, as InputID tells; 0 where that is not known
 	Input int64
 

@@ -43,6 +43,7 @@ func (b *Batch) Seen() (*Batch, error) {
 		return nil, err
 	}
 	seen.Topic, seen.First, seen.End, seen.Input = b.Topic, b.First, b.End, b.Input
+	seen.Places = b.Places
 	b.mu.Lock()
 	b.seen = seen
 	b.mu.Unlock()
@@ -104,7 +105,7 @@ func (b *Batch) Part(want func(pos int64) bool) (*Batch, error) {
 		return nil, nil
 	}
 	p := FromRecords(b.Tag, b.Origin, slices.Clip(out))
-	p.Topic, p.form = b.Topic, b.form
+	p.Topic, p.form, p.Places = b.Topic, b.form, b.Places
 	return p, nil
 }
 

@@ -98,6 +98,7 @@ type result struct {
 	// for it.
 	isDeadLettered bool
 	v              verdict
+	sent           error // how the attempt ended of which v is the verdict
 }
 
 type read struct {
@@ -305,7 +306,10 @@ func (f *Flight) late(r result) {
 	case r.err == nil: // in the dead letter, and some of it is left
 		e.add(r.v.outcome())
 		e.b = r.v.rest
-	case r.isDeadLettered, r.err == errNotStarted:
+	case r.isDeadLettered: // not in the dead letter, but what was taken is
+		e.taken += r.v.taken
+		e.b = undelivered(e.b, r.sent)
+	case r.err == errNotStarted:
 	case f.writer() == nil:
 		e.b = r.rest
 	default:

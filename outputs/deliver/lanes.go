@@ -135,7 +135,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 		f.outstanding++
 		go func() {
 			err := f.Send.writeDeadLetters(ctx, v.dead, f.Health)
-			f.results <- result{e: e, err: err, isDeadLettered: true, v: v}
+			f.results <- result{e: e, err: err, isDeadLettered: true, v: v, sent: r.err}
 		}()
 	}
 }

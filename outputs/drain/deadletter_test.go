@@ -21,6 +21,7 @@ import (
 	"github.com/penstock/penstock/outputs/deadletter"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/penstock/penstock/outputs/overflow"
 	"github.com/penstock/penstock/outputs/replay"
 )
 
@@ -472,6 +473,39 @@ func TestRefusalsAreToldAbout(t *testing.T) {
 		); n != 1 || !strings.Contains(out, "penstock replay --output output.test.a --dead-letter") ||
 			!strings.Contains(out, "no room for it") {
 			t.Errorf("logged %d times:\n%s", n, out)
+		}
+	})
+}
+
+// A batch is taken but for some records that the dead letter cannot keep. The buffer fills up, what
+// is under way is given up, and the overflow gets what was not taken.
+func TestWhatWasTakenBesideAFailingDeadLetterIsNotMoved(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		r.c.Failover.ObjectAge = time.Second
+		r.dest.SetJudge(func(rec *record.Record) error {
+			if strings.HasSuffix(string(rec.Value), "0") {
+				return outputs.Permanent(errors.New("no"))
+			}
+			return nil
+		})
+		r.dead.setFail(true)
+		r.start()
+		for range 10 {
+			r.g.fill(r.log, 1, 1, 50)
+		}
+		time.Sleep(2 * time.Second)
+		r.log.SetFill(0.9)
+		time.Sleep(time.Minute)
+		if r.state() != overflow.StateOverflow || r.dest.Count() == 0 {
+			t.Fatalf("state %s, %d records taken", r.state(), r.dest.Count())
+		}
+		r.log.SetFill(0)
+		r.dead.setFail(false)
+		time.Sleep(2 * time.Minute)
+		r.finish()
+		if n := r.check(false); n > 0 {
+			t.Errorf("%d repeats", n)
 		}
 	})
 }

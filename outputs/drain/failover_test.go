@@ -264,6 +264,30 @@ func TestADestinationThatIsDownAgainIsToldAsFailing(t *testing.T) {
 	})
 }
 
+// What a probe ends with is told: it may be another reason than that of the outage, and the output
+// never comes back for it.
+func TestWhatAProbeFailsWithIsTold(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		r.start()
+		r.dest.SetDown(true)
+		r.feed(60 * time.Second)
+		r.dest.SetDown(false)
+		r.dest.SetProbe(errors.New("the key may not"))
+		r.feed(60 * time.Second)
+		if s := r.d.Status(); !s.Failing || !strings.Contains(s.LastError, "the key may not") ||
+			s.Logs[0].State != overflow.StateOverflow {
+			t.Errorf("%v %q %s", s.Failing, s.LastError, s.Logs[0].State)
+		}
+		r.dest.SetProbe(nil)
+		r.feed(90 * time.Second)
+		if s := r.d.Status(); s.Failing || s.Logs[0].State != overflow.StateDirect {
+			t.Errorf("in the end it fails: %v, %s", s.Failing, s.Logs[0].State)
+		}
+		r.finish()
+	})
+}
+
 // A destination that hangs instead of failing is as dead: otel-contrib#50234, fluent-bit#3766.
 func TestOtelContrib50234_FailoverOnHungDestination(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {

@@ -213,7 +213,7 @@ func (e *Elasticsearch) encode(dst, index []byte, b *record.Batch, r *record.Rec
 }
 
 // id makes the document's id: the header's, or a digest over the record and its place, the same
-// however often it is sent.
+// however often it is sent, also by way of the overflow.
 func (e *Elasticsearch) id(b *record.Batch, r *record.Record) []byte {
 	if e.cfg.IDHeader != "" {
 		if v, ok := r.Header(e.cfg.IDHeader); ok && len(v) > 0 && len(v) <= 512 {
@@ -230,7 +230,7 @@ func (e *Elasticsearch) id(b *record.Batch, r *record.Record) []byte {
 	part([]byte(e.env.Agent))
 	part([]byte(b.Tag))
 	part([]byte(b.Origin))
-	for _, v := range []int64{r.Offset, r.Time} {
+	for _, v := range []int64{b.Places.Of(r.Offset), r.Time} {
 		binary.LittleEndian.PutUint64(n[:], uint64(v))
 		h.Write(n[:])
 	}
@@ -280,13 +280,14 @@ func has(object []byte, name string) bool {
 	return found
 }
 
-// Probe implements outputs.Prober.
+// Probe implements outputs.Prober. To ask for the cluster's state is another right than to index:
+// who may not has reached a cluster that is well.
 func (e *Elasticsearch) Probe(ctx context.Context) error {
 	a, err := e.sender.Do(ctx, http.MethodGet, "/", "", nil)
 	if err != nil {
 		return err
 	}
-	if !a.OK() {
+	if !a.OK() && a.Status != http.StatusForbidden {
 		return a.Err()
 	}
 	return nil

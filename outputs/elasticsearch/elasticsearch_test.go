@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/penstock/penstock/outputs/recordline"
 )
 
 func open(t *testing.T, urls []string, change func(*Config)) *Elasticsearch {
@@ -196,6 +198,57 @@ func TestSentAgainMakesNoDuplicates(t *testing.T) {
 	}
 	if err := e.Write(context.Background(), b); err != nil || len(c.docs) != 3 {
 		t.Fatal(err, len(c.docs))
+	}
+}
+
+// What is sent again by way of the overflow stands at other offsets there.
+func TestPlacesMakeTheID(t *testing.T) {
+	c := newCluster(t)
+	e := open(t, []string{c.URL}, nil)
+	b := batch("same", "same", "x")
+	w := recordline.NewObjectWriter()
+	if err := w.Add(b, nil); err != nil {
+		t.Fatal(err)
+	}
+	object, _, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := recordline.NewLineReader(bytes.NewReader(object), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lines.Close()
+	src := recordline.LineSource{Lines: lines, Skip: func(pos int64) bool { return pos == 100 }}
+	again, err := src.ReadBatch()
+	if err != nil || again.Len() != 2 {
+		t.Fatal(err)
+	}
+	half, err := again.Part(func(pos int64) bool { return pos == 2 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []*record.Batch{b, again, half, again.Retag("App")} {
+		if err := e.Write(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(c.docs) != 3 {
+		t.Errorf("%d documents of 3 records", len(c.docs))
+	}
+}
+
+// To ask how a cluster is is another right than to index.
+func TestProbeOfAKeyThatMayOnlyIndex(t *testing.T) {
+	for status, well := range map[int]bool{200: true, 403: true, 401: false, 503: false} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+		}))
+		err := open(t, []string{s.URL}, nil).Probe(t.Context())
+		s.Close()
+		if (err == nil) != well {
+			t.Errorf("%d: %v", status, err)
+		}
 	}
 }
 

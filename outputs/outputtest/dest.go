@@ -31,6 +31,7 @@ type Dest struct {
 	latency  func() time.Duration
 	inflight map[string]int
 	probes   int
+	probing  error // how a probe ends, while writing is as it is
 }
 
 // ErrDown is what a destination that is down answers.
@@ -41,6 +42,9 @@ func NewDest() *Dest { return &Dest{changed: make(chan struct{}), inflight: map[
 
 // SetDown makes every write fail at once, and every probe.
 func (d *Dest) SetDown(down bool) { d.set(func() { d.down = down }) }
+
+// SetProbe has every probe end with err.
+func (d *Dest) SetProbe(err error) { d.set(func() { d.probing = err }) }
 
 // SetHung makes every write wait for its ctx to end, or for the destination to mend.
 func (d *Dest) SetHung(hung bool) { d.set(func() { d.hung = hung }) }
@@ -173,7 +177,7 @@ func (d *Dest) Probe(ctx context.Context) error {
 	if d.down || d.hung {
 		return ErrDown
 	}
-	return nil
+	return d.probing
 }
 
 // Writer returns a Writer in front of d that can be probed. It panics when two batches of one

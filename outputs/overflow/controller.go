@@ -3,6 +3,7 @@ package overflow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -432,6 +433,9 @@ func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 			return ctx.Err()
 		case err != nil:
 			healthy = time.Time{}
+			if !errors.Is(err, context.DeadlineExceeded) { // which says less than what failed before
+				f.To.Send.Failing.Failed(fmt.Errorf("asked whether it is well again: %w", err))
+			}
 		case healthy.IsZero():
 			healthy = time.Now()
 		}

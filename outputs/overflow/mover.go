@@ -97,7 +97,7 @@ func (v *mover) deleteVoided(ctx context.Context) error {
 	}
 	err := v.persist(ctx, func() error {
 		for _, key := range v.keys(*n.Void) {
-			digest, err := v.digest(ctx, key)
+			_, digest, err := v.digest(ctx, key)
 			if errors.Is(err, spool.ErrNotFound) || err == nil && digest != n.Void.Digest {
 				continue
 			}
@@ -250,9 +250,6 @@ func (v *mover) redo(ctx context.Context, c objectRange) error {
 			}
 		}
 	}
-	if w.Records == 0 {
-		return v.commit(ctx, c.End, func(n *Note) { n.Intent = nil })
-	}
 	return v.putObject(ctx, c.First, c.End, w)
 }
 
@@ -262,42 +259,78 @@ func (v *mover) putObject(ctx context.Context, first, end int64, w *recordline.O
 	if err != nil {
 		return err
 	}
-	if w.Records > 0 {
-		var c objectRange
-		err := v.commit(ctx, first, func(n *Note) {
-			if n.Log == "" {
-				n.Log = NewLogID()
-			}
-			c = objectRange{First: first, End: end, Digest: digest, Log: mark(n.Log)}
-			if n.Intent != nil {
-				c.Log = n.Intent.Log // its object may be there
-			}
-			n.Intent = &c
-		})
-		if err != nil {
-			return err
-		}
-		v.puts.Add(1)
-		var o spool.Object
-		err = v.persist(ctx, func() error {
-			o, err = v.put(ctx, c, data, w.Records)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if err := v.commit(
-			ctx, end, func(n *Note) { n.Intent, n.Objects = nil, true },
-		); err != nil {
-			return err
-		}
-		v.m.moved.Inc()
-		v.m.movedRecords.Add(float64(w.Records))
-		v.m.movedBytes.Add(float64(len(data)))
-		v.onStored(o, w.Oldest)
-		return nil
+	_, text := v.ledger.State()
+	n, _ := ParseNote(text)
+	var o spool.Object
+	if n.Intent != nil && n.Intent.Digest != digest {
+		o, err = v.stored(ctx, *n.Intent)
 	}
-	return v.ledger.Advance(ctx, end)
+	switch {
+	case err != nil:
+		return err
+	case o.Key != "":
+	case w.Records > 0:
+		if o, err = v.putNew(ctx, first, end, digest, data, w.Records); err != nil {
+			return err
+		}
+	case n.Intent != nil:
+		return v.commit(ctx, end, func(n *Note) { n.Intent = nil })
+	default:
+		return v.ledger.Advance(ctx, end)
+	}
+	if err := v.commit(ctx, end, func(n *Note) { n.Intent, n.Objects = nil, true }); err != nil {
+		return err
+	}
+	v.m.moved.Inc()
+	v.m.movedRecords.Add(float64(w.Records))
+	v.m.movedBytes.Add(float64(o.Size))
+	v.onStored(o, w.Oldest)
+	return nil
+}
+
+func (v *mover) putNew(
+	ctx context.Context, first, end int64, digest string, data []byte, records int64,
+) (o spool.Object, err error) {
+	var c objectRange
+	err = v.commit(ctx, first, func(n *Note) {
+		if n.Log == "" {
+			n.Log = NewLogID()
+		}
+		c = objectRange{First: first, End: end, Digest: digest, Log: mark(n.Log)}
+		if n.Intent != nil {
+			c.Log = n.Intent.Log // its object may be there
+		}
+		n.Intent = &c
+	})
+	if err != nil {
+		return o, err
+	}
+	v.puts.Add(1)
+	err = v.persist(ctx, func() error {
+		o, err = v.put(ctx, c, data, records)
+		return err
+	})
+	return o, err
+}
+
+// stored returns the object of an intent that would come out otherwise if it were made again, as
+// after a change of the configuration: of a second one beside it both would be replayed. It has no
+// key if it was not stored.
+func (v *mover) stored(ctx context.Context, c objectRange) (o spool.Object, err error) {
+	err = v.persist(ctx, func() error {
+		for _, key := range v.keys(c) {
+			found, digest, err := v.digest(ctx, key)
+			if err == nil && digest == c.Digest {
+				o = found
+				return nil
+			}
+			if err != nil && !errors.Is(err, spool.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	return o, err
 }
 
 // keys returns the names that a cut's object can have. They are the plain one, and the one it gets
@@ -327,7 +360,7 @@ func (v *mover) put(
 		if !errors.Is(err, spool.ErrExists) {
 			return o, err
 		}
-		digest, err := v.digest(ctx, key)
+		_, digest, err := v.digest(ctx, key)
 		if err != nil {
 			return o, err
 		}
@@ -341,18 +374,19 @@ func (v *mover) put(
 	)
 }
 
-// digest returns the digest of the lines of a stored object.
-func (v *mover) digest(ctx context.Context, key string) (string, error) {
+// digest looks for a stored object, and returns the digest of its lines.
+func (v *mover) digest(ctx context.Context, key string) (spool.Object, string, error) {
 	for o, err := range v.store.List(ctx, key) {
 		if err != nil {
-			return "", err
+			return o, "", err
 		}
 		if o.Key == key {
-			return objectDigest(ctx, v.store, o)
+			digest, err := objectDigest(ctx, v.store, o)
+			return o, digest, err
 		}
 		break // it would be the first
 	}
-	return "", fmt.Errorf("%s: %w", key, spool.ErrNotFound)
+	return spool.Object{}, "", fmt.Errorf("%s: %w", key, spool.ErrNotFound)
 }
 
 // objectDigest returns the digest of the lines of a stored object.

@@ -169,7 +169,7 @@ func (l *LineReader) ReadLine() ([]byte, error) {
 type LineSource struct {
 	Lines   *LineReader
 	At      int64                // number of the next line
-	pending *outputs.DeadRecord  // read already, belongs to the next batch
+	pending *stored              // read already, belongs to the next batch
 	err     error                // met after lines that are still to be returned
 	Bad     int                  // Lines that could not be read
 	BadErr  error                // the first of them
@@ -191,12 +191,13 @@ type OriginCount struct{ First, Records, Bytes int64 }
 // cannot be read.
 func (s *LineSource) ReadBatch() (*record.Batch, error) {
 	var recs []record.Record
+	var places record.Places
 	var tag, origin, topic string
 	size := 0
 	for s.err == nil && size < record.TargetSize {
 		l := s.pending
 		if s.pending = nil; l == nil {
-			if l = s.deadRecord(); l == nil {
+			if l = s.next(); l == nil {
 				continue
 			}
 		}
@@ -206,6 +207,9 @@ func (s *LineSource) ReadBatch() (*record.Batch, error) {
 		}
 		tag, origin, topic = l.Tag, l.Origin, l.Topic
 		recs = append(recs, l.Record)
+		if l.Output == "" {
+			places.Add(l.Record.Offset, l.place)
+		}
 		size += len(l.Record.Key) + len(l.Record.Value) + 64
 		for _, h := range l.Record.Headers {
 			size += len(h.Key) + len(h.Value) + 64
@@ -215,12 +219,18 @@ func (s *LineSource) ReadBatch() (*record.Batch, error) {
 		return nil, s.err
 	}
 	b := record.FromRecords(tag, origin, recs)
-	b.Topic = topic
+	b.Topic, b.Places = topic, places
 	return b, nil
 }
 
-// deadRecord returns the next record; nil if s.err was set or the line is none.
-func (s *LineSource) deadRecord() *outputs.DeadRecord {
+// stored is a record of a line.
+type stored struct {
+	outputs.DeadRecord
+	place int64 // its position in the log, which dead letters have not
+}
+
+// next returns the next record; nil if s.err was set or the line is none.
+func (s *LineSource) next() *stored {
 	p, err := s.Lines.ReadLine()
 	if p == nil && err != nil {
 		s.err = err
@@ -254,11 +264,12 @@ func (s *LineSource) deadRecord() *outputs.DeadRecord {
 	if s.Want != nil && !s.Want(&l) {
 		return nil
 	}
+	place := l.Record.Offset
 	l.Record.Offset = at
 	if l.Output != "" {
 		l.Topic = "" // a dead letter may have been refused for it; the writer chooses anew
 	}
-	return &l
+	return &stored{l, place}
 }
 
 func (s *LineSource) count(l *outputs.DeadRecord) {
