@@ -373,3 +373,24 @@ func TestABufferOfAnEarlierFormatIsOpenedOnAFullDisk(t *testing.T) {
 		t.Errorf("marked %q, %v", text, err)
 	}
 }
+
+// What is left of the disk is less than a segment: once outputs have passed all of it, the head is
+// given back although appends wait.
+func TestFullDiskWithinOneSegment(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t, "24m")
+	opt := small(t)
+	opt.SegmentSize = 128 << 20
+	opt.MinFree = 1 << 20
+	b := open(t, filepath.Join(dir, "buffer"), opt)
+	c := cursor(t, b, "out")
+	var acked atomic.Int64
+	total := int64(appendUntilBlocked(t, b, 0, &acked))
+	for got := int64(0); got < acked.Load(); {
+		got += int64(len(numbers(t, next(t, c))))
+		commit(t, c, c.pos)
+	}
+	runtest.Until(t, "the buffer takes data again", func() bool {
+		return !b.Stats().LowSpace && acked.Load() == total
+	})
+}

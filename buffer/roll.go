@@ -106,7 +106,8 @@ func (w *writer) idle() {
 	w.ahead.poll()
 	b.mu.Lock()
 	low := b.space.low
-	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && b.queue.empty() &&
+	// Of a disk that is full appends wait for what the head gives back.
+	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && (low || b.queue.empty()) &&
 		len(b.state.cursors) > 0 &&
 		b.state.minCursor(b.disk) >= b.disk
 	b.mu.Unlock()

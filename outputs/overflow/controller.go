@@ -433,7 +433,7 @@ func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 			return ctx.Err()
 		case err != nil:
 			healthy = time.Time{}
-			if !errors.Is(err, context.DeadlineExceeded) { // which says less than what failed before
+			if !errors.Is(err, context.DeadlineExceeded) { // which tells less
 				f.To.Send.Failing.Failed(fmt.Errorf("asked whether it is well again: %w", err))
 			}
 		case healthy.IsZero():
