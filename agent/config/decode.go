@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -89,8 +90,12 @@ func (d *decoder) body(
 		}
 		t := targets[i]
 		if !t.block {
+			value := example(t.field)
+			if len(block.Labels) == 1 && strings.HasPrefix(value, `"`) && !t.secret {
+				value = strconv.Quote(block.Labels[0])
+			}
 			d.report.errorf(
-				block.TypeRange, fmt.Sprintf("Write %s = %s", t.name, example(t.field)),
+				block.TypeRange, fmt.Sprintf("Write %s = %s", t.name, value),
 				"%q is an attribute, not a block", t.name,
 			)
 			continue

@@ -75,6 +75,9 @@ func (s *scope) isKnown(expr hcl.Expression) bool {
 	})
 }
 
+// ofRecords are names of expressions over records, which HCL does not know.
+var ofRecords = []string{"field", "header", "value", "origin", "tag"}
+
 // checkNames reports names that an expression may not use, with what to write instead, and whether
 // there were any.
 func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
@@ -130,6 +133,12 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 				hint = fmt.Sprintf(
 					"A variable of the environment is env(%q), in a text ${env(%q)}.", name, name,
 				)
+			} else if slices.Contains(ofRecords, root) {
+				hint = "What is of records is written as text"
+				if text := expr.Range().SliceBytes(s.report.sources[at.Filename]); len(text) > 0 {
+					hint += ": \"" + strings.ReplaceAll(string(text), `"`, "'") + `"`
+				}
+				hint += ". See penstock help expressions."
 			} else if _, ok := s.context(at.Filename).Functions[root]; ok {
 				hint = fmt.Sprintf("It is a function: %s(), in a text ${%s()}.", root, root)
 			}

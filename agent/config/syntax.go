@@ -80,6 +80,10 @@ func (r *Report) addSyntax(file string, src []byte, diags hcl.Diagnostics) {
 			}
 			r.problems[len(r.problems)-1].Hint = hint
 			continue
+		case "Invalid escape sequence":
+			r.add(hcl.Diagnostics{d})
+			r.problems[len(r.problems)-1].Hint = `A backslash in a text is written \\, as in "\\d+".`
+			continue
 		case "Argument or block definition required":
 			if d.Subject != nil && r.dottedName(src, d.Subject) {
 				continue

@@ -32,6 +32,22 @@ func adminFlag(cmd *cobra.Command) *string {
 	)
 }
 
+// adminTarget is adminFlag for a command whose argument, if it has one, says the same.
+func adminTarget(cmd *cobra.Command) *string {
+	addr := adminFlag(cmd)
+	cmd.PreRunE = func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+		case *addr != "":
+			return configError("give --admin, or what it says as an argument, not both")
+		default:
+			*addr = args[0]
+		}
+		return nil
+	}
+	return addr
+}
+
 // do sends a request and returns an answer with status 200, whose body the caller closes. An error
 // says what to do, and has its exit code where it is the user's mistake.
 func (a adminAddress) do(

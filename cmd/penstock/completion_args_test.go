@@ -101,7 +101,7 @@ pipeline "app" {
 		{"buffer forget " + dir, nil, []string{"output.kafka.gone"}, nothing},
 		{"convert fluentd", nil, nil, files},
 		{"run", nil, nil, files},
-		{"status", nil, nil, nothing},
+		{"status", nil, nil, files},
 		{"version", nil, nil, nothing},
 	} {
 		args := strings.Fields(c.line)

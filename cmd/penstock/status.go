@@ -19,12 +19,12 @@ import (
 
 func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "status",
+		Use:   "status [CONFIG]",
 		Short: "Tell how a running agent is: whether all is safe, what is amiss, and what to do",
 		Long:  "Tells how a running agent is: whether all is safe, what is amiss, and what to do.",
-		Args:  usage(cobra.NoArgs),
+		Args:  usage(cobra.MaximumNArgs(1)),
 	}
-	addr := adminFlag(cmd)
+	addr := adminTarget(cmd)
 	files := cmd.Flags().Bool(
 		"config", false, "show the configuration that it runs with instead, without secrets and comments",
 	)
@@ -50,14 +50,14 @@ func statusCommand() *cobra.Command {
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check",
+		Use:   "check [CONFIG]",
 		Short: "Check a running agent as a Nagios plugin does",
 		Long: `Checks a running agent as a Nagios plugin does: one line with the state and performance data.
 It warns and alarms as penstock status does, and beyond the thresholds that are given. With --metric
 it looks at that metric alone, of all components or of one, and goes by the worst of its values.`,
-		Args: usage(cobra.NoArgs),
+		Args: usage(cobra.MaximumNArgs(1)),
 	}
-	addr := adminFlag(cmd)
+	addr := adminTarget(cmd)
 	var t thresholds
 	f := cmd.Flags()
 	f.StringSliceVar(&t.pipelines, "pipeline", nil, "look at these pipelines only")

@@ -19,13 +19,13 @@ import (
 
 func topCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "top",
+		Use:   "top [CONFIG]",
 		Short: "Watch a running agent: states, rates and what waits, as they change",
 		Long: `Watches a running agent: states, rates and what waits, as they change. It ends with Ctrl-C, or after -n screens.
 With --once it prints one page as plain text, for scripts.`,
-		Args: usage(cobra.NoArgs),
+		Args: usage(cobra.MaximumNArgs(1)),
 	}
-	addr := adminFlag(cmd)
+	addr := adminTarget(cmd)
 	f := cmd.Flags()
 	var t top
 	f.DurationVarP(&t.every, "interval", "d", time.Second, "time between screens")
