@@ -40,19 +40,19 @@ type Options struct {
 // Sender sends requests. Safe for concurrent use.
 type Sender struct {
 	o       Options
-	servers []server
+	servers []*server
 	next    atomic.Uint32
 	zs      *zstd.Encoder
 
-	mu         sync.Mutex
-	retryAfter time.Time // nothing is sent before: a server asked for it
+	mu sync.Mutex // for retryAfter of all servers
 }
 
 // server is one of the URLs, with connections of its own: what its certificate has to show depends
 // on it.
 type server struct {
-	url    string
-	client *http.Client
+	url        string
+	client     *http.Client
+	retryAfter time.Time // nothing is sent before: it asked for that
 }
 
 // maxRetryAfter bounds what a server may ask for with Retry-After.
@@ -73,7 +73,9 @@ func New(o Options, log *slog.Logger) (*Sender, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.servers = append(s.servers, server{base, newClient(o.Timeout, secure, u.Hostname())})
+		s.servers = append(
+			s.servers, &server{url: base, client: newClient(o.Timeout, secure, u.Hostname())},
+		)
 	}
 	if o.Compression == "zstd" {
 		var err error
@@ -153,11 +155,13 @@ func (a *Answer) Err() error {
 }
 
 // Do sends one request to the path below one of the URLs; the others are tried when it cannot be
-// reached or is itself in trouble.
+// reached or is itself in trouble. Servers that asked to be left alone are; where all did, it waits
+// for the first of them.
 func (s *Sender) Do(
 	ctx context.Context, method, path, contentType string, body []byte,
 ) (*Answer, error) {
-	if err := s.wait(ctx); err != nil {
+	willing, err := s.willing(ctx)
+	if err != nil {
 		return nil, err
 	}
 	packed, encoding, err := s.compress(body)
@@ -167,9 +171,9 @@ func (s *Sender) Do(
 	first := int(s.next.Add(1) - 1)
 	var last *Answer
 	var lastErr error
-	for i := range s.servers {
+	for i := range willing {
 		a, err := s.sendOnce(
-			ctx, s.servers[(first+i)%len(s.servers)], method, path, contentType, encoding, packed,
+			ctx, willing[(first+i)%len(willing)], method, path, contentType, encoding, packed,
 		)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -185,7 +189,7 @@ func (s *Sender) Do(
 }
 
 func (s *Sender) sendOnce(
-	ctx context.Context, to server, method, path, contentType, encoding string, body []byte,
+	ctx context.Context, to *server, method, path, contentType, encoding string, body []byte,
 ) (*Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to.url+path, bytes.NewReader(body))
 	if err != nil {
@@ -219,7 +223,7 @@ func (s *Sender) sendOnce(
 	_, _ = io.CopyN(io.Discard, res.Body, 1<<20) // so that the connection can be used again
 	if res.StatusCode == http.StatusTooManyRequests ||
 		res.StatusCode == http.StatusServiceUnavailable {
-		s.pauseFor(res.Header.Get("Retry-After"))
+		s.pauseFor(to, res.Header.Get("Retry-After"))
 	}
 	a := &Answer{Status: res.StatusCode, Body: text}
 	if at, err := res.Location(); err == nil && res.StatusCode >= 300 && res.StatusCode < 400 {
@@ -228,7 +232,7 @@ func (s *Sender) sendOnce(
 	return a, nil
 }
 
-func (s *Sender) pauseFor(after string) {
+func (s *Sender) pauseFor(to *server, after string) {
 	var d time.Duration
 	if n, err := strconv.Atoi(after); err == nil {
 		d = time.Duration(n) * time.Second
@@ -238,19 +242,37 @@ func (s *Sender) pauseFor(after string) {
 	d = min(d, maxRetryAfter)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if until := time.Now().Add(d); d > 0 && until.After(s.retryAfter) {
-		s.retryAfter = until
+	if until := time.Now().Add(d); d > 0 && until.After(to.retryAfter) {
+		to.retryAfter = until
 	}
 }
 
-func (s *Sender) wait(ctx context.Context) error {
-	s.mu.Lock()
-	d := time.Until(s.retryAfter)
-	s.mu.Unlock()
-	if d <= 0 {
-		return nil
+// willing returns the servers that have not asked to be left alone. It waits until there is one.
+func (s *Sender) willing(ctx context.Context) ([]*server, error) {
+	for {
+		some, wait := s.willingNow()
+		if len(some) > 0 {
+			return some, nil
+		}
+		if err := fault.Sleep(ctx, wait); err != nil {
+			return nil, err
+		}
 	}
-	return fault.Sleep(ctx, d)
+}
+
+// willingNow returns those that are willing now, and how long it is until the next will be.
+func (s *Sender) willingNow() (some []*server, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait = maxRetryAfter
+	for _, to := range s.servers {
+		if d := time.Until(to.retryAfter); d > 0 {
+			wait = min(wait, d)
+		} else {
+			some = append(some, to)
+		}
+	}
+	return some, wait
 }
 
 func (s *Sender) compress(body []byte) (packed []byte, encoding string, err error) {

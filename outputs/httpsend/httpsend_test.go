@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -185,5 +186,60 @@ func TestAnotherServerTakesOver(t *testing.T) {
 	all := sender(t, Options{URLs: []string{gone.URL, bad.URL}})
 	if a, err := post(t, all); err == nil && a.OK() {
 		t.Errorf("%+v", a)
+	}
+}
+
+// roundTrip answers requests without a network.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A server that asks to be left alone is, and holds up no other; where all have asked, it is waited
+// for the first of them.
+func TestRetryAfterIsThatOfOneServer(t *testing.T) {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			retryAfter, got := map[string]string{"a": "30"}, map[string]int{}
+			s := sender(t, Options{URLs: []string{"http://a", "http://b", "http://c"}})
+			for _, to := range s.servers {
+				to.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+					got[r.URL.Host]++
+					w := httptest.NewRecorder()
+					if after := retryAfter[r.URL.Host]; after != "" {
+						w.Header().Set("Retry-After", after)
+						w.WriteHeader(status)
+					}
+					return w.Result(), nil
+				})
+			}
+			began := time.Now()
+			_, _ = post(t, s)
+			for i := range 6 {
+				if a, err := post(t, s); err != nil || !a.OK() {
+					t.Errorf("%d: request %d: %+v, %v", status, i, a, err)
+				}
+			}
+			if got["a"] != 1 || got["b"] < 3 || got["c"] < 3 || time.Since(began) > 0 {
+				t.Errorf("%d: %v after %s", status, got, time.Since(began))
+			}
+
+			retryAfter["b"], retryAfter["c"] = "5", "3"
+			for some, _ := s.willingNow(); len(some) > 0; some, _ = s.willingNow() {
+				_, _ = post(t, s)
+			}
+			clear(retryAfter)
+			clear(got)
+			a, err := post(t, s)
+			if err != nil || !a.OK() || got["c"] != 1 || time.Since(began) != 3*time.Second {
+				t.Errorf("%d: %+v, %v from %v after %s", status, a, err, got, time.Since(began))
+			}
+			time.Sleep(time.Minute)
+			for range 3 {
+				_, _ = post(t, s)
+			}
+			if got["a"] != 1 || got["b"] != 1 || got["c"] != 2 {
+				t.Errorf("%d: later requests went to %v", status, got)
+			}
+		})
 	}
 }
