@@ -88,9 +88,8 @@ func (p *Pusher) push(ctx context.Context) {
 	at := time.Now()
 	if p.cfg.To == "statsd" || p.cfg.To == "dogstatsd" {
 		datagrams, accept := p.statsd.encode(points(families))
-		if err = p.datagrams(ctx, datagrams); err == nil {
-			accept() // else what was added goes along with the next
-		}
+		sent, err := p.datagrams(ctx, datagrams)
+		accept(sent)
 		p.tell(err)
 		return
 	}

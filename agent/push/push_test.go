@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -79,10 +80,64 @@ func TestStatsDLines(t *testing.T) {
 	if !strings.Contains(text1(got), "records_total.output_kafka_events._var_log_a_b_log___:10|c") {
 		t.Errorf("what was not sent is lost:\n%s", text1(got))
 	}
-	accept()
+	accept(len(got))
 	got, _ = s.encode(points(gathered(t, from)))
 	if !strings.Contains(text1(got), ":3|c") || strings.Contains(text1(got), "took") {
 		t.Errorf("what was sent is sent again:\n%s", text1(got))
+	}
+}
+
+// manyCounters are of many datagrams.
+func manyCounters() things {
+	t := someThings()
+	for i := range 5000 {
+		t.records.WithLabelValues("output.kafka.events", fmt.Sprintf("/var/log/%d.log", i)).Inc()
+	}
+	return t
+}
+
+// addTo adds what datagrams tell of counters to sums.
+func addTo(t *testing.T, sums map[string]float64, datagrams ...[]byte) {
+	t.Helper()
+	for line := range strings.Lines(text1(datagrams)) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		value, tags, isCounter := strings.Cut(rest, "|c")
+		if !isCounter {
+			continue
+		}
+		added, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		sums[name+tags] += added
+	}
+}
+
+// Of a snapshot that is sent in part nothing is told twice, nor is anything lost.
+func TestCountersOfHalfASnapshot(t *testing.T) {
+	from := someThings()
+	want := map[string]float64{}
+	s := statsd{tags: true, host: "web 1", largest: 100, last: map[string]float64{}}
+	all, _ := s.encode(points(gathered(t, from)))
+	addTo(t, want, all...)
+	for sent := range len(all) + 1 {
+		for _, anew := range []bool{false, true} {
+			s.last = map[string]float64{}
+			if anew { // of the components before
+				for name := range want {
+					s.last[name] = 100
+				}
+			}
+			first, accept := s.encode(points(gathered(t, from)))
+			accept(sent)
+			rest, _ := s.encode(points(gathered(t, from)))
+			got := map[string]float64{}
+			addTo(t, got, first[:sent]...)
+			addTo(t, got, rest...)
+			if !maps.Equal(got, want) {
+				t.Errorf("after %d of %d: %v, want %v", sent, len(all), got, want)
+			}
+		}
 	}
 }
 
@@ -189,6 +244,64 @@ func TestDatagramsArriveOverUDPAndUnixSockets(t *testing.T) {
 		}
 		if counted(p.sent) != 2 || counted(p.failures) != 0 {
 			t.Errorf("%s: %v sent, %v failures", network, counted(p.sent), counted(p.failures))
+		}
+	}
+}
+
+// A receiver that is busy has its queue full before all is sent: the rest comes with the next one.
+func TestCountersForABusyReceiverAddUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	c, err := net.ListenPacket("unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	from := manyCounters()
+	p := pusher(t, from, "dogstatsd", "unix://"+path)
+	p.cfg.Timeout = 50 * time.Millisecond
+	p.push(t.Context())
+	if counted(p.failures) != 1 {
+		t.Fatal("the queue takes a whole snapshot")
+	}
+	want, got := map[string]float64{}, map[string]float64{}
+	whole, _ := (&statsd{tags: true, host: "web-1", largest: unixDatagram}).encode(
+		points(gathered(t, from)))
+	addTo(t, want, whole...)
+	p.cfg.Timeout = 20 * time.Second
+	var wg sync.WaitGroup
+	wg.Go(func() { p.push(t.Context()) })
+	b := make([]byte, 1<<16)
+	if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for len(got) < len(want) {
+		n, _, err := c.ReadFrom(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addTo(t, got, b[:n])
+	}
+	wg.Wait()
+	if !maps.Equal(got, want) {
+		t.Error("counters do not add up to what they are")
+	}
+}
+
+// That nobody listens is told for a datagram before the one that cannot be sent.
+func TestCountersThatNobodyListenedToAreToldAgain(t *testing.T) {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pusher(t, manyCounters(), "dogstatsd", c.LocalAddr().String())
+	c.Close()
+	p.push(t.Context())
+	if counted(p.failures) != 1 {
+		t.Fatal("nobody was missed")
+	}
+	for name, n := range p.statsd.last {
+		if n != 0 {
+			t.Fatalf("%v of %s is taken for told", n, name)
 		}
 	}
 }

@@ -3,11 +3,13 @@ package push
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -107,7 +109,8 @@ func (p *Pusher) lines(ctx context.Context, body []byte) error {
 	return err
 }
 
-func (p *Pusher) datagrams(ctx context.Context, all [][]byte) error {
+// datagrams sends all, in order, and returns how many were sent before the one that could not be.
+func (p *Pusher) datagrams(ctx context.Context, all [][]byte) (sent int, err error) {
 	network, address := "udp", p.cfg.Address
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		network, address = "unixgram", path
@@ -115,18 +118,23 @@ func (p *Pusher) datagrams(ctx context.Context, all [][]byte) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer c.Close()
 	if until, ok := ctx.Deadline(); ok {
 		if err := c.SetWriteDeadline(until); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	for _, b := range all {
-		if _, err := c.Write(b); err != nil {
-			return err
+	for sent, b := range all {
+		_, err := c.Write(b)
+		switch {
+		case err == nil:
+		case network == "udp" && errors.Is(err, syscall.ECONNREFUSED):
+			return 0, err // this tells of a datagram before: nobody listens
+		default:
+			return sent, err
 		}
 	}
-	return nil
+	return len(all), nil
 }

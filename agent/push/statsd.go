@@ -20,9 +20,15 @@ type statsd struct {
 	last    map[string]float64 // of counters, what is accounted for, by the name with its labels
 }
 
-// encode returns the datagrams of a snapshot. accept is called once they have been sent: until then
-// what was added to counters belongs to the next snapshot, too.
-func (s *statsd) encode(all []point) (datagrams [][]byte, accept func()) {
+// encode returns the datagrams of a snapshot. accept is called with how many of them were sent:
+// what the others add to counters belongs to the next snapshot.
+func (s *statsd) encode(all []point) (datagrams [][]byte, accept func(sent int)) {
+	type addition struct {
+		datagram int
+		counter  string
+		before   float64
+	}
+	var additions []addition // in the order of datagrams
 	now := map[string]float64{}
 	var b []byte
 	line := func(l string) {
@@ -40,12 +46,13 @@ func (s *statsd) encode(all []point) (datagrams [][]byte, accept func()) {
 		switch {
 		case p.counter:
 			now[name+end] = p.value
-			added := p.value - s.last[name+end]
-			if added < 0 { // the component was made anew
-				added = p.value
+			before := s.last[name+end]
+			if p.value < before { // the component was made anew
+				before = 0
 			}
-			if added > 0 {
+			if added := p.value - before; added > 0 {
 				line(name + ":" + value(added) + "|c" + end)
+				additions = append(additions, addition{len(datagrams), name + end, before})
 			}
 		case p.value < 0: // a sign would mean a change
 			line(name + ":0|g" + end)
@@ -57,7 +64,14 @@ func (s *statsd) encode(all []point) (datagrams [][]byte, accept func()) {
 	if len(b) > 0 {
 		datagrams = append(datagrams, b)
 	}
-	return datagrams, func() { s.last = now }
+	return datagrams, func(sent int) {
+		for _, a := range additions {
+			if a.datagram >= sent {
+				now[a.counter] = a.before
+			}
+		}
+		s.last = now
+	}
 }
 
 // name returns a point's name and what follows its value.
