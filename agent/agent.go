@@ -395,6 +395,9 @@ func (a *Agent) isReady() bool {
 func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 	a.set(func() { a.phase.stopping, a.phase.ready = true, false })
 	a.opts.Notify("STOPPING=1")
+	for _, o := range a.cur.outputs {
+		o.replays.stop(ended("the agent stops: replay again once it runs"))
+	}
 	ctx = context.WithoutCancel(ctx)
 	drain, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -463,6 +466,9 @@ func (a *Agent) takeOpened(ctx context.Context) {
 // closeOutputs closes outputs after others have ended, each before those it refers to, and tells
 // when that is done.
 func (a *Agent) closeOutputs(old []*output, after []<-chan struct{}) <-chan struct{} {
+	for _, o := range old {
+		o.replays.stop(ended("a reload has replaced " + o.id + ", or removed it: replay again"))
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -472,6 +478,7 @@ func (a *Agent) closeOutputs(old []*output, after []<-chan struct{}) <-chan stru
 			old, func(x, y *output) int { return len(y.fingerprint) - len(x.fingerprint) },
 		)
 		for _, o := range old {
+			o.replays.sending.Wait()
 			if err := o.Close(); err != nil {
 				a.log.Warn("closing an output failed", "component", o.id, "error", err)
 			}

@@ -37,6 +37,7 @@ type output struct {
 	lastLine *lastLine
 	// its dead letter, for what filters refuse
 	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
+	replays    *replays
 }
 
 type builtFilter struct {
@@ -404,6 +405,7 @@ func (b *builder) output(id string) *output {
 		reg:         reg,
 		lastLine:    said,
 		deadLetter:  deadLetter,
+		replays:     newReplays(),
 	}
 	return b.new.outputs[id]
 }

@@ -117,23 +117,22 @@ func (a *Agent) ReplayDeadLetters(
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return "nothing was ever refused by " + id, nil
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	over, err := out.replays.begin()
+	if err != nil {
+		return "", err
+	}
+	defer over()
+	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() { // an agent that stops does not wait for who asked
-		select {
-		case <-a.stopped:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	progress, ended := a.bringsBack(id)
+	defer cancel(nil)
+	wg.Go(func() { cancel(a.endsReplay(ctx, out)) })
+	progress, forget := a.bringsBack(id)
 	dead := to.Status().DeadLettered
-	defer ended()
+	defer forget()
 	log, began := a.log.With("component", id), time.Now()
 	sum, err := replay.FromFiles(ctx, dir, replay.Options{
-		To: to, Log: log, Filter: *f, Progress: progress,
+		To: to, Log: log, Filter: *f, Progress: progress, Abandoned: over,
 	})
 	a.set(func() { a.returned[id] += sum.Records })
 	if reached := progress.Now(); !reached.Since.IsZero() {
@@ -143,7 +142,10 @@ func (a *Agent) ReplayDeadLetters(
 		}
 		switch {
 		case errors.Is(err, context.Canceled):
-			log.Info("the replay of dead letters was ended before its end: the others stay", told...)
+			log.Info(
+				"the replay of dead letters was ended before its end: the others stay",
+				append(told, "because", context.Cause(ctx))...,
+			)
 		case err != nil:
 			log.Warn(
 				"not all dead letters could be brought back", append(
@@ -167,9 +169,68 @@ func (a *Agent) ReplayDeadLetters(
 	return text, nil
 }
 
-// bringsBack has the states of an output tell of a replay by hand until ended is called. Of two at
+// ended is why a replay was told to end, and what to do.
+type ended string
+
+func (e ended) Error() string { return string(e) }
+
+// Is has an ended replay be one that was cancelled.
+func (ended) Is(target error) bool { return target == context.Canceled }
+
+// endsReplay waits for what is to end a replay through an output, or for the end of ctx.
+func (a *Agent) endsReplay(ctx context.Context, out *output) error {
+	closing := out.replays.closing
+	for {
+		since, changed := a.paused.get(out.id)
+		if !since.IsZero() {
+			return ended(out.id + " was paused: resume it, and replay again")
+		}
+		select {
+		case <-changed:
+		case <-closing.Done():
+			return context.Cause(closing)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// replays are those by hand through one output, which is not closed while they send.
+type replays struct {
+	closing context.Context // ends, with why, when the output is to be closed
+	end     context.CancelCauseFunc
+
+	mu      sync.Mutex // what begins does so before the end, or not at all
+	sending sync.WaitGroup
+}
+
+func newReplays() *replays {
+	r := &replays{}
+	r.closing, r.end = context.WithCancelCause(context.Background())
+	return r
+}
+
+// begin has the output wait until over is called.
+func (r *replays) begin() (over func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closing.Err() != nil {
+		return nil, context.Cause(r.closing)
+	}
+	r.sending.Add(1)
+	return sync.OnceFunc(r.sending.Done), nil
+}
+
+// stop tells all to end, of which sending is waited for, and lets none begin.
+func (r *replays) stop(why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.end(why)
+}
+
+// bringsBack has the states of an output tell of a replay by hand until forget is called. Of two at
 // once the second, which will be refused, is not told of.
-func (a *Agent) bringsBack(id string) (progress *replay.Progress, ended func()) {
+func (a *Agent) bringsBack(id string) (progress *replay.Progress, forget func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.byHand[id] != nil {

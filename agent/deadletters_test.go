@@ -2,12 +2,22 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/outputs/kafka"
 	"github.com/penstock/penstock/outputs/replay"
 )
 
@@ -143,6 +153,81 @@ func TestAReplayOfDeadLettersIsTold(t *testing.T) {
 	})
 }
 
+// A replay that is going on ends with the way to its destination: it says why and what to do, and
+// what was not sent stays.
+func TestAReplayOfDeadLettersIsEnded(t *testing.T) {
+	t.Parallel()
+	const window = "\n  window {\n    batches = 1\n    lanes   = 1\n  }\n"
+	text := strings.Replace(refusesText, `name = "x" }`, `name = "x"`+window+"}", 1)
+	text = strings.Replace(text, `output "fake" "x" { `, `output "fake" "x" {`+"\n", 1)
+	for name, c := range map[string]struct {
+		end  func(t *testing.T, r *running)
+		want string
+	}{
+		"paused": {func(t *testing.T, r *running) {
+			if code, text := post(t, r, "/api/pause?output=fake.x"); code != 200 {
+				t.Error(code, text)
+			}
+		}, "output.fake.x was paused: resume it, and replay again"},
+		"replaced": {func(t *testing.T, r *running) {
+			changed := strings.Replace(text, `name = "x"`, `name = "x"`+"\n  mode = \"new\"", 1)
+			if err := r.reload(changed); err != nil {
+				t.Error(err)
+			}
+			r.w.await(t, "the old output is closed", func() bool {
+				return slices.Contains(r.w.events, "close x ")
+			})
+		}, "a reload has replaced output.fake.x, or removed it: replay again"},
+		"stopped": {func(_ *testing.T, r *running) {
+			r.stop()
+			r.wait()
+		}, "the agent stops: replay again once it runs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, dir := newWorld(), t.TempDir()
+			r := startAgent(t, w, dir, text)
+			for _, tag := range []string{"t", "u", "v", "w"} {
+				w.send(t, "a", tag, "one")
+			}
+			w.send(t, "a", "t", "{}") // committed at once, and what was refused before it
+			w.await(t, "all are refused", w.has("x", 1))
+			w.change(func() { w.slow = make(chan struct{}) })
+			answer := make(chan string, 1)
+			go func() {
+				_, text := post(t, r, "/api/dead-letters/replay?output=fake.x")
+				answer <- text
+			}()
+			runtest.Until(t, "it goes on", func() bool {
+				return r.Status().Pipelines[0].Now.Outputs[0].Kind == state.Replaying
+			})
+			c.end(t, r)
+			select {
+			case text := <-answer:
+				if !strings.Contains(text, c.want) || !strings.Contains(text, "the others stay") {
+					t.Error(text)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatalf("it does not end\n%s", r.log)
+			}
+			w.change(func() { w.slow = nil })
+			switch name {
+			case "paused":
+				if code, text := post(t, r, "/api/resume?output=fake.x"); code != 200 {
+					t.Error(code, text)
+				}
+			case "stopped":
+				r = startAgent(t, w, dir, text)
+			}
+			_, text := post(t, r, "/api/dead-letters/replay?output=fake.x")
+			if !strings.Contains(text, "replayed 4 records into output.fake.x") {
+				t.Error(text)
+			}
+			equal(t, "x", w.delivered("x"), "t/{}", "t/one", "u/one", "v/one", "w/one")
+		})
+	}
+}
+
 // A replay tells what was refused once more: it is a dead letter again.
 func TestAReplayTellsWhatIsRefusedAgain(t *testing.T) {
 	t.Parallel()
@@ -166,6 +251,76 @@ pipeline "p" {
 	})
 	_, text := post(t, r, "/api/dead-letters/replay?output=fake.x")
 	if !strings.Contains(text, "replayed 2 records into output.fake.x; meanwhile 2 records were refused") {
+		t.Error(text)
+	}
+}
+
+// A reload replaces an output whose destination is away while a replay sends there: the replay does
+// not go on with what is closed.
+func TestAReloadEndsAReplayIntoWhatIsAway(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	w := newWorld()
+	w.more = Catalogue{AsyncWriterType("kafka", "Kafka.", kafka.Default, kafka.New)}
+	config := func(linger string) string {
+		return fmt.Sprintf(`
+input "fake" "in" { name = "in" }
+output "kafka" "a" {
+  brokers = [%q]
+  topic   = "app"
+  linger  = %q
+}
+pipeline "p" {
+  from = [input.fake.in]
+  filter "parse" {
+    format     = "json"
+    on_failure = "dead_letter"
+  }
+  to = [output.kafka.a]
+}`, cluster.ListenAddrs()[0], linger)
+	}
+	r := startAgent(t, w, t.TempDir(), config("5ms"))
+	w.send(t, "in", "t", "one", "two")
+	w.send(t, "in", "t", "{}") // committed at once, and what was refused before it
+	sent := func() bool { return r.Status().Pipelines[0].Outputs[0].Records == 1 }
+	runtest.Until(t, "all are refused", sent)
+	var away atomic.Bool
+	tried := make(chan struct{})
+	try := sync.OnceFunc(func() { close(tried) })
+	away.Store(true)
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if !away.Load() {
+			return nil, nil, false
+		}
+		try()
+		return nil, errors.New("away"), true
+	})
+	answer := make(chan string, 1)
+	go func() {
+		_, text := post(t, r, "/api/dead-letters/replay?output=kafka.a")
+		answer <- text
+	}()
+	<-tried
+	if err := r.reload(config("6ms")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case text := <-answer:
+		if !strings.Contains(text, "0 records were replayed, the others stay: ") ||
+			!strings.Contains(text, "a reload has replaced output.kafka.a") {
+			t.Error(text)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("it does not end: %s\n%s", r.Status().Sentence, r.log)
+	}
+	away.Store(false)
+	_, text := post(t, r, "/api/dead-letters/replay?output=kafka.a")
+	if !strings.Contains(text, "replayed 2 records into output.kafka.a") {
 		t.Error(text)
 	}
 }

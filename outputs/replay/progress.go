@@ -117,5 +117,5 @@ func countFile(ctx context.Context, name string, f *Filter) (records, size int64
 			records++
 		}
 	}
-	return 0, 0, ctx.Err()
+	return 0, 0, context.Cause(ctx)
 }

@@ -44,6 +44,9 @@ type Options struct {
 	Progress *Progress
 	// Wait waits for bases that another is replaying; otherwise they are skipped and reported.
 	Wait bool
+	// Abandoned is called once a replay of files that was told to end sends nothing more, and waits
+	// for answers that an AsyncWriter may give no sooner than when it is closed; nil is not called.
+	Abandoned func()
 }
 
 // Summary is what a replay has done.
@@ -289,6 +292,12 @@ func replayFile(
 	}
 	if err = fl.Run(ctx); errors.Is(err, io.EOF) {
 		err, acked = nil, math.MaxInt64
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = context.Cause(ctx)
+		if fl.Send.Async != nil && opts.Abandoned != nil {
+			opts.Abandoned()
+		}
 	}
 	<-fl.Ended
 	if err != nil || !opts.Filter.All() {
