@@ -86,11 +86,11 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 			e.cut(f, b, at, room)
 		}
 	}
+	at := fingerprints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}
 	if batch := e.builder.Build(); batch != nil || len(e.out) == 0 || b.end > b.to || b.skip {
-		at := fingerprints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}
 		e.out = append(e.out, encoded{batch: batch, fingerprints: at, skip: b.skip})
-	} else {
-		e.out[len(e.out)-1].fingerprints.off = b.base + int64(b.end)
+	} else { // what follows the last batch became no record
+		e.out[len(e.out)-1].fingerprints = at
 	}
 	return e.out
 }

@@ -1,8 +1,11 @@
 package tail
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record"
 )
 
 func TestReadAppendResume(t *testing.T) {
@@ -71,6 +74,37 @@ func TestRotateWhileDown(t *testing.T) {
 			r.start()
 			r.wants("1", "2", "3", "4", "5")
 			r.wantsNoMore(500*time.Millisecond, "1", "2", "3", "4", "5")
+		})
+	}
+}
+
+// Where what follows a full batch becomes no record, the position behind it is found again.
+func TestResumeBehindWhatBecameNoRecord(t *testing.T) {
+	t.Parallel()
+	full := strings.Repeat("x", record.TargetSize)
+	for _, c := range []struct {
+		name, rest string
+		change     func(*Config)
+	}{
+		{"empty lines", "\n\r\n\n", func(c *Config) { c.EmptyLines = "skip" }},
+		{"empty lines, with headers", "\n\r\n\n", func(c *Config) {
+			c.EmptyLines, c.PathHeader = "skip", "path"
+		}},
+		{"a long line", strings.Repeat("y", record.TargetSize+1) + "\n", func(c *Config) {
+			c.LongLines, c.MaxLineSize = "skip", record.TargetSize
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, c.change)
+			r.block = 3 * record.TargetSize
+			r.write("a.log", full+"\n"+c.rest)
+			r.start()
+			r.wants(full)
+			r.halt()
+			r.write("a.log", "more\n")
+			r.start()
+			r.wants(full, "more")
+			r.wantsNoMore(quiet, full, "more")
 		})
 	}
 }
