@@ -31,11 +31,12 @@ takes its place: stop the other program, import its positions, start the agent.
       --config /etc/penstock
     systemctl start penstock
 
-Run it as the agent's user: it writes below agent.data_dir. Files are told by their inode, or by what they
-begin with, so that rotation in between does no harm; promtail's are told by their path alone, and neither
-promtail nor fluentd keeps the position of a file that was renamed. Where the other program had read half a
-line, the line is read from its beginning. Files that it did not know are read from
-their beginning, whatever start_at says. A file that penstock has read itself keeps that position.
+Run it as the agent's user: it writes below agent.data_dir. Files are told by their inode and a name that
+rotation may have changed, or by what they begin with, so that rotation in between does no harm; promtail's
+are told by their path alone, and neither promtail nor fluentd keeps the position of a file that was renamed.
+Where the other program had read half a line, the line is read from its beginning. Files that it did not
+know are read from their beginning, whatever start_at says. A file that penstock has read itself keeps
+that position.
 
 FROM is one of
 

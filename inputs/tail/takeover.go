@@ -66,13 +66,7 @@ func (c *Config) TakeOver(
 	known, started, _ := decodePositions(stored)
 	t := &takeover{cfg: c, globs: newGlobs(c), known: known, now: now}
 	t.look()
-	var taken []Taken
-	for i := range all {
-		if fate := t.take(&all[i]); fate.Fate != "" {
-			fate.Index = i
-			taken = append(taken, fate)
-		}
-	}
+	taken := t.takeAll(all)
 	for _, f := range t.files {
 		if !f.taken &&
 			!slices.ContainsFunc(known, func(p *position) bool { return p.id() == f.fi.id }) {
@@ -135,6 +129,53 @@ func (t *takeover) look() {
 	})
 }
 
+// takeAll takes the positions of files that are where they were first: others may tell of a file
+// that is gone, and whose inode one of those has got.
+func (t *takeover) takeAll(all []Foreign) (taken []Taken) {
+	fates := make([]Taken, len(all))
+	var others []int
+	for i := range all {
+		if p := &all[i]; p.Ino != 0 && !p.stands() {
+			others = append(others, i)
+			continue
+		}
+		fates[i] = t.take(&all[i])
+	}
+	for _, i := range others {
+		fates[i] = t.take(&all[i])
+	}
+	for i := range fates {
+		if fates[i].Fate != "" {
+			fates[i].Index = i
+			taken = append(taken, fates[i])
+		}
+	}
+	return taken
+}
+
+// stands reports whether the file of p's inode is where it was.
+func (p *Foreign) stands() bool {
+	fi, err := statPath(p.Path)
+	return err == nil && fi.id.ino == p.Ino
+}
+
+// mayBe reports whether the file at path, which has p's inode, may be the one that p tells of, and
+// not a later one that has got the inode: it is there under another name, too, or is called what
+// rotation makes of the name, in the same directory or below it.
+func (p *Foreign) mayBe(path string) bool {
+	if p.Path == "" || p.stands() {
+		return true
+	}
+	was := []string{filepath.Clean(p.Path)}
+	if real, err := filepath.EvalSymlinks(p.Path); err == nil {
+		was = append(was, real)
+	}
+	return slices.ContainsFunc(was, func(was string) bool {
+		dir, _ := filepath.Split(was)
+		return related(path, was) && strings.HasPrefix(path, dir)
+	})
+}
+
 func (t *takeover) take(p *Foreign) Taken {
 	f, err := t.find(p)
 	wanted := p.Path != "" && t.globs.match(filepath.Clean(p.Path))
@@ -156,7 +197,7 @@ func (t *takeover) take(p *Foreign) Taken {
 	}
 	if f.taken {
 		out.Fate = Unusable
-		out.Err = errors.New("another position tells of the same file: the first one counts")
+		out.Err = errors.New("another position, which counts, tells of the same file")
 		return out
 	}
 	path := cmp.Or(f.former, f.path)
@@ -204,9 +245,9 @@ func (t *takeover) find(p *Foreign) (*candidate, error) {
 	return nil, nil
 }
 
-// byIno finds a file by its inode, and by its path where an inode of that number is on several
-// devices. A file that has been renamed out of the reach of the globs is looked for beside where it
-// was.
+// byIno finds a file by its inode, among those that mayBe it, and by its path where an inode of
+// that number is on several devices. A file that has been renamed out of the reach of the globs is
+// looked for beside where it was.
 func (t *takeover) byIno(p *Foreign) (*candidate, error) {
 	var found []*candidate
 	for _, f := range t.files {
@@ -216,7 +257,9 @@ func (t *takeover) byIno(p *Foreign) (*candidate, error) {
 		if f.path == p.Path {
 			return f, nil
 		}
-		found = append(found, f)
+		if p.mayBe(f.path) {
+			found = append(found, f)
+		}
 	}
 	if p.Dev != 0 && len(found) > 1 {
 		found = slices.DeleteFunc(found, func(f *candidate) bool { return f.fi.id.dev != p.Dev })
@@ -257,7 +300,8 @@ func (t *takeover) byIno(p *Foreign) (*candidate, error) {
 		}
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
-			if fi, err := statPath(path); err == nil && fi.regular() && fi.id.ino == p.Ino {
+			if fi, err := statPath(path); err == nil && fi.regular() && fi.id.ino == p.Ino &&
+				p.mayBe(path) {
 				return &candidate{path: path, fi: fi}, nil
 			}
 		}

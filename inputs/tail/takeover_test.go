@@ -4,6 +4,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -134,6 +135,89 @@ func TestTakeOver_KeepsWhatTheInputKnows(t *testing.T) {
 	r.start()
 	r.wants("1", "2", "3")
 	r.wantsNoMore(quiet, "1", "2", "3")
+}
+
+// The inode of a file that is gone may be that of another by now, which the program has read from
+// its own position, or does not know.
+func TestTakeOver_InodesThatAreUsedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		file  string
+		all   []Foreign // of that file's inode
+		fates map[string]Fate
+		want  []string
+	}{
+		"known by its own position": {
+			"b.log",
+			[]Foreign{{Path: "old.log", Off: 6}, {Path: "b.log", Off: 2}},
+			map[string]Fate{"old.log": Gone, "b.log": TakenOver},
+			[]string{"2", "3", "4"},
+		},
+		"rotated to where another was": {
+			"app.log.1",
+			[]Foreign{{Path: "app.log", Off: 6}, {Path: "app.log.1", Off: 2}},
+			map[string]Fate{"app.log.1": TakenOver},
+			[]string{"2", "3", "4"},
+		},
+		"without a path": {
+			"b.log",
+			[]Foreign{{Off: 6}, {Path: "b.log", Off: 2}},
+			map[string]Fate{"b.log": TakenOver},
+			[]string{"2", "3", "4"},
+		},
+		"unknown": {
+			"new.log",
+			[]Foreign{{Path: "old.log", Off: 6}, {Path: "old.txt", Off: 6}},
+			map[string]Fate{"old.log": Gone, "new.log": Unread},
+			[]string{"1", "2", "3", "4"},
+		},
+		"unknown, with the name of one in another directory": {
+			"y/0.log",
+			[]Foreign{{Path: "x/0.log", Off: 6}},
+			map[string]Fate{"x/0.log": Gone, "y/0.log": Unread},
+			[]string{"1", "2", "3", "4"},
+		},
+		"rotated": {
+			"old/app.log-20240229",
+			[]Foreign{{Path: "app.log", Off: 6}},
+			map[string]Fate{"old/app.log-20240229": TakenOver},
+			[]string{"4"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.cfg.Paths = []string{r.path("*.log*"), r.path("*/*.log*")}
+			r.mkdir(filepath.Dir(c.file))
+			r.write(c.file, "1\n2\n3\n4\n")
+			for i := range c.all {
+				c.all[i].Ino = r.ino(c.file)
+			}
+			r.fates(r.takeOver(c.all...), c.fates)
+			r.start()
+			r.wants(c.want...)
+		})
+	}
+}
+
+// What a link leads to is known by the link's path, and rotated where it really is.
+func TestTakeOver_BehindALink(t *testing.T) {
+	r := newRig(t, nil)
+	r.cfg.Paths = []string{r.path("containers/*.log")}
+	r.mkdir("pods")
+	r.mkdir("containers")
+	r.link("../pods/0.log", "containers/x.log")
+	r.write("pods/0.log", "1\n2\n")
+	rotated := r.ino("pods/0.log")
+	r.rename("pods/0.log", "pods/0.log.20261128-010101")
+	r.write("pods/0.log", "3\n4\n")
+	r.fates(
+		r.takeOver(
+			Foreign{Path: "containers/x.log", Ino: rotated, Off: 2},
+			Foreign{Path: "containers/x.log", Ino: r.ino("pods/0.log"), Off: 2},
+		),
+		map[string]Fate{"pods/0.log.20261128-010101": TakenOver, "containers/x.log": TakenOver},
+	)
+	r.start()
+	r.wants("2", "4")
 }
 
 // A position that tells no path is found beside the files of the globs, too, if what has been
