@@ -8,8 +8,8 @@ import (
 // A program that does not append goes on where it was when its file is truncated, as copytruncate
 // does it: what lies before is a hole, that reads as NULs. They stand for nothing. A hole that the
 // file system knows of is passed wherever a line begins, and plain NULs at the beginning of what a
-// truncation has left. What is not followed by anything yet is not passed: it may be disk allocated
-// ahead, and be written to.
+// truncation has left, unless they end lines. What is not followed by anything yet is not passed:
+// it may be disk allocated ahead, and be written to.
 
 // hole is what was found at a file's offset.
 type hole uint8
@@ -27,8 +27,8 @@ func (w *worker) passHole(f *file) (hole, error) {
 	if err != nil || kind != passed {
 		return kind, err
 	}
-	if r.charset != nil && r.charset.unit == 2 {
-		to -= (to - r.off) % 2
+	if to -= (to - r.off) % w.unit; to == r.off {
+		return noHole, nil // half a character
 	}
 	w.skippedHole(f, to-r.off)
 	r.off, r.tail = to, tailOf(nuls[:min(to, tailSize)])
@@ -41,7 +41,7 @@ func (w *worker) holeAt(r *readState, off int64) (hole, int64, error) {
 	if !known && r.sparse {
 		at, known = w.holeAfterPage(r, off)
 	}
-	if !known && !(r.truncated && off == 0) {
+	if plain := r.truncated && off == 0 && (!w.hasNULs || w.unit > 1); !known && !plain {
 		return noHole, off, nil
 	}
 	if w.scratch == nil {

@@ -206,3 +206,73 @@ func TestHoleInTheMiddle(t *testing.T) {
 	r.start()
 	r.wantsSet("1", "2", "3", "4", "\x00\x005", "6", "\x00\x007", "8")
 }
+
+// A file that was truncated may begin with a NUL that is no hole: it is half a character, or ends
+// an empty line.
+func TestTruncatedFilesThatBeginWithANUL(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*Config)
+		text   func(string) string // of lines
+		empty  int                 // lines before the first
+	}{
+		"big endian": {
+			func(c *Config) { c.Encoding = "utf-16be" },
+			func(s string) string { return string(encode16(s, true, false)) }, 0,
+		},
+		"big endian, an empty line": {
+			func(c *Config) { c.Encoding = "utf-16be" },
+			func(s string) string { return string(encode16(s, true, false)) }, 1,
+		},
+		"little endian": {
+			func(c *Config) { c.Encoding = "utf-16le" },
+			func(s string) string { return string(encode16("\u0100"+s, false, false)) }, 0,
+		},
+		"line_end": {
+			func(c *Config) { c.LineEnd = "nul" },
+			func(s string) string { return strings.ReplaceAll(s, "\n", "\x00") }, 2,
+		},
+		"delimiter": {
+			func(c *Config) { c.Delimiter = "\x00--\n" },
+			func(s string) string { return strings.ReplaceAll(s, "\n", "\x00--\n") }, 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, c.change)
+			r.write("a.log", c.text("one\ntwo\n"))
+			r.start()
+			r.eventually("read", func() bool { return len(r.sink.Values()) == 2 })
+			if err := os.Truncate(r.path("a.log"), 0); err != nil {
+				t.Fatal(err)
+			}
+			r.write("a.log", c.text(strings.Repeat("\n", c.empty)+"three\n"))
+			want := append(r.sink.Values(), make([]string, c.empty)...)
+			want = append(want, strings.Replace(want[0], "one", "three", 1))
+			r.wants(want...)
+			if n := testutil.ToFloat64(r.tail.counts.holes); n != 0 {
+				t.Errorf("holes of %v bytes", n)
+			}
+		})
+	}
+}
+
+// A hole ends where a character begins, which may do so with a NUL.
+func TestHoleBeforeBigEndianText(t *testing.T) {
+	t.Parallel()
+	for _, blind := range []bool{false, true} {
+		r := newRig(t, func(c *Config) { c.Encoding = "utf-16be" })
+		r.prepare = func(tl *Tail) { tl.blind = blind }
+		k := newKeeper(r, "a.log")
+		k.write(string(encode16("one\ntwo\n", true, false)))
+		r.start()
+		r.wants("one", "two")
+		k.truncate(0)
+		k.write(string(encode16("three\n", true, false)))
+		r.wants("one", "two", "three")
+		if n := testutil.ToFloat64(r.tail.counts.holes); n != 16 {
+			t.Errorf("blind %v: a hole of %v bytes", blind, n)
+		}
+		r.halt()
+	}
+}

@@ -61,6 +61,7 @@ type worker struct {
 	limits  []limit // of the file of the turn
 	hasNULs bool    // characters of two bytes, or lines that end with one: NULs are everywhere
 	endNUL  []byte  // unless hasNULs, a line end and a NUL
+	unit    int64   // bytes of a character, at least
 }
 
 func newWorker(r *run) *worker {
@@ -68,6 +69,7 @@ func newWorker(r *run) *worker {
 		run:     r,
 		buf:     make([]byte, r.tail.block),
 		hasNULs: r.tail.cfg.hasNULs(),
+		unit:    int64(r.tail.cfg.charset(nuls[:2]).unit),
 		framer:  newFramer(r),
 		enc:     newEncoder(r),
 	}
