@@ -237,6 +237,7 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 	}
 	m.noteLocation(f, s.path)
 	f.size.Store(s.fi.size)
+	f.bigEndian.Store(m.detached.bigEndian(&s.fi))
 	m.sources.seq++
 	f.m.evidence.seq, f.m.evidence.at, f.m.evidence.mtime, f.m.evidence.grown =
 		m.sources.seq, s.at, s.fi.mtime, m.sys.now()

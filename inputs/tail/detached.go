@@ -82,6 +82,17 @@ func (k *detachedPositions) truncated(id ident) bool {
 	)
 }
 
+// bigEndian reports whether what was in the file, before it was truncated, was big endian.
+func (k *detachedPositions) bigEndian(fi *fileInfo) bool {
+	var last *position
+	for _, p := range k.byIno[fi.id.ino] {
+		if p.Trunc && fi.is(p.id(), p.Birth) && (last == nil || byKey(last, p) < 0) {
+			last = p
+		}
+	}
+	return last != nil && last.BigEndian
+}
+
 // readAfter reports whether something was read of a file of that source that was made after the
 // one seen.
 func (k *detachedPositions) readAfter(source string, fi *fileInfo) bool {

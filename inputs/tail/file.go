@@ -46,6 +46,7 @@ type sharedState struct {
 	holds     atomic.Int64             // events that wait for more lines, or parts of one
 	isOpen    atomic.Bool
 	excluded  atomic.Bool // an annotation of its pod leaves it out
+	bigEndian atomic.Bool // see position
 }
 
 // readState is what reading a file needs from one turn to the next.
@@ -184,6 +185,7 @@ func (f *file) goOnAt(p *position) *position {
 	f.r.fingerprints, f.r.skip, f.r.upto = p.fingerprints(), p.Skip, streamOffsets{}
 	copy(f.r.upto[:], p.Upto)
 	f.delivered.Store(p.Off)
+	f.bigEndian.Store(p.BigEndian)
 	at := f.position(p.fingerprints(), p.Skip)
 	at.Upto = p.Upto
 	return at
@@ -194,7 +196,7 @@ func (f *file) position(p fingerprints, skip bool) *position {
 	pos := &position{
 		key: f.key, Dev: f.id.dev, Ino: f.id.ino, Birth: f.birth,
 		Off: p.off, Head: p.head, Tail: p.tail, Skip: skip, Copy: f.isCopy,
-		Written: f.written,
+		Written: f.written, BigEndian: f.bigEndian.Load(),
 	}
 	f.locate(pos)
 	return pos

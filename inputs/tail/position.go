@@ -41,7 +41,10 @@ type position struct {
 	// of a compressed file, whose birth tells nothing of what is in it: a time up to which that was
 	// written to, as far as it is known
 	Written int64 `json:"written,omitempty"`
-	key     string
+	// a mark has told that it is UTF-16 with the high byte first: what follows a truncation may
+	// have none
+	BigEndian bool `json:"big_endian,omitempty"`
+	key       string
 }
 
 func (p *position) origin() string {

@@ -68,3 +68,45 @@ func TestTruncatedAndThenRotatedBeforeTheNextLook(t *testing.T) {
 		})
 	}
 }
+
+// A program that has written a byte order mark when it opened its log does not write another one
+// because that is truncated.
+func TestTruncatedBehindAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	for _, down := range []bool{false, true} {
+		for _, big := range []bool{false, true} {
+			t.Run(fmt.Sprintf("down %v, big endian %v", down, big), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, func(c *Config) { c.Encoding = "utf-16" })
+				r.write("a.log", string(encode16("1\n2\n", big, true)))
+				r.start()
+				r.wants("1", "2")
+				truncate := func(text string) {
+					t.Helper()
+					if down {
+						r.halt()
+					}
+					if err := os.Truncate(r.path("a.log"), 0); err != nil {
+						t.Fatal(err)
+					}
+					r.write("a.log", text)
+					if down {
+						r.start()
+					}
+				}
+				truncate(string(encode16("3\n", big, false)))
+				r.wants("1", "2", "3")
+				r.halt()
+				r.write("a.log", string(encode16("4\n", big, false)))
+				r.start()
+				r.wants("1", "2", "3", "4")
+				truncate(string(encode16("5\n", big, false)))
+				r.wants("1", "2", "3", "4", "5")
+				truncate(string(encode16("6\n", !big, true)))
+				r.wants("1", "2", "3", "4", "5", "6")
+				truncate(string(encode16("7\n", !big, false)))
+				r.wants("1", "2", "3", "4", "5", "6", "7")
+			})
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -356,7 +357,7 @@ func (w *worker) readFrom(
 		eof = err == io.EOF
 		b.raw = w.buf[:n]
 		if r.charset == nil {
-			if r.charset, err = w.charset(src, b); r.charset == nil || err != nil {
+			if r.charset, err = w.charset(f, src, b); r.charset == nil || err != nil {
 				fr.pending = pendingLine
 				return eof, err
 			}
@@ -437,8 +438,9 @@ func (w *worker) watchCR(f *file, b []byte) {
 	)
 }
 
-// charset returns the file's character set, or nil if there is too little of the file to tell.
-func (w *worker) charset(src io.ReaderAt, b *block) (*charset, error) {
+// charset returns the file's character set, or nil if there is too little of the file to tell. One
+// that was truncated goes on in the byte order that it had, unless a mark tells another.
+func (w *worker) charset(f *file, src io.ReaderAt, b *block) (*charset, error) {
 	head := b.raw
 	if b.base > 0 {
 		n, err := src.ReadAt(w.head[:2], 0)
@@ -447,7 +449,15 @@ func (w *worker) charset(src io.ReaderAt, b *block) (*charset, error) {
 		}
 		head = w.head[:n]
 	}
-	return w.run.tail.cfg.charset(head), nil
+	if f.bigEndian.Load() && len(head) >= 2 && !bytes.HasPrefix(head, csUTF16LE.bom) {
+		head = csUTF16BE.bom
+	}
+	cfg := w.run.tail.cfg
+	c := cfg.charset(head)
+	if c != nil {
+		f.bigEndian.Store(c.isBigEndian && strings.EqualFold(cfg.Encoding, "utf-16"))
+	}
+	return c, nil
 }
 
 // advanceFrom moves the file's read offset behind b, which was read from src.
