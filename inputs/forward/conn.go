@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/listen"
 	"github.com/penstock/penstock/network/wire"
 )
@@ -25,7 +26,8 @@ var (
 type conn struct {
 	in     *Forward
 	nc     net.Conn
-	host   string // the records' origin
+	src    *framing.LateReader // of nc
+	host   string              // the records' origin
 	ctx    context.Context
 	store  context.Context // outlives ctx by a grace period
 	reader *wire.Reader
@@ -44,7 +46,7 @@ const progress = 16 << 10
 // serve runs a connection from its handshake to its end.
 func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 	host := listen.Host(nc.RemoteAddr())
-	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
+	src, stop := framing.NewLateReader(ctx, nc)
 	defer stop()
 	if f.auth != nil {
 		_ = nc.SetDeadline(time.Now().Add(f.cfg.HandshakeTimeout))
@@ -78,7 +80,7 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	defer hurry()
 
-	c := &conn{in: f, nc: nc, host: host, ctx: ctx, store: store}
+	c := &conn{in: f, nc: nc, src: src, host: host, ctx: ctx, store: store}
 	c.acks = newAcks(c)
 	c.gather = gatherer{c: c, sink: sink, open: map[string]*gathered{}}
 	c.reader = wire.NewReader(c, f.limits)
@@ -186,14 +188,10 @@ func (c *conn) Read(p []byte) (int, error) {
 	default:
 		c.since = time.Time{}
 	}
-	_ = c.nc.SetReadDeadline(deadline)
-	if c.ctx.Err() != nil {
-		return 0, errStopping
-	}
-	n, err := c.nc.Read(p)
+	n, err := c.src.Read(p, deadline)
 	c.came += n
 	switch {
-	case err == nil || err == io.EOF:
+	case err == nil || err == io.EOF || err == framing.ErrCutOff:
 	case c.ctx.Err() != nil:
 		err = errStopping
 	case errors.Is(err, os.ErrDeadlineExceeded) && inside:

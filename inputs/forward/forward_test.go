@@ -72,7 +72,8 @@ type rig struct {
 	addr net.Addr
 	log  logBuffer
 	dead *inputstest.MemSink
-	stop func() error
+	halt context.CancelFunc // tells the input to stop
+	stop func() error       // waits for that as well
 }
 
 func start(t *testing.T, change func(*Config)) *rig {
@@ -94,7 +95,8 @@ func start(t *testing.T, change func(*Config)) *rig {
 	if r.in, err = New(cfg, env); err != nil {
 		t.Fatal(err)
 	}
-	run, end := context.WithCancel(ctx)
+	var run context.Context
+	run, r.halt = context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- r.in.Run(run, r.sink) }()
 	if r.addr, err = r.in.Addr(ctx); err != nil {
@@ -102,7 +104,7 @@ func start(t *testing.T, change func(*Config)) *rig {
 	}
 	var once sync.Once
 	r.stop = func() (err error) {
-		once.Do(func() { end(); err = <-ended })
+		once.Do(func() { r.halt(); err = <-ended })
 		return err
 	}
 	t.Cleanup(func() {
@@ -631,6 +633,27 @@ func TestStopAcksWhatIsDurable(t *testing.T) {
 	}
 	if b, err := io.ReadAll(nc); len(b) > 0 || err != nil {
 		t.Fatalf("after the ack: %q, %v", b, err)
+	}
+}
+
+// A client that asks for no acks does not send again what the kernel has taken from it.
+func TestStopTakesWhatHasArrived(t *testing.T) {
+	r := start(t, nil)
+	r.sink.Block()
+	nc := r.dial()
+	nc.Write(chunk("t", 1, ""))
+	r.eventually("an append waits", func() bool { return r.sink.Waiting() > 0 })
+	const count = 1000 // many reads
+	for range count {
+		nc.Write(chunk("t", 1, ""))
+	}
+	r.halt()
+	r.sink.Unblock()
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.sink.Records()); n != count+1 {
+		t.Fatalf("%d records of %d", n, count+1)
 	}
 }
 

@@ -3,6 +3,7 @@ package framing
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +12,14 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/network/certtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -167,6 +170,90 @@ func TestDatagramsTakeWhatHasArrivedWhenStopped(t *testing.T) {
 			t.Fatalf("origin %q", o)
 		}
 	}
+}
+
+func TestStreamsTakeWhatHasArrivedWhenStopped(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		to, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer to.Close()
+		nc, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		if secure {
+			client := tls.Client(to, &tls.Config{InsecureSkipVerify: true})
+			server := tls.Server(nc, certtest.New(t).Server("relay", false))
+			shaken := make(chan error, 1)
+			go func() { shaken <- server.Handshake() }()
+			if err := errors.Join(client.Handshake(), <-shaken); err != nil {
+				t.Fatal(err)
+			}
+			to, nc = client, server
+		}
+		const count = 5000 // many reads, and some records of TLS
+		var sent strings.Builder
+		for i := range count {
+			fmt.Fprintf(&sent, "line %d\n", i)
+		}
+		if _, err := io.WriteString(to, sent.String()+"unfinished"); err != nil {
+			t.Fatal(err)
+		}
+		stopped, stop := context.WithCancel(context.Background())
+		stop()
+		sink, err := serve(t, stopped, nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := sink.Values()
+		if len(got) != count+1 || strings.Join(got, "\n") != sent.String()+"unfinished" {
+			t.Fatalf("TLS %v: %d lines, the last is %q", secure, len(got), got[max(0, len(got)-1):])
+		}
+	}
+}
+
+// A sender that goes on sending does not hold up a stop.
+func TestStreamIsCutOffAfterAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nc, to := net.Pipe()
+		stopped, stop := context.WithCancel(context.Background())
+		stop()
+		begun := time.Now()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := serve(t, stopped, nc)
+			nc.Close()
+			ended <- err
+		}()
+		tick := time.NewTicker(Quiet / 2)
+		defer tick.Stop()
+		for err := error(nil); err == nil; <-tick.C {
+			_, err = io.WriteString(to, "line\n")
+		}
+		if err := <-ended; err != ErrCutOff || time.Since(begun) > LastWords+Quiet {
+			t.Fatalf("%v after %v", err, time.Since(begun))
+		}
+	})
+}
+
+// serve takes the lines of a connection.
+func serve(t *testing.T, ctx context.Context, nc net.Conn) (*inputstest.MemSink, error) {
+	late, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	sink := inputstest.New()
+	g := NewGather(late, sink, "t", func(err error) { t.Error(err) })
+	s := Stream{Mode: Newline, Max: 1 << 10, Handle: func(frame []byte, _ bool) error {
+		return g.Add("o", 1, frame, nil)
+	}}
+	return sink, s.Serve(ctx, nc, g)
 }
 
 // Frames of one byte are found in time linear in what was read, whatever ends them.

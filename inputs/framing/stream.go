@@ -31,12 +31,13 @@ type Stream struct {
 	Handle func(frame []byte, continued bool) error
 }
 
-// Serve hands on frames until the connection or ctx ends, and flushes g whenever it has to wait for
-// more. The error is nil when the other end closed the connection or ctx ended.
+// Serve hands on frames until the connection or ctx ends, and then those that had arrived by then;
+// it flushes g whenever it has to wait for more. The error is nil when the other end closed the
+// connection or ctx ended, unless records are lost for that, or the other end was still sending.
 func (s *Stream) Serve(ctx context.Context, nc net.Conn, g *Gather) error {
-	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
+	src, stop := NewLateReader(ctx, nc)
 	defer stop()
-	split := NewSplitter(&flushingReader{ctx, nc, g, s.Idle}, s.Mode, s.Max)
+	split := NewSplitter(&flushingReader{ctx, src, g, s.Idle}, s.Mode, s.Max)
 	for {
 		frame, continued, err := split.Next()
 		if err == nil {
@@ -48,7 +49,7 @@ func (s *Stream) Serve(ctx context.Context, nc net.Conn, g *Gather) error {
 		if cerr := g.Close(); cerr != nil {
 			return cerr
 		}
-		if err == io.EOF || ctx.Err() != nil {
+		if err == io.EOF || ctx.Err() != nil && err != ErrCutOff {
 			return nil
 		}
 		return err
@@ -58,7 +59,7 @@ func (s *Stream) Serve(ctx context.Context, nc net.Conn, g *Gather) error {
 // flushingReader hands on what was gathered before it waits.
 type flushingReader struct {
 	ctx  context.Context
-	nc   net.Conn
+	src  *LateReader
 	g    *Gather
 	idle time.Duration
 }
@@ -71,11 +72,7 @@ func (r *flushingReader) Read(p []byte) (int, error) {
 	if r.idle > 0 {
 		deadline = time.Now().Add(r.idle)
 	}
-	_ = r.nc.SetReadDeadline(deadline)
-	if r.ctx.Err() != nil {
-		return 0, r.ctx.Err()
-	}
-	n, err := r.nc.Read(p)
+	n, err := r.src.Read(p, deadline)
 	if errors.Is(err, os.ErrDeadlineExceeded) && r.ctx.Err() == nil {
 		err = ErrIdle
 	}

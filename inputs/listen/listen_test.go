@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"context"
 	"errors"
 	"net"
 	"path/filepath"
@@ -28,6 +29,36 @@ func TestBudgetIsSharedAndWaitedFor(t *testing.T) {
 		t.Fatal(err, b.Free())
 	}
 }
+
+// What a client sent that was accepted while the stop came is not thrown away.
+func TestServesWhatWasAcceptedAtTheStop(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	client, conn := net.Pipe()
+	defer client.Close()
+	served := 0
+	s := Server{MaxConnections: 1, Handle: func(context.Context, net.Conn) { served++ }}
+	if err := s.Serve(ctx, &stoppingListener{conn: conn, stop: stop}); err != nil || served != 1 {
+		t.Fatalf("%v; %d connections were served", err, served)
+	}
+}
+
+// stoppingListener accepts one connection, and stops the server meanwhile.
+type stoppingListener struct {
+	net.Listener
+	conn net.Conn
+	stop func()
+}
+
+func (l *stoppingListener) Accept() (net.Conn, error) {
+	conn := l.conn
+	if l.conn = nil; conn == nil {
+		return nil, net.ErrClosed
+	}
+	l.stop()
+	return conn, nil
+}
+
+func (l *stoppingListener) Close() error { return nil }
 
 func TestUnixSockets(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
