@@ -33,7 +33,8 @@ type Datagrams struct {
 }
 
 // Serve hands on datagrams until ctx ends, and then what had arrived by then; it flushes g whenever
-// there are no more for the moment. The error after ctx has ended is g.Close's, or of reading.
+// there are no more for the moment. The error after ctx has ended is g.Close's, or of reading:
+// ErrCutOff where it did not come to an end.
 func (d *Datagrams) Serve(ctx context.Context, pc net.PacketConn, g *Gather) error {
 	sc, ok := pc.(syscall.Conn)
 	if !ok {
@@ -57,11 +58,11 @@ func (d *Datagrams) Serve(ctx context.Context, pc net.PacketConn, g *Gather) err
 			return n > 0 || rerr != nil
 		})
 		if ctx.Err() != nil { // take what lies in the kernel: nobody will send it again
-			cerr := rc.Control(func(fd uintptr) { _, rerr = d.drain(int(fd)) })
-			if errors.Is(rerr, context.Canceled) { // there was no room: Close tells what is lost
-				rerr = nil
+			err := d.rest(rc, g)
+			if errors.Is(err, context.Canceled) { // there was no room: Close tells what is lost
+				err = nil
 			}
-			return errors.Join(cerr, rerr, g.Close())
+			return errors.Join(err, g.Close())
 		}
 		if err == nil {
 			err = rerr
@@ -84,6 +85,24 @@ func (d *Datagrams) configure(rc syscall.RawConn) error {
 		countDrops(int(fd))
 	})
 	return errors.Join(err, serr)
+}
+
+// rest reads until the socket is empty, for LastWords at most.
+func (d *Datagrams) rest(rc syscall.RawConn, g *Gather) error {
+	for end := time.Now().Add(LastWords); ; {
+		var n int
+		var rerr error
+		cerr := rc.Control(func(fd uintptr) { n, rerr = d.drain(int(fd)) })
+		if err := errors.Join(cerr, rerr); err != nil || n < burst {
+			return err
+		}
+		if err := g.Flush(); err != nil {
+			return err
+		}
+		if !time.Now().Before(end) {
+			return ErrCutOff
+		}
+	}
 }
 
 // drain reads until the socket is empty or there was a burst.

@@ -172,6 +172,50 @@ func TestDatagramsTakeWhatHasArrivedWhenStopped(t *testing.T) {
 	}
 }
 
+// However much has arrived, a stop takes all of it.
+func TestDatagramsBeyondABurstAreTakenWhenStopped(t *testing.T) {
+	pc, err := net.ListenPacket("unixgram", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	to, err := net.Dial("unixgram", pc.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	late, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	sink := inputstest.New()
+	g := NewGather(late, sink, "t", func(err error) { t.Error(err) })
+	const count = 2*burst + 1
+	sent := 0
+	send := func() error { // the next one lies there when one is taken: the queue is short
+		sent++
+		_, err := io.WriteString(to, "m")
+		return err
+	}
+	d := Datagrams{Max: 64, Handle: func(host string, msg []byte, _ bool) error {
+		if sent < count {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+		return g.Add(host, 1, msg, nil)
+	}}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	stopped, stop := context.WithCancel(context.Background())
+	stop()
+	if err := d.Serve(stopped, pc, g); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sink.Values()); n != count {
+		t.Fatalf("%d records of %d", n, count)
+	}
+}
+
 func TestStreamsTakeWhatHasArrivedWhenStopped(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
