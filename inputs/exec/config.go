@@ -13,7 +13,7 @@ type Config struct {
 	Interval    time.Duration     `hcl:"interval,optional" doc:"Run the command so often; 0s keeps it running, started again when it ends."`
 	Timeout     time.Duration     `hcl:"timeout,optional" doc:"With interval: end a run that takes longer; 0s never does."`
 	RestartWait time.Duration     `hcl:"restart_wait,optional" doc:"Without interval: wait before the first new start; doubled, up to a minute, while the command ends at once."`
-	StopTimeout time.Duration     `hcl:"stop_timeout,optional" doc:"Time from SIGTERM to SIGKILL."`
+	StopTimeout time.Duration     `hcl:"stop_timeout,optional" doc:"Time from SIGTERM to SIGKILL. What the command prints meanwhile is taken; when the agent itself stops, within agent.shutdown_timeout."`
 	Tag         string            `hcl:"tag,optional" doc:"Tag of the records."`
 	MaxLineSize int64             `hcl:"max_line_size,optional" unit:"bytes" doc:"Longer lines become several records; all but the first have the header \"continued\"."`
 }

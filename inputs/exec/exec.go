@@ -22,6 +22,9 @@ import (
 // steady is how long a command must have run for its end not to count as one at once.
 const steady = time.Minute
 
+// linger is how much longer than for the command is waited for what holds its output open.
+const linger = time.Second
+
 // Exec is the input. Make one with New.
 type Exec struct {
 	cfg      Config
@@ -51,7 +54,7 @@ func New(cfg Config, env inputs.Env) (*Exec, error) {
 
 // Run implements inputs.Input.
 func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
-	late, end := framing.Stopping(ctx)
+	late, end := framing.StoppingAfter(ctx, e.cfg.StopTimeout)
 	defer end()
 	g := framing.NewGather(late, sink, e.cfg.Tag, func(err error) {
 		e.warnings.Warn(
@@ -110,7 +113,7 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = e.cfg.StopTimeout + time.Second
+	cmd.WaitDelay = e.cfg.StopTimeout + linger
 	var killer *time.Timer
 	cmd.Cancel = func() error {
 		group := -cmd.Process.Pid
@@ -134,11 +137,11 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 	}
 	// Grandchildren may hold the pipe open for ever; a stop does not wait for them longer than for
 	// the command.
-	stop := context.AfterFunc(ctx, func() {
-		_ = out.SetReadDeadline(time.Now().Add(e.cfg.StopTimeout + time.Second))
-	})
+	until, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(e.cfg.StopTimeout+linger, cancel) })
 	defer stop()
-	rerr := e.lines(out, g)
+	rerr := e.lines(until, out, g)
 	if rerr != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 	}
@@ -154,16 +157,19 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 
 var continued = []record.Header{{Key: "continued", Value: []byte("true")}}
 
-// lines takes lines until the output ends, handing them on whenever there are no more at hand.
-func (e *Exec) lines(out *os.File, g *framing.Gather) error {
-	split := framing.NewSplitter(flushing{out, g}, framing.Newline, int(e.cfg.MaxLineSize))
+// lines takes lines until the output ends, or ctx does, and then what is in the pipe. It hands them
+// on whenever there are no more at hand.
+func (e *Exec) lines(ctx context.Context, out *os.File, g *framing.Gather) error {
+	src, stop := framing.NewLateReader(ctx, out)
+	defer stop()
+	split := framing.NewSplitter(flushing{src, g}, framing.Newline, int(e.cfg.MaxLineSize))
 	for {
 		line, more, err := split.Next()
 		if err != nil {
 			if ferr := g.Flush(); ferr != nil {
 				return ferr
 			}
-			if err == io.EOF || errors.Is(err, os.ErrDeadlineExceeded) {
+			if err == io.EOF || ctx.Err() != nil {
 				return nil
 			}
 			return err
@@ -179,15 +185,15 @@ func (e *Exec) lines(out *os.File, g *framing.Gather) error {
 }
 
 type flushing struct {
-	io.Reader
-	g *framing.Gather
+	src *framing.LateReader
+	g   *framing.Gather
 }
 
 func (f flushing) Read(p []byte) (int, error) {
 	if err := f.g.Flush(); err != nil {
 		return 0, err
 	}
-	return f.Reader.Read(p)
+	return f.src.Read(p, time.Time{})
 }
 
 // tail keeps the last of what is written to it.

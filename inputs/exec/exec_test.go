@@ -3,14 +3,17 @@ package exec
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
 
@@ -88,6 +91,48 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 	)
 	if took > 3*time.Second {
 		t.Fatalf("a command deaf to SIGTERM took %v", took)
+	}
+}
+
+// A command that takes its time to end is heard to its end.
+func TestStopTakesTheLastLines(t *testing.T) {
+	t.Parallel()
+	got, log, _ := run(
+		t, 1, func(c *Config) { c.StopTimeout = 15 * time.Second }, "sh", "-c",
+		"trap 'sleep 6; echo last; exit' TERM; echo first; while :; do sleep 0.1; done",
+	)
+	if fmt.Sprint(got) != "[first last]" || log != "" {
+		t.Fatalf("%q, log %s", got, log)
+	}
+}
+
+// What is in the pipe when no more is waited for is taken.
+func TestLinesThatWaitedInThePipe(t *testing.T) {
+	cfg := Default()
+	cfg.Command = []string{"true"}
+	e, err := New(cfg, inputstest.Env("input.exec.test", t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	defer in.Close()   // a grandchild holds it open
+	const count = 2000 // many reads
+	for i := range count {
+		fmt.Fprintln(in, "line", i)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	sink := inputstest.New()
+	g := framing.NewGather(t.Context(), sink, "t", func(err error) { t.Error(err) })
+	if err := errors.Join(e.lines(ended, out, g), g.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sink.Values()); n != count {
+		t.Fatalf("%d lines of %d", n, count)
 	}
 }
 

@@ -118,6 +118,30 @@ func TestGatherOffersAgain(t *testing.T) {
 	}
 }
 
+// What could not be stored in the time that a source has after a stop is told, with the time.
+func TestWhatAStopLosesIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(context.Background())
+		late, end := StoppingAfter(ctx, 10*time.Second)
+		defer end()
+		sink := inputstest.New()
+		sink.Block()
+		g := NewGather(late, sink, "t", func(err error) { t.Error(err) })
+		for range 3 {
+			if err := g.Add("o", 1, []byte("x"), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop()
+		begun := time.Now()
+		err := g.Close()
+		const want = "3 records are lost: they could not be stored within 15s of the stop"
+		if took := time.Since(begun); err == nil || err.Error() != want || took != 15*time.Second {
+			t.Fatalf("%v after %v", err, took)
+		}
+	})
+}
+
 func TestDatagramsTakeWhatHasArrivedWhenStopped(t *testing.T) {
 	for _, network := range []string{"udp", "unixgram"} {
 		addr := "127.0.0.1:0"

@@ -31,12 +31,14 @@ type Gather struct {
 
 // LostError tells of records that did not become durable in time after a stop, and that nobody has
 // any more.
-type LostError struct{ Records int }
+type LostError struct {
+	Records int
+	Cause   error // of the end of Gather's ctx
+}
 
 // Error implements error.
 func (e *LostError) Error() string {
-	return fmt.Sprintf("%d records are lost: they could not be stored within %v of the stop",
-		e.Records, Grace)
+	return fmt.Sprintf("%d records are lost: %v", e.Records, e.Cause)
 }
 
 // NewGather returns a Gather that appends to sink until ctx ends. onFailure is told of each
@@ -109,7 +111,7 @@ func (g *Gather) Close() error {
 			continue
 		}
 		if g.lost > 0 {
-			return &LostError{g.lost}
+			return &LostError{g.lost, context.Cause(g.ctx)}
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package framing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -14,9 +15,21 @@ const Grace = 5 * time.Second
 
 // Stopping returns a ctx that ends Grace after ctx does.
 func Stopping(ctx context.Context) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(Grace, cancel) })
-	return late, func() { stop(); cancel() }
+	return StoppingAfter(ctx, 0)
+}
+
+// StoppingAfter is Stopping for a source that may take the time of last to end after ctx has.
+func StoppingAfter(
+	ctx context.Context, last time.Duration,
+) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	given := last + Grace
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(given, func() {
+			cancel(fmt.Errorf("they could not be stored within %v of the stop", given))
+		})
+	})
+	return late, func() { stop(); cancel(nil) }
 }
 
 // ErrIdle tells of a connection on which nothing came for too long.
