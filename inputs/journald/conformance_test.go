@@ -13,35 +13,41 @@ import (
 
 func TestConformance(t *testing.T) {
 	inputstest.Conformance(t, inputstest.Positioned, func(t testing.TB) inputstest.Driver {
-		dir := t.TempDir()
-		d := &driver{script: filepath.Join(dir, "journalctl")}
-		text := fmt.Sprintf(following, filepath.Join(dir, "journal"))
-		if err := os.WriteFile(d.script, []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		d.journal, err = os.Create(filepath.Join(dir, "journal"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { d.journal.Close() })
-		return d
+		return newDriver(t)
 	})
 }
 
 // following stands in for journalctl: each entry has three lines, and the cursor is its number.
 const following = `#!/bin/sh
-after=0
+first=1
 for arg; do
-	case $arg in --after-cursor=*) after=${arg#*=} ;; esac
+	case $arg in
+	--lines=1) exec tail -n 3 %[1]s ;;
+	--cursor=*) first=${arg#*=} ;;
+	esac
 done
-exec tail -n +$((after * 3 + 1)) -f %s
+exec tail -n +$((first * 3 - 2)) -f %[1]s
 `
 
 type driver struct {
 	script  string
 	journal *os.File
 	entries int
+}
+
+func newDriver(t testing.TB) *driver {
+	dir := t.TempDir()
+	d := &driver{script: filepath.Join(dir, "journalctl")}
+	text := fmt.Sprintf(following, filepath.Join(dir, "journal"))
+	if err := os.WriteFile(d.script, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if d.journal, err = os.Create(filepath.Join(dir, "journal")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.journal.Close() })
+	return d
 }
 
 func (d *driver) Open(env inputs.Env) (inputs.Input, error) {

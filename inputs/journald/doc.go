@@ -2,7 +2,8 @@
 // the journal export format.
 //
 // It owns the child process and the cursor: each batch is stored together with the cursor of its
-// last entry, so that a restart goes on exactly behind it. It uses neither cgo nor libsystemd.
+// last entry, so that a restart goes on exactly behind it. With from = "end" the first start stores
+// the end before anything is read. It uses neither cgo nor libsystemd.
 //
 // A record's value is a JSON object of the entry's fields under their own names, values as strings;
 // a field that occurs several times becomes an array. Its time is the entry's __REALTIME_TIMESTAMP,

@@ -82,11 +82,10 @@ func New(cfg Config, env inputs.Env) (*Journald, error) {
 	return j, nil
 }
 
+// args are the arguments that have journalctl follow from the entry at cursor on, or from the first
+// if there is none.
 func (j *Journald) args(cursor string) []string {
-	args := []string{"--output=export", "--follow", "--quiet"}
-	if j.cfg.Directory != "" {
-		args = append(args, "--directory="+j.cfg.Directory)
-	}
+	args := append(j.journal(), "--follow", "--no-tail")
 	for _, u := range j.cfg.Units {
 		args = append(args, "--unit="+u)
 	}
@@ -96,15 +95,21 @@ func (j *Journald) args(cursor string) []string {
 	if j.cfg.Priority != "" {
 		args = append(args, "--priority="+j.cfg.Priority)
 	}
-	switch {
-	case cursor != "":
-		args = append(args, "--no-tail", "--after-cursor="+cursor)
-	case j.cfg.From == "beginning":
-		args = append(args, "--no-tail")
-	default:
-		args = append(args, "--lines=0")
+	if cursor != "" {
+		// Before systemd 256 --after-cursor leaves out an entry where that of the cursor is not
+		// among those to be read.
+		args = append(args, "--cursor="+cursor)
 	}
 	return append(args, j.cfg.Matches...)
+}
+
+// journal are the arguments for all entries of the journal.
+func (j *Journald) journal() []string {
+	args := []string{"--output=export", "--quiet"}
+	if j.cfg.Directory != "" {
+		args = append(args, "--directory="+j.cfg.Directory)
+	}
+	return args
 }
 
 // selection says which entries are read, and of which journal.
@@ -116,44 +121,51 @@ func (c *Config) selection() string {
 // Inherit implements inputs.Heir: the same entries that were read under another name are read on.
 // Those of another selection are not known to be in the buffer.
 func (j *Journald) Inherit(positions map[string][]byte) []inputs.Position {
-	if string(positions[selectionKey]) != j.cfg.selection() || positions[positionKey] == nil {
+	if string(positions[selectionKey]) != j.cfg.selection() {
 		return nil
 	}
-	return []inputs.Position{
-		{Key: positionKey, Value: positions[positionKey]},
-		{Key: selectionKey, Value: positions[selectionKey]},
+	return j.cfg.positions(string(positions[positionKey]))
+}
+
+// positions returns those of an input that has everything up to cursor.
+func (c *Config) positions(cursor string) []inputs.Position {
+	list := []inputs.Position{{Key: selectionKey, Value: []byte(c.selection())}}
+	if cursor != "" {
+		list = append(list, inputs.Position{Key: positionKey, Value: []byte(cursor)})
 	}
+	return list
 }
 
 // Run implements inputs.Input. The end of journalctl is an error: the agent starts the input again,
 // behind the last entry stored.
 func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
+	if j.cfg.From == "end" && len(sink.Positions()) == 0 {
+		if err := j.storeEnd(ctx, sink); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
 	run, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stored := sink.Positions()
 	cursor := string(stored[positionKey])
-	cmd := exec.CommandContext(run, j.cfg.Journalctl, j.args(cursor)...)
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	var complaint bytes.Buffer
-	cmd.Stderr = &limited{b: &complaint}
-	out, err := cmd.StdoutPipe()
+	c := j.call(run, j.args(cursor))
+	out, err := c.start()
 	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("start journalctl: %w", err)
+		return err
 	}
-	r := reader{j: j, sink: sink, ctx: ctx, cancel: cancel}
+	r := reader{j: j, sink: sink, ctx: ctx, cancel: cancel, after: cursor}
 	if now := j.cfg.selection(); now != string(stored[selectionKey]) {
 		r.selection = []byte(now)
 	}
 	rerr := r.read(out)
 	cancel()
-	werr := cmd.Wait()
+	werr := c.Wait()
 	r.flying.Wait()
 	switch {
 	case ctx.Err() != nil:
@@ -163,7 +175,63 @@ func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
 	case rerr != io.EOF:
 		return fmt.Errorf("read from journalctl: %w", rerr)
 	}
-	return fmt.Errorf("journalctl ended (%v): %s", werr, bytes.TrimSpace(complaint.Bytes()))
+	return c.ended(werr)
+}
+
+// storeEnd stores where the journal ends: what comes from here on is read, even if the first of it
+// comes while the input does not run. Of an empty journal the end has no cursor, and all is read.
+func (j *Journald) storeEnd(ctx context.Context, sink inputs.Sink) error {
+	c := j.call(ctx, append(j.journal(), "--lines=1"))
+	out, err := c.start()
+	if err != nil {
+		return err
+	}
+	x := exportReader{r: bufio.NewReader(out), max: int(j.cfg.MaxEntrySize)}
+	var e entry
+	cursor := ""
+	for {
+		if err = x.next(&e); err != nil {
+			break
+		}
+		cursor = e.cursor
+	}
+	werr := c.Wait()
+	switch {
+	case err != io.EOF:
+		return fmt.Errorf("read from journalctl: %w", err)
+	case werr != nil:
+		return c.ended(werr)
+	}
+	return inputs.Append(ctx, sink, nil, j.cfg.positions(cursor))
+}
+
+// call is a run of journalctl.
+type call struct {
+	*exec.Cmd
+	complaint bytes.Buffer
+}
+
+func (j *Journald) call(ctx context.Context, args []string) *call {
+	c := &call{Cmd: exec.CommandContext(ctx, j.cfg.Journalctl, args...)}
+	c.WaitDelay = 5 * time.Second
+	c.Env = append(os.Environ(), "LC_ALL=C")
+	c.Stderr = &limited{b: &c.complaint}
+	return c
+}
+
+func (c *call) start() (io.Reader, error) {
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, fmt.Errorf("start journalctl: %w", err)
+	}
+	return out, nil
+}
+
+func (c *call) ended(err error) error {
+	return fmt.Errorf("journalctl ended (%v): %s", err, bytes.TrimSpace(c.complaint.Bytes()))
 }
 
 type limited struct{ b *bytes.Buffer }
@@ -183,6 +251,7 @@ type reader struct {
 	cancel context.CancelFunc
 	flying sync.WaitGroup
 
+	after     string // the cursor of an entry that was read before
 	b         record.Builder
 	cursor    string
 	selection []byte // to be stored with the next cursor; nil once it is
@@ -217,6 +286,9 @@ func (r *reader) read(out io.Reader) error {
 				return ferr
 			}
 			return err
+		}
+		if e.cursor == r.after && e.cursor != "" {
+			continue
 		}
 		if e.cut > 0 {
 			r.j.cut.Add(float64(e.cut))

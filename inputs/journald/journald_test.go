@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
@@ -88,16 +89,7 @@ func FuzzExport(f *testing.F) {
 // Another input that reads the same goes on behind the cursor; one that reads other entries does
 // not.
 func TestCursorIsInherited(t *testing.T) {
-	d := &driver{script: filepath.Join(t.TempDir(), "journalctl")}
-	text := fmt.Sprintf(following, filepath.Join(filepath.Dir(d.script), "journal"))
-	if err := os.WriteFile(d.script, []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	if d.journal, err = os.Create(filepath.Join(filepath.Dir(d.script), "journal")); err != nil {
-		t.Fatal(err)
-	}
-	defer d.journal.Close()
+	d := newDriver(t)
 	if err := d.Send(t.Context(), []string{"one", "two"}); err != nil {
 		t.Fatal(err)
 	}
@@ -142,14 +134,58 @@ func TestCursorIsInherited(t *testing.T) {
 	}
 }
 
-// A script in the place of journalctl: it writes its arguments to a file, prints two entries and
-// stays.
+// What comes after the first start is read, even if nothing was until the second; what was there
+// before is not.
+func TestFromEndIsTheEndOfTheFirstStart(t *testing.T) {
+	for name, before := range map[string][]string{"entries": {"one", "two"}, "empty": nil} {
+		t.Run(name, func(t *testing.T) {
+			d, sink := newDriver(t), inputstest.New()
+			if err := d.Send(t.Context(), before); err != nil {
+				t.Fatal(err)
+			}
+			run := func(until func() bool) {
+				cfg := Default()
+				cfg.Journalctl = d.script
+				j, err := New(cfg, inputstest.Env("input.journald.test", t.TempDir()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- j.Run(ctx, sink) }()
+				runtest.Until(t, "read", until)
+				stop()
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+			}
+			run(func() bool { return len(sink.Positions()) > 0 })
+			if err := d.Send(t.Context(), []string{"three"}); err != nil {
+				t.Fatal(err)
+			}
+			run(func() bool { return len(sink.Values()) > 0 })
+			if got := sink.Values(); len(got) != 1 || !strings.Contains(got[0], `"three"`) {
+				t.Errorf("read %q", got)
+			}
+		})
+	}
+}
+
+// A script in the place of journalctl: it writes its arguments to a file, prints two entries, the
+// first of which is that of the cursor, and stays.
 func TestCursorIsThePosition(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "journalctl")
 	text := `#!/bin/sh
 echo "$@" >> ` + dir + `/args
-printf '__CURSOR=c1\n__REALTIME_TIMESTAMP=5\nMESSAGE=one\n\n__CURSOR=c2\nMESSAGE=two\n\n'
+at=1
+for arg; do
+	case $arg in
+	--lines=1) printf '__CURSOR=c1\nMESSAGE=zero\n\n'; exit ;;
+	--cursor=*) at=${arg#*=c} ;;
+	esac
+done
+printf "__CURSOR=c$at\nMESSAGE=one\n\n__CURSOR=c$((at + 1))\nMESSAGE=two\n\n"
 [ -e ` + dir + `/broken ] && { echo broken >&2; exit 1; }
 exec sleep 60
 `
@@ -169,19 +205,20 @@ exec sleep 60
 		until, stop := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- j.Run(until, sink) }()
-		if !sink.Wait(ctx, func(rs []inputstest.Record) bool { return len(rs) >= 2*round }) {
+		if !sink.Wait(ctx, func(rs []inputstest.Record) bool { return len(rs) == round }) {
 			t.Fatal(sink.Values())
 		}
 		stop()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
-		if c := string(sink.Positions()[positionKey]); c != "c2" {
+		if c := string(sink.Positions()[positionKey]); c != fmt.Sprintf("c%d", round+1) {
 			t.Fatalf("cursor %q", c)
 		}
 	}
 	args, _ := os.ReadFile(filepath.Join(dir, "args"))
-	want := "--output=export --follow --quiet --unit=a.service --lines=0 _UID=0\n--output=export --follow --quiet --unit=a.service --no-tail --after-cursor=c2 _UID=0\n"
+	follow := "--output=export --quiet --follow --no-tail --unit=a.service --cursor="
+	want := "--output=export --quiet --lines=1\n" + follow + "c1 _UID=0\n" + follow + "c2 _UID=0\n"
 	if string(args) != want {
 		t.Fatalf("got %s", args)
 	}
@@ -203,7 +240,7 @@ func TestSinkFailureIsAnError(t *testing.T) {
 		0o700,
 	)
 	cfg := Default()
-	cfg.Journalctl = script
+	cfg.Journalctl, cfg.From = script, "beginning"
 	sink := inputstest.New()
 	sink.Hold()
 	j, _ := New(cfg, inputstest.Env("input.journald.test", dir))
