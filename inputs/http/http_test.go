@@ -465,10 +465,27 @@ func TestSplunkEventsAreRecords(t *testing.T) {
 		t.Fatalf("%+v", last)
 	}
 	if code, text, _ = r.send(
-		"POST", "/services/collector/ack?channel=c1", "", []byte(`{"acks":[0,1]}`),
+		"POST", "/services/collector/ack?channel=c1", "", []byte(`{"acks":[0,-1]}`),
 	); code != 200 ||
-		text != `{"acks":{"0":true,"1":false}}`+"\n" {
+		text != `{"acks":{"-1":false,"0":true}}`+"\n" {
 		t.Fatal(code, text)
+	}
+}
+
+func TestSplunkAcksOutliveARestart(t *testing.T) {
+	before := start(t, nil)
+	const event, ack = "/services/collector/event?channel=c1", "/services/collector/ack?channel=c1"
+	for n := range 3 {
+		_, text, _ := before.send("POST", event, "", []byte(`{"event":"x"}`))
+		if want := fmt.Sprintf(`{"text":"Success","code":0,"ackId":%d}`+"\n", n); text != want {
+			t.Fatal(text)
+		}
+	}
+	for _, r := range []*rig{before, start(t, nil)} {
+		_, text, _ := r.send("POST", ack, "", []byte(`{"acks":[0,2]}`))
+		if text != `{"acks":{"0":true,"2":true}}`+"\n" {
+			t.Error(text)
+		}
 	}
 }
 

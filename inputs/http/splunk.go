@@ -231,9 +231,10 @@ func (r *request) hecAck(w http.ResponseWriter) error {
 	if err := json.Unmarshal(body, &ask); err != nil {
 		return hecRefuse(6, "Invalid data format", 0, err)
 	}
+	// What has an id is durable, also if it has that from an instance before this one.
 	out := map[string]bool{}
 	for _, id := range ask.Acks {
-		out[strconv.FormatInt(id, 10)] = id >= 0 && id < r.h.hecAcks.Load()
+		out[strconv.FormatInt(id, 10)] = id >= 0
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"acks": out})
 	return nil
