@@ -22,6 +22,9 @@ type chain struct {
 	segs     []*segment  // never empty once the buffer is open; the last is the head
 	used     int64       // disk of all segments but the head, and what is written to the head
 	retiring int         // segments whose database is being closed
+	removing int         // segments out of the chain that nobody has tried to remove yet
+	failing  int         // those that could not be removed, which is tried again
+	triedAt  time.Time   // when either last became less
 	dropped  int64       // below this position, records were dropped by policy
 }
 

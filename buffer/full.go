@@ -12,6 +12,7 @@ func (w *writer) outOfSpace(err error) {
 	b.mu.Lock()
 	b.space.low, b.space.writeErr = true, err
 	b.mu.Unlock()
+	w.lastLow = time.Now()
 	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
 		w.report(
 			"create", "buffer: the next segment cannot be begun; inputs wait, outputs go on",
@@ -63,9 +64,12 @@ func (w *writer) makeRoom() {
 	low, queued := b.space.low, !b.queue.empty()
 	full := b.space.blocked > 0 && !b.hasRoom(b.space.wanted)
 	b.mu.Unlock()
-	if low && !queued && !w.broken && w.ensureSpace(nil, true) == nil {
-		w.enoughSpace()
-		return
+	if low && !queued && !w.broken {
+		if w.ensureSpace(nil, true) == nil {
+			w.enoughSpace()
+			return
+		}
+		w.lastLow = time.Now()
 	}
 	if !low && !full {
 		return
@@ -80,9 +84,25 @@ func (w *writer) makeRoom() {
 		}
 		return
 	}
-	if w.dropOldest(low) {
+	if low && !w.mayDrop() {
+		return
+	}
+	if w.dropOldest(low) && !low {
 		w.lastRoom = time.Time{}
 	}
+}
+
+// mayDrop reports whether the disk is still full with all given back that was dropped, a moment
+// later: a file system may take its time to count as free what was removed.
+//
+// A segment that cannot be removed may be the only one, and inputs are not to wait for it for ever.
+// Where a second one cannot be, no other could: dropping more would lose records and free nothing,
+// so inputs wait until one is gone.
+func (w *writer) mayDrop() bool {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	c := &w.b.chain
+	return c.removing == 0 && c.failing < 2 && w.lastLow.Sub(c.triedAt) >= pollSpace
 }
 
 // dropOldest drops whole segments until there is room: one, where the disk is what is full.

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -310,6 +312,97 @@ func TestDropOldestAtTheFloor(t *testing.T) {
 	first := b.Stats().First
 	got := readTo(t, c, n)
 	wantRun(t, got, int(first), n-int(first))
+}
+
+// A full disk costs one segment at a time, however long it takes until what was dropped is gone.
+// Appends do not wait for one that cannot be removed; where a second one cannot be, they wait, and
+// what is left is kept.
+func TestDropOldestAtTheFloorDropsNoMoreThanItMust(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		takes   time.Duration
+		stay    int // the first so many that are dropped cannot be removed
+		dropped int
+		waits   bool
+	}{
+		{name: "at once", dropped: 1},
+		{name: "slow", takes: 3 * time.Second, dropped: 1},
+		{name: "one stays", stay: 1, dropped: 2},
+		{name: "all stay", stay: 1000, dropped: 2, waits: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := smallDisk(t, "64m")
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				stays := map[string]bool{} // by what is to be removed
+				healed := false
+				opt := fullOptions(t)
+				opt.SegmentSize = 2 << 20
+				opt.WhenFull = DropOldest
+				opt.disk.fault = func(s step, path string) error {
+					if s != stepRemove || !strings.HasPrefix(filepath.Base(path), trashPrefix) {
+						return nil
+					}
+					time.Sleep(c.takes)
+					mu.Lock()
+					defer mu.Unlock()
+					if _, again := stays[path]; !again {
+						stays[path] = len(stays) < c.stay
+					}
+					if stays[path] && !healed {
+						return syscall.EIO
+					}
+					return nil
+				}
+				b := open(t, filepath.Join(dir, "buffer"), opt)
+				cursor(t, b, "out").Close()
+				added := make(chan struct{})
+				go func() {
+					defer close(added)
+					for n := 0; b.Stats().Dropped == 0; n += 50 {
+						done := make(chan error, 1)
+						if err := b.Append(
+							t.Context(), "in", batchOf(n, 50, 1000), nil,
+							func(err error) { done <- err },
+						); err != nil {
+							t.Error(err)
+							return
+						}
+						if err := <-done; err != nil {
+							t.Error(err)
+						}
+					}
+				}()
+				isDropped := func(want int) {
+					t.Helper()
+					mu.Lock()
+					defer mu.Unlock()
+					if len(stays) != want {
+						t.Errorf("%d segments were dropped, want %d", len(stays), want)
+					}
+				}
+				time.Sleep(time.Minute)
+				isDropped(c.dropped)
+				select {
+				case <-added:
+					if c.waits {
+						t.Error("appends do not wait")
+					}
+				default:
+					if !c.waits {
+						t.Error("appends wait")
+					}
+				}
+				mu.Lock()
+				healed = true
+				mu.Unlock()
+				<-added
+				isDropped(c.dropped)
+			})
+		})
+	}
 }
 
 // A write that fails is made again in a new segment. What the old one may hold of it does not count

@@ -107,6 +107,9 @@ func (c *chain) rename(s *segment) error {
 // remove deletes segments that are out of the chain, or moves aside those that are damaged, each in
 // a goroutine of its own.
 func (c *chain) remove(segs ...*segment) {
+	c.mu.Lock()
+	c.removing += len(segs)
+	c.mu.Unlock()
 	for _, s := range segs {
 		c.bg.Add(1)
 		go func() {
@@ -126,17 +129,18 @@ func (c *chain) removeOne(s *segment) {
 	if live != nil {
 		return // could not be closed; the next start removes it
 	}
-	for logged := false; ; logged = true {
+	for first := true; ; first = false {
 		var err error
 		if s.damaged.Load() {
 			err = c.dir.moveAside(dir)
 		} else {
 			err = c.dir.remove(dir)
 		}
+		c.tried(first, err)
 		if err == nil {
 			return
 		}
-		if !logged {
+		if first {
 			c.dir.log.Error(
 				"buffer: cannot remove a segment that nobody needs any more; it is tried again",
 				"error", err, "segment", dir, "do", adviceFor(err),
@@ -148,6 +152,24 @@ func (c *chain) removeOne(s *segment) {
 		case <-time.After(c.retry):
 		}
 	}
+}
+
+// tried counts what came of trying to remove a segment.
+func (c *chain) tried(first bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case first && err != nil:
+		c.removing--
+		c.failing++
+	case first:
+		c.removing--
+	case err == nil:
+		c.failing--
+	default:
+		return
+	}
+	c.triedAt = time.Now()
 }
 
 // damage notes that positions [from, to) of s did not read back. Caller holds mu.

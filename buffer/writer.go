@@ -34,6 +34,7 @@ type writer struct {
 	lastCommit time.Time // or attempt
 	lastAppend time.Time
 	lastRoom   time.Time // when makeRoom could not help
+	lastLow    time.Time // when the disk had no room
 	broken     bool      // the head failed to write: go on in a new one
 	noSegment  bool      // appends wait for a new segment, not for space
 	reports    map[string]time.Time
