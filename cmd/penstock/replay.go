@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -161,10 +162,13 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 			log.Info("replaying", "done", reached(r, now))
 		}
 	})
-	sum, err := f.replay(ctx, cfg, outs, log, progress, args)
+	closed := sync.OnceValue(outs.Close)
+	sum, err := f.replay(ctx, cfg, outs, replay.Options{
+		Log: log, Progress: progress, Abandoned: func() { _ = closed() },
+	}, args)
 	told()
 	live.show("")
-	err = errors.Join(err, outs.Close())
+	err = errors.Join(err, closed())
 	f.print(cmd.OutOrStdout(), sum)
 	switch {
 	case err != nil:
@@ -176,8 +180,8 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 func (f *replayFlags) replay(
-	ctx context.Context, cfg *config.Config, outs *agent.Outputs, log *slog.Logger,
-	progress *replay.Progress, dirs []string,
+	ctx context.Context, cfg *config.Config, outs *agent.Outputs, opts replay.Options,
+	dirs []string,
 ) (replay.Summary, error) {
 	to, ok := outs.Get(f.to).(*drain.Drainer)
 	if !ok {
@@ -185,17 +189,8 @@ func (f *replayFlags) replay(
 			"%s cannot take a replay: name a streaming output", f.to,
 		)
 	}
-	opts := replay.Options{
-		To:     to,
-		Log:    log,
-		Keep:   f.keep,
-		DryRun: f.dryRun,
-		Wait:   f.waitOK,
-		Filter: f.filter,
-
-		Progress: progress,
-		Dir:      filepath.Join(cfg.Agent.DataDir, "replay"),
-	}
+	opts.To, opts.Keep, opts.DryRun, opts.Wait = to, f.keep, f.dryRun, f.waitOK
+	opts.Filter, opts.Dir = f.filter, filepath.Join(cfg.Agent.DataDir, "replay")
 	if f.from != "" {
 		store, ok := outs.Get(f.from).(outputs.Storer)
 		if !ok {
