@@ -104,6 +104,9 @@ func (a *Agent) ReplayDeadLetters(
 	a.mu.Lock()
 	cfg, out := a.cur.cfg, a.cur.outputs[id]
 	a.mu.Unlock()
+	if out == nil {
+		return "", fmt.Errorf("%s is being made by a reload: try again", id)
+	}
 	if since, _ := a.paused.get(id); !since.IsZero() {
 		return "", fmt.Errorf("%s is paused: resume it first", id)
 	}
