@@ -19,6 +19,7 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/inputs/listen"
 	kafkaout "github.com/penstock/penstock/outputs/kafka"
@@ -165,11 +166,30 @@ func (p *preflights) wait(ctx context.Context) []Looked {
 // agent looks at what belongs to the agent itself.
 func (p *preflights) agent(ctx context.Context, r *preflight.Report) {
 	preflight.Directory(p.cfg.Agent.DataDir, r)
+	p.room(r)
 	if addr := p.cfg.Agent.Admin.Listen; addr != "" {
 		if !strings.HasPrefix(addr, "unix://") {
 			addr = "tcp://" + addr
 		}
 		p.ports(ctx, []string{addr}, r)
+	}
+}
+
+// room looks whether buffers would have any now, and not only on a file system of that size.
+func (p *preflights) room(r *preflight.Report) {
+	dir := p.cfg.Agent.DataDir
+	free, err := preflight.Free(dir)
+	if err != nil {
+		return
+	}
+	for _, spec := range p.cfg.Pipelines {
+		if b, ok := spec.Buffer.(*buffer.Config); ok && !spec.Source && free <= b.MinFree {
+			r.Warn(
+				dir, "free some space, or write less for buffer { min_free }",
+				"%s are free there, and pipeline.%s leaves %s free: it would take no record",
+				config.FormatSize(free), spec.Name, config.FormatSize(b.MinFree),
+			)
+		}
 	}
 }
 

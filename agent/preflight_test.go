@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer"
+	"github.com/penstock/penstock/buffer/record/preflight"
 )
 
 // preflightOf looks at a configuration in which DIR, TAKEN and SILENT stand for themselves: a port
@@ -263,5 +265,23 @@ pipeline "p" {
 		if m != http.MethodGet && m != http.MethodHead {
 			t.Errorf("it made a request %s", m)
 		}
+	}
+}
+
+// A file system that is large enough may have no room now.
+func TestPreflightTellsThatABufferHasNoRoom(t *testing.T) {
+	cfg := &config.Config{}
+	cfg.Agent.DataDir = filepath.Join(t.TempDir(), "data")
+	for name, free := range map[string]int64{"full": 1 << 62, "roomy": 0} {
+		cfg.Pipelines = append(
+			cfg.Pipelines, &config.Pipeline{Name: name, Buffer: &buffer.Config{MinFree: free}},
+		)
+	}
+	var r preflight.Report
+	(&preflights{cfg: cfg}).room(&r)
+	found := r.Findings()
+	if len(found) != 1 || found[0].Level != preflight.Warning ||
+		!strings.Contains(found[0].Text, "pipeline.full leaves") {
+		t.Errorf("%+v", found)
 	}
 }

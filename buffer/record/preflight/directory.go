@@ -10,13 +10,7 @@ import (
 // Directory reports whether files can be made in a directory, or where it will be made.
 func Directory(dir string, r *Report) {
 	dir = filepath.Clean(dir)
-	there := dir
-	for {
-		if _, err := os.Stat(there); err == nil || there == filepath.Dir(there) {
-			break
-		}
-		there = filepath.Dir(there)
-	}
+	there := existing(dir)
 	info, err := os.Stat(there)
 	if err == nil && !info.IsDir() {
 		r.Fail(dir, "name another directory", "%s is not a directory", there)
@@ -39,5 +33,24 @@ func Directory(dir string, r *Report) {
 		r.OK(dir, "may be made in %s", there)
 	} else {
 		r.OK(dir, "may be written to")
+	}
+}
+
+// Free returns how many bytes are free where a directory is, or will be made.
+func Free(dir string) (int64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(existing(filepath.Clean(dir)), &fs); err != nil {
+		return 0, err
+	}
+	return int64(fs.Bavail) * int64(fs.Bsize), nil
+}
+
+// existing returns dir, or the nearest above it that is there.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
 	}
 }
