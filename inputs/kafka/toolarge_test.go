@@ -65,6 +65,13 @@ func produceBatch(
 		t.Fatal(err)
 	}
 	defer cl.Close()
+	// There is no such partition, which tells that the topic is known: a batch that is filled once
+	// it is may be sent while that goes on.
+	if err := cl.ProduceSync(
+		t.Context(), &kgo.Record{Topic: "logs", Partition: 99},
+	).FirstErr(); err == nil {
+		t.Fatal("produced to partition 99")
+	}
 	recs := make([]*kgo.Record, records)
 	for i := range recs {
 		recs[i] = &kgo.Record{
