@@ -33,6 +33,8 @@ var (
 	_ record.Filler    = (*Cursor)(nil)
 	_ record.Ender     = (*Cursor)(nil)
 	_ record.Refresher = (*Cursor)(nil)
+
+	_ record.Identifier = (*Cursor)(nil)
 )
 
 // Close gives the cursor back, keeping its place. The reader has returned from Next.
@@ -48,6 +50,10 @@ func (c *Cursor) Close() {
 func (c *Cursor) Name() string  { return c.name }
 func (c *Cursor) Fill() float64 { return c.b.Fill() }
 func (c *Cursor) End() int64    { return c.b.End() }
+
+// Identity implements record.Identifier. A buffer that is opened again is another one: of what it
+// had in memory alone, the positions may be taken by other records then.
+func (c *Cursor) Identity() any { return c.b.done }
 
 // Committed returns the durable position and note.
 func (c *Cursor) Committed() (int64, string) {

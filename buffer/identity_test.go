@@ -53,3 +53,21 @@ func TestABufferOfAnEarlierReleaseGetsAnIdentity(t *testing.T) {
 		t.Error(books.ID, books.Began)
 	}
 }
+
+// Cursors of one buffer have one identity while it is open, and another once it is opened again.
+func TestIdentityOfCursors(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir, Options{})
+	c := cursor(t, b, "a")
+	first := c.Identity()
+	c.Close()
+	if again := cursor(t, b, "a").Identity(); again != first {
+		t.Error("the cursor that was opened again is taken for one of another buffer")
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if other := cursor(t, open(t, dir, Options{}), "a").Identity(); other == first {
+		t.Error("the buffer that was opened again is taken for the one of before")
+	}
+}

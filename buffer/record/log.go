@@ -125,6 +125,11 @@ type Mortal interface {
 // while the fingerprint stays the same, the same positions hold the same records.
 type Fingerprinter interface{ Fingerprint() string }
 
+// Identifier is implemented by logs that are told from others of their name while the process
+// lasts, though somebody else reads them. Identities are equal only where the same positions are
+// the same records. They are comparable, and hold on to nothing.
+type Identifier interface{ Identity() any }
+
 // Refuser is implemented by logs whose filters may refuse records.
 type Refuser interface {
 	// KeepRefused says that the reader keeps those from the position on, which come as

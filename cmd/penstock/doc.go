@@ -295,6 +295,10 @@
 //   - Neither a flight nor a replay begins before the writes of those before it have returned
 //     (outputs/drain/drain.go, AwaitStragglers):
 //     outputs/drain TestFlightsWaitForWritesThatWereGivenUp.
+//   - A pause repeats nothing: what is delivered ahead, or in doubt, outlasts the drain of a log,
+//     and is that of no other log (outputs/drain/lasting.go):
+//     outputs/drain TestPauseWhileOneIsHeldUp, outputs/drain TestAnotherLogOfTheName,
+//     outputs/kafka TestPauseWhileAnswersAreLost.
 //   - The ledger alone commits to a log, and a commit of unknown outcome is made again before any
 //     other, or a note would be lost (outputs/deliver/ledger.go):
 //     outputs/deliver TestCommitOfUnknownOutcomeComesFirst.

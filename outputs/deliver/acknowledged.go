@@ -10,7 +10,7 @@ import (
 
 // Ahead is what a destination has of a log, or of an object, behind the first record that it does
 // not have. Flights that end leave it to the ones that follow, so that what was acknowledged is not
-// sent again. It lasts as long as the process. Safe for concurrent use; nil holds nothing.
+// sent again. It is not stored: a restart forgets it. Safe for concurrent use; nil holds nothing.
 type Ahead struct {
 	mu    sync.Mutex
 	spans []interval // ascending, none touching another

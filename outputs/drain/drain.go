@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dataformat"
@@ -23,24 +22,15 @@ type drain struct {
 	log    record.Log
 	ledger *deliver.Ledger
 	health deliver.Health // of the primary destination, as this log sees it
-
-	// what the primary destination, or the standby, has of the log behind its position
-	ahead deliver.Ahead
-
-	// Overflow objects that were made of this log while something of it was ahead, or could come to
-	// be: positions in others, of an earlier life of the log perhaps, say nothing about this one.
-	ownMu sync.Mutex
-	own   map[string]bool
-
-	stragglersMu sync.Mutex
-	stragglers   []chan struct{} // flights whose last writes may not have returned yet
+	*lasting
 
 	over *overflow.Controller // nil without one
 	txn  *txnLog              // nil unless delivery is exactly once
 }
 
-func newDrain(d *Drainer, log record.Log) *drain {
-	return &drain{out: d, log: log, ledger: deliver.NewLedger(log, d.cfg.Retry, d.to.Env)}
+func newDrain(d *Drainer, log record.Log, l *lasting) *drain {
+	ledger := deliver.NewLedger(log, d.cfg.Retry, d.to.Env)
+	return &drain{out: d, log: log, ledger: ledger, lasting: l}
 }
 
 func (r *drain) run(ctx context.Context) error {
@@ -73,6 +63,7 @@ func (r *drain) deliver(ctx context.Context) error {
 			Config: r.out.cfg.Failover,
 			To:     &r.out.to,
 			Drain:  r,
+			Begun:  &r.begun,
 		}
 		if r.txn != nil {
 			c.Txn = r.txn
@@ -97,7 +88,7 @@ func (r *drain) deliver(ctx context.Context) error {
 }
 
 // leaveStragglers waits for the writes of flights that are over. What an AsyncWriter has not
-// answered while its flight waited for it, it answers when it is closed.
+// answered while its flight waited for it is left to who drains the log next.
 func (r *drain) leaveStragglers(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	if r.out.to.Send.Async != nil {

@@ -30,6 +30,7 @@ type Drainer struct {
 
 	mu     sync.Mutex
 	drains map[*drain]struct{}
+	left   map[string]*lasting // of logs that are not drained for now, by name
 }
 
 // NewOutput wraps w, which the Drainer owns from then on.
@@ -69,6 +70,7 @@ func newDrainer(
 		},
 		cfg:    c,
 		drains: map[*drain]struct{}{},
+		left:   map[string]*lasting{},
 	}
 	if t.Standby != nil {
 		d.to.Standby = t.Standby.to.Send
@@ -96,9 +98,10 @@ func newDrainer(
 }
 
 // Drain implements Output. Logs drained at the same time share the writer, but neither window nor
-// failover state.
+// failover state. A log that is drained again is gone on with where the Drain before left it: what
+// is delivered behind its position is not sent again, nor is what may yet be before that is known.
 func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
-	r := newDrain(d, log)
+	r := newDrain(d, log, d.takeUp(log))
 	d.mu.Lock()
 	d.drains[r] = struct{}{}
 	d.mu.Unlock()
@@ -107,7 +110,9 @@ func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
 		delete(d.drains, r)
 		d.mu.Unlock()
 	}()
-	return r.run(ctx)
+	err := r.run(ctx)
+	d.leave(log, r.lasting, err)
+	return err
 }
 
 // Deliver sends b until every record has been taken or is a dead letter. It fails only with ctx's

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 var errTest = errors.New("no dead letter expected")
@@ -149,4 +151,50 @@ func TestSmallBatchesInDoubtAreNotRepeated(t *testing.T) {
 		t.Errorf("%d records were repeated", len(recs)-total)
 	}
 	checkOrder(t, recs, map[string]int{"o": total})
+}
+
+// An output is paused while nothing is answered, and resumed: the producer stays with what it has
+// sent, and the next Drain does not send that beside it.
+func TestPauseWhileAnswersAreLost(t *testing.T) {
+	t.Parallel()
+	for what, isTaken := range map[string]bool{"taken": true, "not taken": false} {
+		t.Run(what, func(t *testing.T) {
+			n := newNetwork(3)
+			c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+			r := newExactRig(t, c)
+			r.change = func(cfg *Config) { cfg.Delivery, cfg.CommitInterval = "at_least_once", 0 }
+			out := r.output()
+			stop, _ := r.drain(out)
+			r.add(10, 50)
+			r.until("a commit", func() bool { pos, _ := r.log.Committed(); return pos == 500 })
+			var lost atomic.Int32
+			var answers atomic.Bool
+			if isTaken {
+				n.set(false, 1)
+			}
+			c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				if answers.Load() {
+					return nil, nil, false
+				}
+				lost.Add(1)
+				return nil, errors.New("lost"), !isTaken
+			})
+			r.add(20, 50)
+			r.until("loss", func() bool { return lost.Load() > 0 && out.Status().Failing })
+			stop()
+			answers.Store(true)
+			n.set(false, 0)
+			_, wait := r.drain(out)
+			r.log.Seal()
+			if err := wait(); err != nil {
+				t.Fatal(err)
+			}
+			recs := consume(t, c, "logs", r.total())
+			if len(recs) != r.total() {
+				t.Errorf("%d records were repeated", len(recs)-r.total())
+			}
+			checkOrder(t, recs, r.want)
+		})
+	}
 }

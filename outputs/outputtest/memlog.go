@@ -155,6 +155,9 @@ var _ record.Log = (*LogOwner)(nil)
 // Name implements record.Log.
 func (o *LogOwner) Name() string { return o.log.name }
 
+// Identity implements record.Identifier.
+func (o *LogOwner) Identity() any { return o.log }
+
 // End implements record.Ender.
 func (o *LogOwner) End() int64 { return o.log.End() }
 

@@ -38,6 +38,7 @@ type Control struct {
 	Config *outputs.Failover
 	To     *Shared
 	Drain  Flyer
+	Begun  *Begun       // what was left of replaying what waits of the log
 	Txn    transactions // nil unless delivery is exactly once
 }
 

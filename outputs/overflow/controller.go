@@ -107,6 +107,7 @@ func New(c Control) *Controller {
 		Health:      c.Health,
 		Log:         f.slog,
 		Failing:     &f.failing,
+		Begun:       c.Begun,
 		Skip: func(key string) bool { // what is not committed as moved may yet go out of the log
 			n := f.note()
 			if n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) {

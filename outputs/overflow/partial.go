@@ -6,9 +6,15 @@ import (
 	"github.com/penstock/penstock/outputs/deliver"
 )
 
-// partial is how far the object that was cut short had been delivered, by its lines, so that this
-// process does not repeat it. Safe for concurrent use: writes of a flight that was given up may
-// still be answered.
+// Begun is what a replay that is cut short leaves to the one that follows in this process, so that
+// it does not repeat it. One replay at a time has it.
+type Begun struct {
+	partial partial
+	counted string // the key of an object that is counted, and not removed yet
+}
+
+// partial is how far the object that was cut short had been delivered, by its lines. Safe for
+// concurrent use: writes of a flight that was given up may still be answered.
 type partial struct {
 	mu    sync.Mutex
 	key   string
@@ -32,7 +38,8 @@ func (p *partial) moveTo(at int64) {
 	p.at = at
 }
 
-// forget is for an object that was not what it seemed: it is read anew.
+// forget is for an object that is gone, or was not what it seemed: what comes under its key is read
+// from its beginning.
 func (p *partial) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -37,6 +37,7 @@ func (p *Replayer) Remove(
 		return err
 	}
 	p.counted = ""
+	p.partial.forget()
 	if p.m != nil {
 		if p.m.replayed.Inc(); damage != nil {
 			p.m.damaged.Inc()

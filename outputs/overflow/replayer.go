@@ -31,6 +31,7 @@ type Replayer struct {
 	Health  *deliver.Health
 	Log     *slog.Logger
 	Failing *fault.FailureLog
+	*Begun
 	// tells of objects that do not count yet, or not any more
 	Skip   func(key string) bool
 	OnDone func(o spool.Object, records int64, damaged bool) // called after each object
@@ -38,9 +39,7 @@ type Replayer struct {
 	OtherObjects
 	agentSide
 
-	txn     *txnReplay // while run runs
-	partial partial    // of the object that is replayed
-	counted string     // the key of an object that is counted, and not removed yet
+	txn *txnReplay // while run runs
 }
 
 // OtherObjects are objects that are no overflow. The zero value says that they are overflow.

@@ -106,6 +106,7 @@ func (opts *Options) replayer(store spool.Store, base string, sum *Summary) *ove
 		Dir:         opts.Dir,
 		Health:      new(deliver.Health),
 		Log:         opts.Log,
+		Begun:       new(overflow.Begun),
 		Failing: &fault.FailureLog{
 			Log:  opts.Log,
 			What: "the object store",
