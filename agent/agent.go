@@ -399,6 +399,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 		o.replays.stop(ended("the agent stops: replay again once it runs"))
 	}
 	ctx = context.WithoutCancel(ctx)
+	told := time.Now()
 	drain, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	all := slices.Collect(maps.Values(a.pipelines))
@@ -428,7 +429,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 	defer cancel()
 	var gone []<-chan struct{}
 	for _, p := range all {
-		p.retire()
+		p.retire(inputPatience - time.Since(told))
 		gone = append(gone, p.gone)
 	}
 	go a.takeOpened(last)
@@ -437,7 +438,8 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 			"outputs did not stop; what they were doing is abandoned, and repeated after the next start",
 		)
 	} else {
-		closed := a.closeOutputs(slices.Collect(maps.Values(a.cur.outputs)), nil)
+		// Pipelines that a reload has stopped may not have ended yet, and use them.
+		closed := a.closeOutputs(slices.Collect(maps.Values(a.cur.outputs)), a.closers)
 		gone = append(gone, closed)
 	}
 	if !waitAll(last, append(gone, a.closers...)...) {

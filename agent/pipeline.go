@@ -13,6 +13,7 @@ import (
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/overflow"
 	"github.com/prometheus/client_golang/prometheus"
@@ -386,36 +387,56 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 	return o.output.Drain(ctx, v)
 }
 
+// inputPatience is how long inputs that were stopped may take to store what they have taken: a
+// little longer than they try to.
+const inputPatience = framing.Grace + time.Second
+
 // retire stops the pipeline, keeping what is in its buffer, and closes gone when that is done.
-func (p *pipeline) retire() {
+// Outputs go on while inputs have something to store, for as long as patience lasts: if the buffer
+// is full, only what is delivered makes room for it. Inputs may wait for the outcome for ever: what
+// cannot be stored by then is refused by the buffer, as it is closed, and that ends them.
+func (p *pipeline) retire(patience time.Duration) {
 	p.retired = true
 	p.endLogs()
-	var done []<-chan struct{}
+	var inputs []<-chan struct{}
 	for _, u := range p.inputs {
 		u.stop()
-		done = append(done, u.done)
+		inputs = append(inputs, u.done)
 	}
 	for _, u := range p.outputs {
-		u.stop()
-		done = append(done, u.done)
 		p.a.registries.hide(u.reg)
 	}
 	if p.opening {
 		return // who receives the outcome finishes
 	}
 	go func() {
-		waitAll(context.Background(), done...)
-		p.finish(p.buf)
+		patient, cancel := context.WithTimeout(context.Background(), patience)
+		waitAll(patient, inputs...)
+		cancel()
+		var outputs []<-chan struct{}
+		for _, u := range p.outputs {
+			u.stop()
+			outputs = append(outputs, u.done)
+		}
+		waitAll(context.Background(), outputs...)
+		p.closeBuffer(p.buf)
+		waitAll(context.Background(), inputs...)
+		close(p.gone)
 	}()
 }
 
 func (p *pipeline) finish(buf *buffer.Buffer) {
-	if buf != nil {
-		if err := buf.Close(); err != nil {
-			p.log.Error("closing the buffer failed", "error", err)
-		}
-	}
+	p.closeBuffer(buf)
 	close(p.gone)
+}
+
+func (p *pipeline) closeBuffer(buf *buffer.Buffer) {
+	if buf == nil {
+		return
+	}
+	if err := buf.Close(); err != nil {
+		p.log.Error("closing the buffer failed", "error", err)
+	}
 }
 
 // inputsFinished reports whether every input has come to its natural end.

@@ -101,7 +101,7 @@ func (a *Agent) changePipelines(next *built) (starts []pipelineStart, stopped []
 				starts = append(starts, pipelineStart{pl, a.leaving[name]})
 			case p.plan.buffer != pl.buffer || !p.open:
 				// Its buffer is opened anew: the new pipeline takes over when the old one is gone.
-				p.retire()
+				p.retire(inputPatience)
 				stopped = append(stopped, p.gone)
 				starts = append(starts, pipelineStart{pl, p.gone})
 			default:
@@ -117,7 +117,7 @@ func (a *Agent) changePipelines(next *built) (starts []pipelineStart, stopped []
 		}
 		for name, p := range a.pipelines {
 			if !seen[name] {
-				p.retire()
+				p.retire(inputPatience)
 				stopped = append(stopped, p.gone)
 				a.leaving[name] = p.gone
 				delete(a.pipelines, name)
