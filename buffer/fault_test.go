@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -208,6 +210,46 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A disk that is full again and again is told once, and that it is over when it has been for a
+// while, though nothing more is written by then.
+func TestADiskThatFillsAgainAndAgainIsToldOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, log := &faulty{}, &runtest.LogBuffer{}
+		opt := small(t)
+		opt.SegmentSize = 16 << 20
+		opt.disk, opt.Log = f.disk(), slog.New(slog.NewTextHandler(log, nil))
+		b := open(t, t.TempDir(), opt)
+		n, full := 0, 0
+		fill := func() {
+			f.arm(stepSpace, syscall.ENOSPC, 0, 1)
+			for f.hits.Load() == 0 {
+				appendWait(t, b, batchOf(n, 200, 1000))
+				n += 200
+			}
+			full++
+		}
+		says := func(isFull, isOver int) {
+			t.Helper()
+			if got := len(log.Lines("the disk is full")); got != isFull {
+				t.Errorf("full %d times: told %d times, want %d", full, got, isFull)
+			}
+			if got := len(log.Lines("data is written again")); got != isOver {
+				t.Errorf("full %d times: told %d times that it is over, want %d", full, got, isOver)
+			}
+		}
+		for range 5 {
+			fill()
+		}
+		says(1, 0)
+		time.Sleep(calmAfter)
+		synctest.Wait()
+		says(1, 1)
+		fill()
+		says(2, 1)
+	})
 }
 
 // With records only from a segment that cannot be opened for reading there is nothing to lose by

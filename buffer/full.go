@@ -13,6 +13,7 @@ func (w *writer) outOfSpace(err error) {
 	b.space.low, b.space.writeErr = true, err
 	b.mu.Unlock()
 	w.lastLow = time.Now()
+	w.lowTold = true
 	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
 		w.report(
 			"create", "buffer: the next segment cannot be begun; inputs wait, outputs go on",
@@ -46,15 +47,33 @@ func adviceFor(err error) string {
 func (w *writer) enoughSpace() {
 	b := w.b
 	b.mu.Lock()
-	was := b.space.low
+	defer b.mu.Unlock()
 	b.space.low, b.space.writeErr = false, nil
 	b.makeRoom()
-	b.mu.Unlock()
-	if was {
-		delete(w.reports, "space")
-		delete(w.reports, "create")
-		b.opt.Log.Info("buffer: data is written again", "dir", b.dir.path)
+}
+
+// tellsEnoughIn returns how long it takes until the log is to say that data is written again, if
+// all goes well; below 0: it has nothing to say. Where outputs free what is filled at once, the
+// disk is full many times a second. Caller holds mu.
+func (w *writer) tellsEnoughIn() time.Duration {
+	if !w.lowTold || w.b.space.low || w.broken {
+		return -1
 	}
+	return max(calmAfter-time.Since(w.lastLow), 0)
+}
+
+// tellEnough says that data is written again, once that has been so for a while.
+func (w *writer) tellEnough() {
+	w.b.mu.Lock()
+	in := w.tellsEnoughIn()
+	w.b.mu.Unlock()
+	if in != 0 {
+		return
+	}
+	w.lowTold = false
+	delete(w.reports, "space")
+	delete(w.reports, "create")
+	w.b.opt.Log.Info("buffer: data is written again", "dir", w.b.dir.path)
 }
 
 // makeRoom looks whether the disk has space again, and applies the policy of a full buffer.

@@ -9,6 +9,7 @@ import (
 const (
 	pollSpace   = 200 * time.Millisecond // while there is no room
 	retryWrite  = time.Second            // after a failed write, or removal
+	calmAfter   = 10 * time.Second       // without trouble it is over
 	idleRoll    = time.Second            // how long a head that everybody has passed stays
 	idleRollMin = 256 << 10              // the size from which that is worth it, at least
 )
@@ -35,6 +36,7 @@ type writer struct {
 	lastAppend time.Time
 	lastRoom   time.Time // when makeRoom could not help
 	lastLow    time.Time // when the disk had no room
+	lowTold    bool      // and the log does not say yet that it has some again
 	broken     bool      // the head failed to write: go on in a new one
 	noSegment  bool      // appends wait for a new segment, not for space
 	reports    map[string]time.Time
@@ -84,6 +86,7 @@ func (w *writer) run() {
 			w.finish(err)
 			return
 		}
+		w.tellEnough()
 		w.idle()
 	}
 }
@@ -103,6 +106,7 @@ func (w *writer) wait() bool {
 		enough := b.queue.bytes >= b.opt.FlushBytes
 		low, blocked := b.space.low, b.space.blocked > 0
 		pace := b.pace(now, since)
+		enoughIn := w.tellsEnoughIn()
 		b.mu.Unlock()
 		d := time.Duration(-1) // for ever
 		switch {
@@ -120,7 +124,7 @@ func (w *writer) wait() bool {
 		case w.head.written >= w.idleRoll || !w.ahead.ready():
 			d = idleRoll
 		}
-		for _, other := range []time.Duration{pace, advance} {
+		for _, other := range []time.Duration{pace, advance, enoughIn} {
 			if other >= 0 && !w.broken && (d < 0 || other < d) {
 				d = other
 			}
