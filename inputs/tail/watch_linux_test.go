@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -177,4 +178,77 @@ func TestWatchesComeAndGo(t *testing.T) {
 	if c := w.next(t); len(c.written) != 1 {
 		t.Errorf("written %v", c.written)
 	}
+}
+
+// A directory behind a link is watched where the link leads to by now, and one that has two names
+// as long as one of them is followed.
+func TestWatchesFollowLinks(t *testing.T) {
+	t.Parallel()
+	w, dir, _ := watching(t, 0)
+	w.remove(dir)
+	var all watches
+	all.begin(w)
+	old, young, link := filepath.Join(dir, "1"), filepath.Join(dir, "2"), filepath.Join(dir, "link")
+	inOld, inYoung := filepath.Join(old, "log"), filepath.Join(young, "log")
+	for _, d := range []string{inOld, inYoung} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logs := filepath.Join(link, "log")
+	follow := func(leadsTo string, dirs ...string) {
+		t.Helper()
+		err := os.RemoveAll(link)
+		if err == nil {
+			err = os.Symlink(leadsTo, link)
+		}
+		followed := map[string]bool{}
+		for _, d := range dirs {
+			followed[d] = true
+		}
+		if err == nil {
+			err = all.follow(followed, w.add)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := 0
+	// makes makes a file in a directory, which is told as one in any of those.
+	makes := func(in string, toldIn ...string) {
+		t.Helper()
+		made++
+		name := fmt.Sprint(made)
+		if err := os.WriteFile(filepath.Join(in, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if len(toldIn) == 0 {
+			select {
+			case c := <-w.out:
+				t.Errorf("told of %v", c.touched)
+			case <-time.After(5 * gatherFor):
+			}
+			return
+		}
+		c := w.next(t)
+		if !slices.ContainsFunc(toldIn, func(d string) bool {
+			_, told := c.touched[filepath.Join(d, name)]
+			return told
+		}) {
+			t.Errorf("told of %v, not of %s in %s", c.touched, name, toldIn)
+		}
+	}
+	follow("1", logs)
+	makes(inOld, logs)
+	follow("2", logs)
+	makes(inYoung, logs)
+	makes(inOld)
+	follow("1", logs, inOld)
+	makes(inOld, logs, inOld)
+	follow("2", logs, inOld)
+	makes(inYoung, logs)
+	makes(inOld, inOld)
+	follow("2")
+	makes(inYoung)
+	makes(inOld)
 }
