@@ -162,6 +162,32 @@ func TestVanishingDirectory(t *testing.T) {
 	}
 }
 
+// A directory is looked into at once although its name is like that of a file to read.
+func TestDirectoriesThatGlobsForFilesMatch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.RescanInterval = time.Hour })
+	r.cfg.Paths = []string{r.path("*"), r.path("*/*.log")}
+	r.start()
+	r.eventually("everything is looked at", func() bool {
+		_, looked := r.tail.Following()
+		return looked
+	})
+	r.mkdir("app")
+	r.write("app/a.log", "1\n")
+	r.wants("1")
+	r.write("app/a.log", "2\n")
+	r.wants("1", "2")
+	if err := os.RemoveAll(r.path("app")); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("it is gone", func() bool { return len(r.tail.Status()) == 0 })
+	r.mkdir("app")
+	r.write("app/a.log", "3\n")
+	r.wants("1", "2", "3")
+	r.write("app/a.log", "4\n")
+	r.wants("1", "2", "3", "4")
+}
+
 // Without inotify the files are polled: because it was asked for, because no watch is left, because
 // no instance is. It is said once, and shown.
 func TestPolling(t *testing.T) {

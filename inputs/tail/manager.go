@@ -365,14 +365,12 @@ func (m *manager) changed(c changes) {
 	for _, p := range slices.Sorted(maps.Keys(c.touched)) {
 		f, p := m.table.at(p)
 		switch {
-		case f != nil || m.globs.match(p):
+		case f != nil:
 			look = append(look, p)
-		case m.watches.forget(p): // a directory is gone
+		case m.watches.forget(p) || m.isDir(p): // a directory is gone, or new
 			m.next.scan = time.Time{}
-		default:
-			if fi, err := m.sys.stat(p); err == nil && fi.dir() {
-				m.next.scan = time.Time{}
-			}
+		case m.globs.match(p):
+			look = append(look, p)
 		}
 	}
 	if len(look) > 0 {
@@ -381,6 +379,11 @@ func (m *manager) changed(c changes) {
 	if m.next.scan.IsZero() {
 		m.scan()
 	}
+}
+
+func (m *manager) isDir(path string) bool {
+	fi, err := m.sys.stat(path)
+	return err == nil && fi.dir()
 }
 
 // end forgets a file that is finished; its position is kept for a while.
