@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
@@ -33,6 +34,9 @@ type conn struct {
 	reader *wire.Reader
 	gather gatherer
 	acks   acks
+
+	unstored atomic.Int64 // records handed on that are not known to be durable
+	acked    bool         // the client asks for acks, as far as is known
 
 	told  uint64    // values that were ignored, as far as was reported
 	since time.Time // within a message: when progress of it came last; zero between messages
@@ -96,6 +100,9 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 	}
 	c.tellIgnored()
 	c.report(err)
+	if !c.acked { // or the client sends again what is not stored
+		f.lost.Add(c.unstored.Load() + int64(c.gather.records()))
+	}
 }
 
 // tellIgnored counts and logs what was passed over: somebody may believe it to be taken.
@@ -160,6 +167,7 @@ func (c *conn) message(m *wire.Message) error {
 		if o.Chunk == nil {
 			ack.chunk = nil
 		}
+		c.acked = o.Chunk != nil
 	}
 	ack.done(nil) // without a chunk, when the message was not read to its end
 	return err
@@ -206,6 +214,9 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) report(err error) {
 	label := ""
 	switch {
+	case errors.Is(err, framing.ErrCutOff) && !c.acked:
+		c.in.warnings.Warn(c.host, "connection closed", "error", err)
+		return
 	case err == nil, err == io.EOF, errors.Is(err, errStopping), c.ctx.Err() != nil:
 		return
 	case errors.Is(err, errIdle):

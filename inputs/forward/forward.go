@@ -32,6 +32,7 @@ type Forward struct {
 	limits   wire.Limits
 	bound    listen.Bound
 	open     atomic.Int64 // batches being gathered
+	lost     atomic.Int64 // records that are not stored, and whose sender asked for no acks
 }
 
 // New returns the input. Files that the tls block names are read now.
@@ -101,7 +102,14 @@ func (f *Forward) Run(ctx context.Context, sink inputs.Sink) error {
 			f.serve(ctx, nc, sink)
 		},
 	}
-	return server.Serve(ctx, ln)
+	err = server.Serve(ctx, ln)
+	if n := f.lost.Load(); n > 0 {
+		f.env.Log.Warn(
+			"records are lost: they could not be stored, and their clients asked for no acks",
+			"records", n, "do", "set require_ack_response in the clients",
+		)
+	}
+	return err
 }
 
 func (f *Forward) refused(host, label string, err error) {

@@ -657,6 +657,53 @@ func TestStopTakesWhatHasArrived(t *testing.T) {
 	}
 }
 
+// What is lost at a stop with the buffer full is told, of all tags and connections; but not of
+// clients that have no ack for it.
+func TestWhatAStopLosesIsTold(t *testing.T) {
+	for _, acked := range []bool{false, true} {
+		id := ""
+		if acked {
+			id = "c"
+		}
+		r := start(t, nil)
+		r.sink.Block()
+		for range 2 {
+			r.dial().Write(append(chunk("a", 3, id), chunk("b", 2, id)...))
+		}
+		r.eventually("appends wait", func() bool { return r.sink.Waiting() == 2 })
+		r.halt()
+		r.sink.Crash()
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+		told := r.log.Lines("WARN", "records are lost", "records=10")
+		if acked && strings.Contains(r.log.String(), "lost") || !acked && len(told) != 1 {
+			t.Fatalf("acks %v: %s", acked, r.log.String())
+		}
+	}
+}
+
+// What was taken and did not become durable is lost as well, and what the dead letter refuses.
+func TestWhatDidNotBecomeDurableIsTold(t *testing.T) {
+	r := start(t, nil)
+	r.sink.Hold()
+	nc := r.dial()
+	nc.Write(chunk("a", 3, ""))
+	r.eventually("appended", func() bool { return r.sink.Appends() == 1 })
+	r.dead.Crash()
+	bad := r.dial()
+	bad.Write([]byte{0x92, 0xa1, 't', 0x91, 0x92, 1, 2}) // an event that is no map
+	r.log.wait(t, "connection closed: not_stored")
+	r.halt()
+	r.sink.Crash()
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.log.Lines("WARN", "records are lost", "records=4")) != 1 {
+		t.Fatal(r.log.String())
+	}
+}
+
 func TestWithoutKeepalive(t *testing.T) {
 	r := start(t, func(c *Config) { c.Keepalive = false })
 	nc := r.dial()

@@ -145,7 +145,12 @@ func (g *gatherer) flush(tag string) error {
 	at.gone = true
 	g.hint = max(at.b.Size()+at.b.Size()/64, g.hint/4*3)
 	messages := at.messages
+	n := int64(at.b.Len())
+	g.c.unstored.Add(n)
 	done := func(err error) {
+		if err == nil {
+			g.c.unstored.Add(-n)
+		}
 		for _, p := range messages {
 			p.done(err)
 		}
@@ -177,6 +182,14 @@ func (g *gatherer) flushAll() error {
 	}
 	g.owing = false
 	return nil
+}
+
+// records returns how many are in open batches.
+func (g *gatherer) records() (n int) {
+	for _, at := range g.open {
+		n += at.b.Len()
+	}
+	return n
 }
 
 // close forgets what could not be appended.
@@ -233,6 +246,7 @@ func (d *deadLetter) flush() error {
 		d.g.c.host, "to the dead letter: "+reasons[d.reason], "tag", d.tag, "records", batch.Len(),
 	)
 	if err := d.g.c.in.env.DeadLetter(d.g.c.store, batch, reasons[d.reason]); err != nil {
+		d.g.c.unstored.Add(int64(batch.Len()))
 		return fmt.Errorf("%w: dead letter: %w", errNotStored, err)
 	}
 	return nil
