@@ -2,6 +2,7 @@ package framing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -39,6 +40,37 @@ type LostError struct {
 // Error implements error.
 func (e *LostError) Error() string {
 	return fmt.Sprintf("%d records are lost: %v", e.Records, e.Cause)
+}
+
+// Losses adds up what the connections of an input lose. Of a line for each, the log would hold back
+// all but the first that is about a host. Safe for concurrent use.
+type Losses struct {
+	mu  sync.Mutex
+	sum LostError
+}
+
+// Take takes a LostError, and returns any other error.
+func (l *Losses) Take(err error) error {
+	var lost *LostError
+	if !errors.As(err, &lost) {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum.Records += lost.Records
+	l.sum.Cause = lost.Cause
+	return nil
+}
+
+// Err returns what was taken as one LostError, or nil.
+func (l *Losses) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sum.Records == 0 {
+		return nil
+	}
+	sum := l.sum
+	return &sum
 }
 
 // NewGather returns a Gather that appends to sink until ctx ends. onFailure is told of each

@@ -67,6 +67,7 @@ func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
 	late, end := framing.Stopping(ctx)
 	defer end()
 	t.bound.Set(ln.Addr())
+	var losses framing.Losses
 	server := listen.Server{
 		TLS: t.tls, MaxConnections: t.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
 		OnRefused: func(host, label string, err error) {
@@ -84,12 +85,17 @@ func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
 					return g.Add(host, time.Now().UnixNano(), line, headers(more))
 				},
 			}
-			if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
+			err := losses.Take(st.Serve(ctx, nc, g))
+			if err != nil && !errors.Is(err, framing.ErrIdle) {
 				t.warnings.Warn(host, "connection ended", "error", err)
 			}
 		},
 	}
-	return server.Serve(ctx, ln)
+	err = server.Serve(ctx, ln)
+	if lost := losses.Err(); lost != nil {
+		t.warnings.Warn("", "stopped before all was stored", "error", lost)
+	}
+	return err
 }
 
 func headers(more bool) []record.Header {

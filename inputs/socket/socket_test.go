@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
@@ -92,6 +94,45 @@ func TestUDP(t *testing.T) {
 		); s != want {
 			t.Fatalf("got\n%s", s)
 		}
+	}
+}
+
+// What a stop loses is told of all connections, though they come from one host.
+func TestWhatAStopLosesIsTold(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultTCP()
+	cfg.Listen = "127.0.0.1:0"
+	env := inputstest.Env("input.tcp.test", t.TempDir())
+	var log runtest.LogBuffer
+	env.Log = slog.New(slog.NewTextHandler(&log, nil))
+	in, err := NewTCP(cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	sink := inputstest.New()
+	sink.Block()
+	ended := make(chan error, 1)
+	go func() { ended <- in.Run(ctx, sink) }()
+	a, err := in.Addr(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		nc, err := net.Dial(a.Network(), a.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		io.WriteString(nc, "line\n")
+	}
+	runtest.Until(t, "appends wait", func() bool { return sink.Waiting() == 3 })
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if len(log.Lines("WARN", "3 records are lost")) != 1 {
+		t.Fatal(log.String())
 	}
 }
 

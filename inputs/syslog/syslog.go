@@ -132,18 +132,25 @@ func (s *Syslog) listen(ctx, late context.Context, i int, sink inputs.Sink) erro
 	}
 	s.bound[i].Set(ln.Addr())
 	s.env.Log.Info("listening", "address", s.cfg.Listen[i])
+	var losses framing.Losses
 	server := listen.Server{
 		MaxConnections: s.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
 		OnRefused: func(host, label string, err error) {
 			s.refused.Inc()
 			s.warnings.Warn(host, "connection refused", "reason", label, "error", err)
 		},
-		Handle: func(ctx context.Context, nc net.Conn) { s.stream(ctx, late, nc, sink) },
+		Handle: func(ctx context.Context, nc net.Conn) {
+			s.stream(ctx, late, nc, sink, &losses)
+		},
 	}
 	if network == "tls" {
 		server.TLS = s.tls
 	}
-	return server.Serve(ctx, ln)
+	err = server.Serve(ctx, ln)
+	if lost := losses.Err(); lost != nil {
+		s.warnings.Warn(s.cfg.Listen[i], "stopped before all was stored", "error", lost)
+	}
+	return err
 }
 
 func (s *Syslog) gather(late context.Context, sink inputs.Sink) *framing.Gather {
@@ -171,7 +178,7 @@ func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink in
 		if ctx.Err() == nil {
 			return err
 		}
-		s.warnings.Warn("", "stopped before all was stored", "error", err)
+		s.warnings.Warn(pc.LocalAddr().String(), "stopped before all was stored", "error", err)
 	}
 	return nil
 }
@@ -183,7 +190,9 @@ func trimEnd(b []byte) []byte {
 	return b
 }
 
-func (s *Syslog) stream(ctx, late context.Context, nc net.Conn, sink inputs.Sink) {
+func (s *Syslog) stream(
+	ctx, late context.Context, nc net.Conn, sink inputs.Sink, losses *framing.Losses,
+) {
 	host := listen.Host(nc.RemoteAddr())
 	g := s.gather(late, sink)
 	w := writer{s: s, g: g}
@@ -196,7 +205,8 @@ func (s *Syslog) stream(ctx, late context.Context, nc net.Conn, sink inputs.Sink
 			return w.add(host, trimEnd(frame), continued)
 		},
 	}
-	if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
+	err := losses.Take(st.Serve(ctx, nc, g))
+	if err != nil && !errors.Is(err, framing.ErrIdle) {
 		s.warnings.Warn(host, "connection ended", "error", err)
 	}
 }
