@@ -81,7 +81,11 @@ func (s *Stdin) Run(ctx context.Context, sink inputs.Sink) error {
 		if err == nil {
 			continue
 		}
-		if cerr := g.Close(); cerr != nil {
+		cerr := g.Close()
+		if cerr == nil && err == framing.ErrCutOff {
+			cerr = err
+		}
+		if cerr != nil {
 			s.warnings.Warn("stdin", "stopped before all was stored", "error", cerr)
 		}
 		if err == io.EOF || ctx.Err() != nil {
@@ -91,7 +95,8 @@ func (s *Stdin) Run(ctx context.Context, sink inputs.Sink) error {
 	}
 }
 
-// waker reads a file that may block for ever, until ctx ends. It flushes g before it waits.
+// waker reads a file that may block for ever, until ctx ends, and then what was written by then. It
+// flushes g before it waits.
 type waker struct {
 	ctx  context.Context
 	f    *os.File
@@ -99,6 +104,7 @@ type waker struct {
 	wake *os.File // readable once ctx has ended
 	poke *os.File
 	stop func() bool
+	end  time.Time // of reading on after ctx's end; zero before that has begun
 }
 
 func newWaker(ctx context.Context, f *os.File, g *framing.Gather) (*waker, error) {
@@ -141,12 +147,36 @@ func (w *waker) Read(p []byte) (int, error) {
 		case err != nil:
 			return 0, fmt.Errorf("poll: %w", err)
 		case w.ctx.Err() != nil:
-			return 0, w.ctx.Err()
+			return w.readOn(p, fds[:1])
 		case n > 0 && fds[0].Revents != 0:
 			return w.f.Read(p)
 		}
 		if err := w.g.Flush(); err != nil {
 			return 0, err
 		}
+	}
+}
+
+// readOn reads what had been written when ctx ended. Ctrl-C ends those that write at the same time,
+// and they have last words.
+func (w *waker) readOn(p []byte, file []unix.PollFd) (int, error) {
+	now := time.Now()
+	if w.end.IsZero() {
+		w.end = now.Add(framing.LastWords)
+	}
+	if !now.Before(w.end) {
+		return 0, framing.ErrCutOff
+	}
+	for {
+		n, err := unix.Poll(file, int(framing.Quiet/time.Millisecond))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("poll: %w", err)
+		case n == 0:
+			return 0, w.ctx.Err()
+		}
+		return w.f.Read(p)
 	}
 }

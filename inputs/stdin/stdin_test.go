@@ -65,3 +65,21 @@ func TestStopsWhileWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestStopTakesWhatWasWritten(t *testing.T) {
+	s, w := open(t)
+	const count = 5000 // many reads
+	for i := range count {
+		fmt.Fprintln(w, i)
+	}
+	io.WriteString(w, "last")
+	stopped, stop := context.WithCancel(context.Background())
+	stop()
+	sink := inputstest.New()
+	if err := s.Run(stopped, sink); err != nil {
+		t.Fatal(err)
+	}
+	if got := sink.Values(); len(got) != count+1 || got[count] != "last" {
+		t.Fatalf("%d lines of %d", len(got), count+1)
+	}
+}
