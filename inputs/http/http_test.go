@@ -25,6 +25,7 @@ import (
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/penstock/penstock/buffer/record/runtest"
@@ -539,6 +540,44 @@ func TestOTLP(t *testing.T) {
 		if string(rec.Value) != want || rec.Tag != "otlp" || rec.Time != 1700000000123456789 {
 			t.Fatalf("%s\ngot  %s\nwant %s", ctype, rec.Value, want)
 		}
+	}
+}
+
+// What is not UTF-8 is taken as in all other JSON that is made of texts, wherever it stands.
+func TestOTLPTextThatIsNotUTF8(t *testing.T) {
+	long := strings.Repeat("x", 20_000)
+	js := `{"resourceLogs":[{"resource":{"attributes":[{"key":"é","value":{"stringValue":"é"}}]},
+	"scopeLogs":[{"scope":{"name":"é","version":"é"},"logRecords":[{"body":{"stringValue":"before"}},
+	{"body":{"kvlistValue":{"values":[{"key":"é","value":{"arrayValue":{"values":[{"stringValue":"é` + long + `"}]}}}]}},
+	"severityText":"é","eventName":"é","attributes":[{"key":"k","value":{"stringValue":"aé"}}]}]}]}]}`
+	var logs logspb.LogsData
+	if err := protojson.Unmarshal([]byte(js), &logs); err != nil {
+		t.Fatal(err)
+	}
+	pb, err := proto.Marshal(&logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bad = "\xe9\xff" // as long as the letter
+	shared := `"resource":{"é":"é"},"scope":{"name":"é","version":"é"}`
+	want := `{"body":"before",` + shared + `} {"body":{"é":["é` + long +
+		`"]},"severity_text":"é","event_name":"é","attributes":{"k":"aé"},` + shared + `}`
+	want = strings.ReplaceAll(want, "é", `\\xe9\\xff`)
+	for ctype, body := range map[string][]byte{"application/x-protobuf": pb, "application/json": []byte(js)} {
+		r := start(t, nil)
+		body = bytes.ReplaceAll(body, []byte("é"), []byte(bad))
+		code, text, _ := r.send("POST", "/v1/logs", ctype, body)
+		if got := strings.Join(r.sink.Values(), " "); code != 200 || got != want {
+			t.Errorf("%s: %d %s, got %.700s", ctype, code, text, got)
+		}
+	}
+	r := start(t, nil)
+	js = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[
+	{"body":{"stringValue":"\ud83d\ude00 \\u \ud83d"}},{"body":{"stringValue":"\ude00\ud83d\u0041"}}]}]}]}`
+	want = "[{\"body\":\"😀 \\\\u \ufffd\"} {\"body\":\"\ufffd\ufffdA\"}]"
+	code, text, _ := r.send("POST", "/v1/logs", "application/json", []byte(js))
+	if got := fmt.Sprint(r.sink.Values()); code != 200 || got != want {
+		t.Errorf("%d %s, got %s", code, text, got)
 	}
 }
 

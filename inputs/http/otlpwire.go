@@ -3,7 +3,10 @@ package http
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
@@ -49,8 +52,11 @@ func protoFields(b []byte, each func(num protowire.Number, v []byte) error) erro
 	return nil
 }
 
-// shape tells which fields of a message are messages, and of which shape.
+// shape tells which fields of a message are messages, and of which shape, and which are text.
 type shape map[protowire.Number]*shape
+
+// text is the shape of a string.
+var text = &shape{}
 
 // The shapes of what may nest or repeat: opentelemetry/proto/{common,logs,resource}/v1.
 var recordShape, resourceShape, scopeShape = otlpShapes()
@@ -58,9 +64,61 @@ var recordShape, resourceShape, scopeShape = otlpShapes()
 func otlpShapes() (logRecord, resource, scope *shape) {
 	value, list, pair := &shape{}, &shape{}, &shape{}
 	*list = shape{1: value}
-	*value = shape{5: list, 6: &shape{1: pair}}
-	*pair = shape{2: value}
-	return &shape{5: value, 6: pair}, &shape{1: pair, 3: &shape{}}, &shape{3: pair}
+	*value = shape{1: text, 5: list, 6: &shape{1: pair}}
+	*pair = shape{1: text, 2: value}
+	entity := &shape{1: text, 2: text, 3: text, 4: text}
+	return &shape{3: text, 5: value, 6: pair, 12: text}, &shape{1: pair, 3: entity},
+		&shape{1: text, 2: text, 3: pair}
+}
+
+// appendValid appends a message with its strings as UTF-8. Senders put into them what an app has
+// written. It ends early where dst gets longer than most.
+func (s *shape) appendValid(dst, b []byte, most int) ([]byte, error) {
+	for len(b) > 0 && len(dst) <= most {
+		num, typ, n := protowire.ConsumeField(b)
+		if n < 0 {
+			return nil, fmt.Errorf("%w: %w", errOTLP, protowire.ParseError(n))
+		}
+		field := b[:n]
+		b = b[n:]
+		inner := (*s)[num]
+		if inner == nil || typ != protowire.BytesType {
+			dst = append(dst, field...)
+			continue
+		}
+		_, _, head := protowire.ConsumeTag(field)
+		v, _ := protowire.ConsumeBytes(field[head:])
+		dst = append(dst, field[:head]...)
+		dst = append(dst, 0x80, 0x80, 0x80, 0x80, 0) // the length, set below
+		begun := len(dst)
+		if inner == text {
+			dst = appendValidText(dst, v, most)
+		} else {
+			var err error
+			if dst, err = inner.appendValid(dst, v, most); err != nil {
+				return nil, err
+			}
+		}
+		length := len(dst) - begun
+		for i := range 5 {
+			dst[begun-5+i] |= byte(length>>(7*i)) & 0x7f
+		}
+	}
+	return dst, nil
+}
+
+// appendValidText appends s with bytes that are not UTF-8 as in JSON made of anything else: \xff.
+func appendValidText(dst, s []byte, most int) []byte {
+	for len(s) > 0 && len(dst) <= most {
+		r, n := utf8.DecodeRune(s)
+		if r == utf8.RuneError && n == 1 {
+			dst = fmt.Appendf(dst, `\x%02x`, s[0])
+		} else {
+			dst = append(dst, s[:n]...)
+		}
+		s = s[n:]
+	}
+	return dst
 }
 
 // weight returns about how much memory the message takes when it is read; over most it need not be
@@ -75,7 +133,7 @@ func (s *shape) weight(b []byte, depth, most int) (int, error) {
 	}
 	err := protoFields(b, func(num protowire.Number, v []byte) error {
 		inner := (*s)[num]
-		if inner == nil || total > most {
+		if inner == nil || inner == text || total > most {
 			return nil
 		}
 		n, err := inner.weight(v, depth-1, most-total)
@@ -93,7 +151,17 @@ func (r *request) readProto(s *shape, b []byte, into proto.Message) error {
 	case n > r.room():
 		return r.otlpTooLong()
 	}
-	if err := proto.Unmarshal(b, into); err != nil {
+	err = proto.Unmarshal(b, into)
+	if err != nil && !utf8.Valid(b) {
+		if b, err = s.appendValid(make([]byte, 0, len(b)+len(b)/4), b, r.room()); err != nil {
+			return err
+		}
+		if len(b) > r.room() {
+			return r.otlpTooLong()
+		}
+		err = proto.Unmarshal(b, into)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", errOTLP, err)
 	}
 	return nil
@@ -197,10 +265,58 @@ func (r *request) readJSON(raw []byte, into proto.Message) error {
 	if len(raw)+messageCost*bytes.Count(raw, []byte{'{'}) > r.room() {
 		return r.otlpTooLong()
 	}
-	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, into); err != nil {
+	options := protojson.UnmarshalOptions{DiscardUnknown: true}
+	err := options.Unmarshal(raw, into)
+	if err != nil {
+		if raw = validJSON(raw, r.room()); len(raw) > r.room() {
+			return r.otlpTooLong()
+		}
+		err = options.Unmarshal(raw, into)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", errOTLP, err)
 	}
 	return nil
+}
+
+// validJSON returns JSON that ScanJSON has accepted as protojson takes it: bytes that are not UTF-8
+// are \xff, and halves of surrogate pairs, of which a sender has cut the other one off, U+FFFD. It
+// ends early where that is longer than most.
+func validJSON(raw []byte, most int) []byte {
+	out := make([]byte, 0, len(raw)+len(raw)/4)
+	for len(raw) > 0 && len(out) <= most {
+		r, n := utf8.DecodeRune(raw)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			out = fmt.Appendf(out, `\\x%02x`, raw[0])
+			raw = raw[1:]
+			continue
+		case r == '\\' && raw[1] == 'u':
+			n = 6
+			if half := escapedUnit(raw); utf16.IsSurrogate(half) {
+				if utf16.DecodeRune(half, escapedUnit(raw[6:])) == utf8.RuneError {
+					out = append(out, `\ufffd`...)
+					raw = raw[6:]
+					continue
+				}
+				n = 12
+			}
+		case r == '\\':
+			n = 2
+		}
+		out = append(out, raw[:n]...)
+		raw = raw[n:]
+	}
+	return out
+}
+
+// escapedUnit returns what an escape such as \u00e9 stands for; 0 where raw begins with another.
+func escapedUnit(raw []byte) rune {
+	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
+		return 0
+	}
+	n, _ := strconv.ParseUint(string(raw[2:6]), 16, 16)
+	return rune(n)
 }
 
 // otlpJSON takes an ExportLogsServiceRequest as JSON.
