@@ -69,6 +69,7 @@ type Agent struct {
 	cur       *built
 	pipelines map[string]*pipeline
 	leaving   map[string]<-chan struct{}  // by name, of pipelines that are not configured any more
+	listeners []listener                  // inputs
 	unclaimed map[string]*state.Unclaimed // by name, of pipelines that are not configured any more
 	changed   chan struct{}               // closed, and made anew, with each change
 	phase     phase

@@ -69,6 +69,7 @@ type inputPlan struct {
 	owner           string   // the pipeline that reads it, where that is another one
 	readers         []string // further pipelines that it feeds, by the buffer of this one
 	namedBy         func(pipeline string) bool
+	listens         []string // addresses
 	make            func(reg *registry) (inputs.Input, error)
 	source          func(reg *registry) (inputs.Source, error)
 }
@@ -504,6 +505,9 @@ func (b *builder) input(p *plan, id string) {
 		in.fingerprint += " of " + in.owner
 		p.inputs = append(p.inputs, in)
 		return
+	}
+	if c, ok := inst.Config.(interface{ Listens() []string }); ok {
+		in.listens = c.Listens()
 	}
 	if comp.source != nil {
 		in.source = func(reg *registry) (inputs.Source, error) {

@@ -35,7 +35,7 @@ type world struct {
 	emit    map[string]chan emission // by input name
 	fail    map[string]error         // by input name: Run fails with this
 	hang    map[string]bool          // by output: Write hangs until its ctx ends
-	slow    chan struct{}            // where it is set, each Write waits until it is closed
+	slow    chan struct{}            // each Write, where it is set, and who lingers wait until it is closed
 	logs    map[string]*memLog       // of the fake source
 	more    Catalogue                // beside the fake components
 }
@@ -124,8 +124,16 @@ func (w *world) send(t *testing.T, input, tag string, values ...string) {
 }
 
 type fakeInputConfig struct {
-	Name string `hcl:"name" doc:"Name."`
-	Mode string `hcl:"mode,optional" doc:"Mode."`
+	Name   string `hcl:"name" doc:"Name."`
+	Mode   string `hcl:"mode,optional" doc:"Mode."`
+	Listen string `hcl:"listen,optional" doc:"An address that it tells."`
+}
+
+func (c *fakeInputConfig) Listens() []string {
+	if c.Listen == "" {
+		return nil
+	}
+	return []string{"tcp://" + c.Listen}
 }
 
 type fakeInput struct {
@@ -154,6 +162,9 @@ func (in *fakeInput) Run(ctx context.Context, sink inputs.Sink) error {
 			b := batchOf(time.Now().UnixNano(), e.tag, e.values...)
 			e.done <- inputs.Append(ctx, sink, b, []inputs.Position{{Key: fmt.Sprint(n), Value: []byte("x")}})
 		case <-ctx.Done():
+			if in.cfg.Mode == "lingers" {
+				<-in.w.slow
+			}
 			return nil
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/fault"
@@ -161,6 +162,7 @@ func (p *pipeline) outputFingerprint(o *outputPlan) string {
 func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 	u := &inputUnit{supervised: p.a.newSupervised(in.id, in.fingerprint, in.log), plan: in}
 	u.finished = p.a.inputFinished
+	after = p.a.whenFree(in.listens, after)
 	u.start(p.a.opts.restart, after, func(ctx context.Context) error {
 		if err := p.awaitResolved(ctx, in.id); err != nil {
 			return err
@@ -195,7 +197,51 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		p.log.Info("input has come to its end", "input", in.id)
 		return nil
 	})
+	for _, address := range in.listens {
+		p.a.listeners = append(p.a.listeners, listener{address, u.done})
+	}
 	return u
+}
+
+// listener is an input of any pipeline that listens, until done is closed.
+type listener struct {
+	address string
+	done    <-chan struct{}
+}
+
+func (l listener) ended() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// whenFree returns what is closed once after is and nobody listens at the addresses; nil if there
+// is nothing to wait for. A configuration has no two inputs at one: who listens there is to stop.
+func (a *Agent) whenFree(addresses []string, after <-chan struct{}) <-chan struct{} {
+	var all []<-chan struct{}
+	if after != nil {
+		all = append(all, after)
+	}
+	a.listeners = slices.DeleteFunc(a.listeners, listener.ended)
+	for _, l := range a.listeners {
+		if slices.ContainsFunc(addresses, func(address string) bool {
+			return config.SameSocket(address, l.address)
+		}) {
+			all = append(all, l.done)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	free := make(chan struct{})
+	go func() {
+		defer close(free)
+		waitAll(context.Background(), all...)
+	}()
+	return free
 }
 
 // runReader is an input of which another pipeline is the owner.

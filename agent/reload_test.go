@@ -177,6 +177,58 @@ pipeline "q" {
 }
 
 // fluent-bit#10670 (9): a reload during an outage loops for ever and ignores SIGTERM.
+// An input that listens where another did, which goes with the same reload, waits for its end.
+func TestAPortIsHandedOver(t *testing.T) {
+	const pipelines = `
+input "fake" "was" {
+  name   = "was"
+  mode   = "lingers"
+  listen = "127.0.0.1:9880"
+}
+input "fake" "is" {
+  name   = "is"
+  listen = "0.0.0.0:9880"
+}
+input "fake" "a" { name = "a" }
+input "fake" "b" { name = "b" }
+input "fake" "new" { name = "new" }
+output "fake" "x" { name = "x" }
+pipeline "first" {
+  from = [input.fake.a%s]
+  to   = [output.fake.x]
+}
+pipeline "second" {
+  from = [input.fake.b%s]
+  to   = [output.fake.x]
+}
+`
+	const was, is = ", input.fake.was", ", input.fake.is, input.fake.new"
+	for name, second := range map[string]string{"within a pipeline": is, "to another": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.slow = make(chan struct{})
+			r := startAgent(t, w, t.TempDir(), fmt.Sprintf(pipelines, "", was))
+			w.await(t, "it listens", func() bool { return slices.Contains(w.events, "run was lingers") })
+			first := ""
+			if second == "" {
+				first = is
+			}
+			if err := r.reload(fmt.Sprintf(pipelines, first, second)); err != nil {
+				t.Fatal(err)
+			}
+			w.await(t, "an input that was started later", func() bool {
+				return slices.Contains(w.events, "run new ")
+			})
+			if w.count("run is ") > 0 {
+				t.Error("it listens before the other one has ended")
+			}
+			close(w.slow)
+			w.await(t, "it listens", func() bool { return slices.Contains(w.events, "run is ") })
+		})
+	}
+}
+
 func TestReloadDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

@@ -38,7 +38,7 @@ func (l *loader) checkPorts() {
 		}
 		for _, address := range c.Listens() {
 			for _, other := range all {
-				if !sameSocket(address, other.address) {
+				if !SameSocket(address, other.address) {
 					continue
 				}
 				l.report.errorf(
@@ -54,8 +54,9 @@ func (l *loader) checkPorts() {
 	}
 }
 
-// sameSocket reports whether only one of two addresses can be listened on.
-func sameSocket(a, b string) bool {
+// SameSocket reports whether only one of two addresses can be listened on, which are as inputs tell
+// them.
+func SameSocket(a, b string) bool {
 	netA, addrA, _ := strings.Cut(a, "://")
 	netB, addrB, _ := strings.Cut(b, "://")
 	if netA != netB {
