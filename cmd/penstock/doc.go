@@ -160,15 +160,15 @@
 //     on only: better read with LRANGE, and LTRIM once done was called. The suite is told which it
 //     is: Positioned where the source keeps what was not done, Acknowledged where senders wait for
 //     an answer, Once where nobody has it but the input. What cannot be sent again
-//     goes through inputs/framing/gather.go, which offers it until the sink has it; at a stop it
-//     has five seconds more (Stopping), and an answer that is on its way is still read. The origin
-//     is what order is kept within: a file, a host, a list. When a connection fails as a whole, Run
-//     returns the error: the agent starts the input again, with backoff, and shows it as failed
-//     until it works (/readyz answers 503). What remains are the pages of examples/reference, as
-//     after an attribute (below). agent/convert, agent/starter and agent/config/foreigninputs.go
-//     need not know of it. An input or output that has something to look at before it starts
-//     implements Checker of buffer/record/preflight on its Config, as outputs/http/preflight.go
-//     does.
+//     goes through inputs/framing/gather.go, which offers it until the sink has it; at a stop what
+//     has arrived, and an answer that is on its way, is still read (LateReader), and has five
+//     seconds to be stored (Stopping). The origin is what order is kept within: a file, a host, a
+//     list. When a connection fails as a whole, Run returns the error: the agent starts the input
+//     again, with backoff, and shows it as failed until it works (/readyz answers 503). What
+//     remains are the pages of examples/reference, as after an attribute (below). agent/convert,
+//     agent/starter and agent/config/foreigninputs.go need not know of it. An input or output that
+//     has something to look at before it starts implements Checker of buffer/record/preflight on
+//     its Config, as outputs/http/preflight.go does.
 //   - An output: copy outputs/stdout/stdout.go; with requests, outputs/http/http.go. The contract
 //     is Writer in outputs/outputs.go (AsyncWriter if it keeps order with several batches in
 //     flight). Row: WriterType. It must pass the suite in outputs/outputtest/conformance.go, called
