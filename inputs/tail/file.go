@@ -37,6 +37,7 @@ type sharedState struct {
 	real atomic.Pointer[string] // the same without symbolic links
 	// names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown
 	links atomic.Int64
+	left  atomic.Bool // it was rotated or deleted
 	// when its content or names last changed, as seen when what had been read was still in it, in
 	// Unix nanoseconds
 	changed   atomic.Int64
@@ -177,6 +178,12 @@ func (f *file) realPath() string {
 		return *p
 	}
 	return f.where()
+}
+
+// leftAt notes when the file was rotated or deleted; zero stands for that it was not.
+func (f *file) leftAt(t time.Time) {
+	f.m.rotation.left = t
+	f.left.Store(!t.IsZero())
 }
 
 // goOnAt lets the file, which nobody reads yet, be read from where p is, and returns its position

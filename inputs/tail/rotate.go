@@ -328,7 +328,7 @@ func (m *manager) resolve(f *file, p *position) {
 // leftAt notes when the file of that identity, which is known as another one now, was rotated.
 func (m *manager) leftAt(id ident, left time.Time) {
 	if g := m.table.byID[id]; g != nil {
-		if g.m.rotation.left = left; !left.IsZero() {
+		if g.leftAt(left); !left.IsZero() {
 			g.m.rotation.leftWake = 1
 			m.swept.left[g] = struct{}{}
 		}

@@ -298,6 +298,8 @@ func (m *manager) drop(f *file, path string) {
 	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
 	if len(f.m.names) > 0 {
 		m.noteLocation(f, f.m.names[0])
+	} else {
+		m.run.spill(spillRotated)
 	}
 }
 
@@ -339,7 +341,7 @@ func (m *manager) depart(f *file) {
 // leave begins the time that a rotated file must be quiet for.
 func (m *manager) leave(f *file) {
 	m.run.spill(spillRotated)
-	f.m.rotation.left = m.sys.now()
+	f.leftAt(m.sys.now())
 	m.swept.left[f] = struct{}{}
 	f.m.rotation.leftWake = max(1, m.wake(f, cmdRead))
 }

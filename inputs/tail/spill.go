@@ -12,6 +12,19 @@ const (
 	spillTruncated = "truncated"
 )
 
+// astray reports whether the next start might not find f, which is still read: it has no name any
+// more, or was rotated and is not where it was last seen.
+func (r *run) astray(f *file) bool {
+	if f.links.Load() == 1 {
+		return true
+	}
+	if !f.left.Load() {
+		return false
+	}
+	fi, err := r.tail.sys.stat(f.where())
+	return err != nil || !fi.is(f.id, f.birth)
+}
+
 func (r *run) spill(reason string) {
 	if s, ok := r.sink.(inputs.Spiller); ok {
 		s.Spill(reason)

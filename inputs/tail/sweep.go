@@ -109,7 +109,7 @@ func (m *manager) sweepLeft(f *file, now time.Time) {
 		// It is still among the files to read, under its new name: its last line is complete, more
 		// may come.
 		delete(m.swept.left, f)
-		f.m.rotation.left = time.Time{}
+		f.leftAt(time.Time{})
 		if f.m.turns.pending != pendingNone {
 			m.wake(f, cmdFlush|cmdFlushLine)
 		}

@@ -261,7 +261,9 @@ func (w *worker) ready(f *file) (outcome, error) {
 		return failed, err
 	}
 	f.size.Store(fi.size)
-	f.links.Store(int64(fi.links) + 1)
+	if links := int64(fi.links) + 1; f.links.Swap(links) != links && links == 1 {
+		w.run.spill(spillRotated)
+	}
 	r.sparse = fi.holes
 	if fi.size < r.off {
 		return truncated, nil
@@ -494,6 +496,9 @@ func (w *worker) deliver(ctx context.Context, f *file, out []encoded, done bool)
 		out[i].batch = nil
 		f.last.Store(pos)
 		f.delivered.Store(out[i].off)
+	}
+	if w.run.astray(f) {
+		w.run.spill(spillRotated)
 	}
 	return nil
 }
