@@ -454,7 +454,7 @@ func (w *worker) charset(f *file, src io.ReaderAt, b *block) (*charset, error) {
 	if f.bigEndian.Load() && len(head) >= 2 && !bytes.HasPrefix(head, csUTF16LE.bom) {
 		head = csUTF16BE.bom
 	}
-	cfg := w.run.tail.cfg
+	cfg := &w.run.tail.cfg
 	c := cfg.charset(head)
 	if c != nil {
 		f.bigEndian.Store(c.isBigEndian && strings.EqualFold(cfg.Encoding, "utf-16"))
