@@ -24,6 +24,7 @@
 //   - a record being edited: view.go (the record), object.go (its value as JSON), path.go (a
 //     field's name), types.go, arena.go (memory for what is made)
 //   - expressions: expression.go, expression_env.go, expression_patch.go
+//   - regular expressions on JSON that stays JSON: rewrite.go
 //   - what outlives a record: memory.go (keys), columns.go (names of columns), meter.go (metrics)
 //   - modules of WebAssembly: wasm.go, and wasm/ for their interface and instances
 //   - each filter in a file of its name; those of a few lines are drop.go, where.go and rename.go

@@ -393,6 +393,16 @@ func FuzzEdits(f *testing.F) {
 	add(NewTruncate(TruncateConfig{Fields: []string{"a", "a.b"}, Size: 1, Suffix: "\xff"}, env()))
 	add(NewReplace(ReplaceConfig{Field: "a", Pattern: ".", With: `"`}, env()))
 	add(
+		NewRedact(
+			RedactConfig{
+				Patterns: []string{`[^a]l?`, `"a":\S+`, `^\pL*$`},
+				Presets:  []string{"ipv4", "email"},
+				Replace:  `\`,
+			},
+			env(),
+		),
+	)
+	add(
 		NewSet(
 			SetConfig{
 				Fields:    map[string]Expression{"a.b": must(f, "field.l"), "q": must(f, "1")},
@@ -483,6 +493,8 @@ func BenchmarkOthers(b *testing.B) {
 		RedactConfig{Presets: []string{"email", "credit_card"}, Replace: "*"}, env,
 	)
 	bench("redact_two_presets", benchLines["json"], red, err)
+	bench("redact_escaped", strings.ReplaceAll(benchLines["json"], "served", `\nserved`), red, err)
+	bench("redact_found", strings.ReplaceAll(benchLines["json"], "served", "for a@b.org"), red, err)
 	sam, err := NewSample(SampleConfig{Keep: 0.5, Field: "user.id"}, env)
 	bench("sample_by_field", benchLines["json"], sam, err)
 	split, err := NewSplit(SplitConfig{Field: "path", Separator: "/", Trim: true}, env)

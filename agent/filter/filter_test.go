@@ -429,11 +429,11 @@ func TestRedact(t *testing.T) {
 		),
 		[]string{`{"a":"x1\"","b":"2","list":["3"]}`, `{"b":1}`, `1`},
 		[]string{
-			`100:{"a":"x\"n\"\"","b":"2","list":["3"]}`,
+			`100:{"a":"x\"n\"\"","b":"2","list":["\"n\""]}`,
 			`101:{"b":1}`,
-			`102:1`,
+			`102:"n"`,
 		},
-		result{changed: 1, kept: 1, unhandled: 1},
+		result{changed: 2, kept: 1},
 	)
 }
 

@@ -284,17 +284,20 @@ func (o *object) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// beginsObject reports whether a value may be an object.
-func beginsObject(value []byte) bool {
-	for _, c := range value {
+// firstByte returns the first byte that is no space, or 0.
+func firstByte(text []byte) byte {
+	for _, c := range text {
 		switch c {
 		case ' ', '\t', '\r', '\n':
 			continue
 		}
-		return c == '{'
+		return c
 	}
-	return false
+	return 0
 }
+
+// beginsObject reports whether a value may be an object.
+func beginsObject(value []byte) bool { return firstByte(value) == '{' }
 
 // isObject reports whether value is one well-formed JSON object.
 func isObject(value []byte) bool { return beginsObject(value) && gjson.ValidBytes(value) }

@@ -8,20 +8,17 @@ import (
 	"hash"
 	"net/netip"
 	"regexp"
-	"strings"
 	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 )
 
 // RedactConfig is the config of the redact filter.
 type RedactConfig struct {
-	Patterns []string `hcl:"patterns,optional" doc:"Regular expressions (RE2) for what must go."`
-	Presets  []string `hcl:"presets,optional" oneof:"email|ipv4|ipv6|credit_card|iban|bearer_token|jwt|aws_access_key|private_key" doc:"Ready-made expressions. credit_card takes numbers of 13 to 19 digits whose check digit is right, iban those whose check digits are."`
+	Patterns []string `hcl:"patterns,optional" doc:"Regular expressions (RE2) for what must go. In JSON each text, number and name of a field is looked at by itself, as it reads without escapes, and so is JSON in a text: ^ is where a text begins. They look at JSON as it stands, too: for a field's name and value, as in \"pin\\\\W+\\\\d+\". Where overwriting what is found there would leave no JSON, the value next to the name goes, or all of the text in which it begins."`
+	Presets  []string `hcl:"presets,optional" oneof:"email|ipv4|ipv6|credit_card|iban|bearer_token|jwt|aws_access_key|private_key" doc:"Ready-made expressions. credit_card takes numbers of 13 to 19 digits whose check digit is right, iban those whose check digits are. In JSON they look at texts, numbers and names of fields as patterns do."`
 	Method   string   `hcl:"method,optional" oneof:"replace|hash|last4" doc:"What is put in place: the text of replace; a hash by HMAC-SHA-256 with key, 16 hexadecimal digits that are the same for the same text, so that records can still be told apart; or stars and the last four characters."`
 	Key      string   `hcl:"key,optional" secret:"true" doc:"Key of hash: without it nobody can find out a text by trying."`
-	Replace  string   `hcl:"replace,optional" doc:"What is put in place; $1 or $${name} stand for groups. In a JSON value it must need no escaping, unless fields are named."`
-	Fields   []string `hcl:"fields,optional" doc:"Look only at these fields of a JSON value; at the whole value otherwise."`
+	Replace  string   `hcl:"replace,optional" doc:"What is put in place; $1 or $${name} stand for groups. JSON stays JSON: a number becomes text, unless this makes another number of it; names of fields may become the same, which hash tells apart."`
+	Fields   []string `hcl:"fields,optional" doc:"Look only at these fields of a JSON object, and at all that is in them. The whole value otherwise, also if it is no object, such as a line that could not be parsed."`
 }
 
 // preset is a ready-made expression, and what else must hold for what it finds.
@@ -113,30 +110,17 @@ func (c *RedactConfig) Validate() error {
 	if (c.Method == "hash") != (c.Key != "") {
 		errs = append(errs, errors.New("key: is for the method hash, and needed there"))
 	}
-	if len(c.Fields) == 0 && strings.ContainsAny(c.Replace, "\"\\\n\r\t") {
-		errs = append(
-			errs,
-			errors.New(
-				"replace: has characters that would break JSON values; name fields, or leave them out",
-			),
-		)
-	}
 	return errors.Join(errs...)
 }
 
 // Redact overwrites what must not be passed on.
 type Redact struct {
 	base
-	patterns []redaction
+	patterns rewriters
 	replace  []byte
 	hash     func() hash.Hash // for hash
 	last4    bool
 	fields   []*Path
-}
-
-type redaction struct {
-	*regexp.Regexp
-	sure func(found []byte) bool
 }
 
 // NewRedact returns the filter.
@@ -148,14 +132,18 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 	if c.Method == "hash" {
 		f.hash = newHash("hmac_sha256", c.Key)
 	}
+	add := func(re *regexp.Regexp, p preset) {
+		r := newRewriter(re)
+		r.put, r.sure, r.within = f.put(re), p.sure, r.within || p.pattern != ""
+		r.asText = f.hash != nil // or the type would go by which digits it has
+		f.patterns = append(f.patterns, r)
+	}
 	own, _ := compileAll("patterns", c.Patterns)
 	for _, re := range own {
-		f.patterns = append(f.patterns, redaction{Regexp: re})
+		add(re, preset{})
 	}
 	for _, p := range c.Presets {
-		f.patterns = append(
-			f.patterns, redaction{regexp.MustCompile(presets[p].pattern), presets[p].sure},
-		)
+		add(regexp.MustCompile(presets[p].pattern), presets[p])
 	}
 	f.fields, _ = newPaths("fields", c.Fields)
 	return f, nil
@@ -163,16 +151,13 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 
 // Edit implements Filter.
 func (f *Redact) Edit(v *View) Verdict {
-	if len(f.fields) == 0 {
-		value, found := f.overwrite(v.Value())
+	if len(f.fields) == 0 || !v.holdsObject() {
+		value, found := f.patterns.value(v.Value())
 		if !found {
 			return Kept
 		}
 		v.SetValue(value)
 		return Changed
-	}
-	if !beginsObject(v.Value()) {
-		return Unhandled
 	}
 	result := Kept
 	for _, field := range f.fields {
@@ -180,19 +165,9 @@ func (f *Redact) Edit(v *View) Verdict {
 		if !r.Exists() {
 			continue
 		}
-		var raw []byte
-		if r.IsObject() || r.IsArray() {
-			inner, found := f.overwrite(bytesOf(r.Raw))
-			if !found || !gjson.ValidBytes(inner) {
-				continue
-			}
-			raw = inner
-		} else {
-			text, found := f.overwrite([]byte(r.String()))
-			if !found {
-				continue
-			}
-			raw = v.String(text)
+		raw, found := f.patterns.value(bytesOf(r.Raw))
+		if !found {
+			continue
 		}
 		if !v.Set(field, raw) {
 			return Unhandled
@@ -202,29 +177,14 @@ func (f *Redact) Edit(v *View) Verdict {
 	return result
 }
 
-func (f *Redact) overwrite(text []byte) ([]byte, bool) {
-	found := false
-	for _, re := range f.patterns {
-		out, some := f.one(re, text)
-		text, found = out, found || some
-	}
-	return text, found
-}
-
-// one overwrites what one expression finds.
-func (f *Redact) one(re redaction, text []byte) (out []byte, found bool) {
-	last := 0
-	for _, m := range re.FindAllSubmatchIndex(text, -1) {
-		if m[0] == m[1] || re.sure != nil && !re.sure(text[m[0]:m[1]]) {
-			continue
-		}
-		found = true
-		out = append(out, text[last:m[0]]...)
+// put returns what appends that which takes the place of a match.
+func (f *Redact) put(re *regexp.Regexp) func(out, text []byte, m []int) []byte {
+	return func(out, text []byte, m []int) []byte {
 		switch match := text[m[0]:m[1]]; {
 		case f.hash != nil:
 			h := f.hash()
 			h.Write(match)
-			out = hex.AppendEncode(out, h.Sum(nil)[:8])
+			return hex.AppendEncode(out, h.Sum(nil)[:8])
 		case f.last4:
 			out = append(out, "****"...)
 			tail := match
@@ -235,13 +195,8 @@ func (f *Redact) one(re redaction, text []byte) (out []byte, found bool) {
 			if len(tail) >= 4 && !bytes.ContainsAny(match[len(tail):], "\"\\\n\r\t") {
 				out = append(out, match[len(tail):]...)
 			}
-		default:
-			out = re.Expand(out, f.replace, text, m)
+			return out
 		}
-		last = m[1]
+		return re.Expand(out, f.replace, text, m)
 	}
-	if !found {
-		return text, false
-	}
-	return append(out, text[last:]...), true
 }

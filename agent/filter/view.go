@@ -150,6 +150,14 @@ func (v *View) IsObject() bool {
 	return v.obj.state != noObject
 }
 
+// holdsObject is IsObject for who may not edit it: it takes nothing apart.
+func (v *View) holdsObject() bool {
+	if v.obj.state == unread {
+		return isObject(v.rec.Value)
+	}
+	return v.obj.state != noObject
+}
+
 // Get looks up a field. It reads no further than the field, so that a value that is no well-formed
 // object may have it too.
 func (v *View) Get(p *Path) gjson.Result {

@@ -20,7 +20,8 @@ output "file" "failed" {
   path = "/var/lib/penstock/failed.log"
 }
 
-# With a name, a filter can be used in several pipelines.
+# With a name, a filter can be used in several pipelines. Of a line that is not nginx's
+# this one looks at all.
 filter "redact" "visitors" {
   fields  = ["remote_addr"]
   presets = ["ipv6", "ipv4"]
@@ -35,7 +36,7 @@ pipeline "access" {
   filter "parse" {
     format     = "nginx"
     time       = true
-    on_failure = "mark" # with a header; a line that is not nginx's goes on as it is
+    on_failure = "mark" # with a header; a line that is not nginx's goes on as text
   }
   filter "drop" {
     if = "field.path in ['/healthz', '/readyz']"
