@@ -102,14 +102,13 @@ func (c *converter) transform(x *component) {
 				notes, n.At, n.Name, "all outputs get the events as it makes them: some got them without it",
 			)
 		}
-		g := &program{c: c, p: c.p, name: x.id, node: n, label: x.id, vars: map[string]string{}}
 		src := n.Take("source")
 		if src == nil {
 			if src = c.programFile(n); src == nil {
 				return
 			}
 		}
-		g.run(src.Value, cond)
+		g := c.program(x.id, n, src.Value, cond)
 		if first := c.p.Filters()[filters:]; len(first) > 0 {
 			first[0].From(n.At)
 		}

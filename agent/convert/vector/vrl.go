@@ -19,9 +19,18 @@ type program struct {
 	name  string
 	node  *kit.Node // the source
 	label string
-	vars  map[string]string // expressions that variables stand for
+	vars  map[string]string // expressions that variables stand for, or calls that parse
+	gone  map[string]string // those that they no longer stand for
 	nulls bool              // a field may become null
-	last  *draft.Block      // what parses, of the last statement that may fail
+
+	last     *draft.Block // what parses, of the last statement that does
+	lastCond string
+	after    int                     // filters there were then
+	strict   map[string]*draft.Block // what parses a field, and ends the program where it fails
+	outcomes map[string]*outcome     // by the variables that have their errors
+
+	left   leftOut
+	within string // the block that is being added
 }
 
 // statements divides a program at line ends and semicolons, outside of brackets.
@@ -84,10 +93,6 @@ func (g *program) run(src, cond string) {
 	}
 }
 
-func (g *program) lost(s, why string) {
-	g.c.D.Lost(g.p.Notes, g.node.At, g.label+": "+s, why)
-}
-
 func (g *program) carried(s string) { g.c.D.Carried(g.node.At, g.label+": "+s) }
 
 const arg = `\(\s*(?:(?:string|to_string)!?\(\s*)?(\.[\w.@"]*)\s*\)?(?:\s*\?\?\s*"[^"]*")?\s*`
@@ -100,6 +105,7 @@ var (
 	assigning = regexp.MustCompile(`^(\.[\w.@"]*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
 	variable  = regexp.MustCompile(`^([a-z]\w*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
 	caught    = regexp.MustCompile(`^\.[\w.@"]*\s*,\s*\w+\s*=`) // with its error
+	strictly  = regexp.MustCompile(`\bparse_\w+!\(`)
 	emptied   = regexp.MustCompile(`\?\?\s*\{\s*\}$`)
 	deleting  = regexp.MustCompile(`^(?:_\s*=\s*)?del\(\s*(\.[\w.@"]+)\s*\)$`)
 	moving    = regexp.MustCompile(`^(\.[\w.@"]+)\s*=\s*del\(\s*(\.[\w.@"]+)\s*\)$`)
@@ -114,6 +120,13 @@ var (
 )
 
 func (g *program) statement(s, cond string) {
+	if m := catching.FindStringSubmatch(s); m != nil {
+		o := &outcome{}
+		if m[1][0] != '.' {
+			o.variable = m[1]
+		}
+		g.outcomes[m[2]] = o
+	}
 	switch {
 	case strings.HasPrefix(s, "if "):
 		g.branch(s, cond)
@@ -131,6 +144,7 @@ func (g *program) statement(s, cond string) {
 		b := g.p.Filter("time", g.name, cond)
 		b.Set("field", draft.Text(plainPath(m[1])))
 		if format, err := timepattern.Read(m[2]); err != nil {
+			g.misses(s, err.Error())
 			g.c.D.Lost(b, g.node.At, g.label+": "+s, err.Error())
 		} else {
 			b.Set("formats", draft.Texts(format))
@@ -143,15 +157,14 @@ func (g *program) statement(s, cond string) {
 	case strings.HasPrefix(s, ". |= "):
 		g.merge(s, strings.TrimPrefix(s, ". |= "), cond)
 	case deleting.MatchString(s):
-		g.p.Filter("remove_fields", g.name, cond).
-			Set("fields", draft.Texts(plainPath(deleting.FindStringSubmatch(s)[1])))
-		g.carried(s)
+		g.remove(s, plainPath(deleting.FindStringSubmatch(s)[1]), cond)
 	case moving.MatchString(s):
 		m := moving.FindStringSubmatch(s)
 		g.p.Filter("rename_fields", g.name, cond).
 			Set("fields", draft.Map(kit.Key(plainPath(m[2])), draft.Text(plainPath(m[1]))))
 		g.nulls = true
 		g.carried(s)
+		g.forget(plainPath(m[2]))
 	case env.MatchString(s):
 		m := env.FindStringSubmatch(s)
 		g.p.Filter("add_fields", g.name, cond).
@@ -185,10 +198,15 @@ func (g *program) assign(s, cond string) {
 		rest == "" {
 		return
 	}
-	if call, ok := strings.CutPrefix(g.vars[strings.TrimSpace(m[2])], "\x00parse_timestamp"); ok &&
-		m[1] == ".timestamp" {
-		g.statement(".timestamp = parse_timestamp!"+strings.TrimPrefix(call, "!"), cond)
-		return
+	if of := given.FindStringSubmatch(m[2]); of != nil {
+		switch call, ok := g.isCall(of[1]); {
+		case ok && m[1] == ".timestamp":
+			g.statement(".timestamp = "+call, cond)
+			return
+		case ok && parsing.MatchString(m[1]+" = "+call):
+			g.place(of[1], m[1]+" = "+call, cond)
+			return
+		}
 	}
 	if m[1] == "." && strings.HasPrefix(m[2], "{") {
 		g.object(s, m[2], cond)
@@ -233,12 +251,15 @@ func (g *program) assign(s, cond string) {
 
 // forget has variables no longer known that stand for a field which is another one now.
 func (g *program) forget(name string) {
-	touches := func(asked string) bool {
-		return asked == name || strings.HasPrefix(asked, name+".") ||
-			strings.HasPrefix(name, asked+".")
-	}
 	for v, e := range g.vars {
-		if e != "" && e[0] != 0 && slices.ContainsFunc(kit.Asked([]string{e}), touches) {
+		asked := kit.Asked([]string{e})
+		if call, ok := g.isCall(v); ok {
+			for _, p := range readPath.FindAllString(noPath.ReplaceAllString(call, ""), -1) {
+				asked = append(asked, plainPath(p))
+			}
+		}
+		if slices.ContainsFunc(asked, func(a string) bool { return isPart(a, name) }) {
+			g.gone[v] = e
 			delete(g.vars, v)
 		}
 	}
@@ -365,16 +386,15 @@ func (g *program) parse(s, cond string) {
 	m := parsing.FindStringSubmatch(s)
 	target, op, fn, from, more := m[1], m[2], m[3], plainPath(m[4]), m[5]
 	format, ok := formats[fn]
-	if fn == "parse_timestamp" && !strings.HasPrefix(target, ".") {
-		g.vars[target] = "\x00" + fmt.Sprintf("parse_timestamp!(.%s, %s)", from, more)
-		return
-	}
-	if !ok {
+	if isField := strings.HasPrefix(target, "."); !ok && (isField || fn != "parse_timestamp") {
 		g.lost(s, "penstock has no format like "+fn)
 		return
 	}
 	if !strings.HasPrefix(target, ".") { // a variable
-		g.vars[target] = "\x00" + fmt.Sprintf("%s(.%s, %s)", fn, from, more)
+		if strictly.MatchString(s) {
+			fn += "!"
+		}
+		g.vars[target] = "\x00" + fmt.Sprintf("%s(%s, %s)", fn, m[4], more)
 		return
 	}
 	switch texts := textArg.FindStringSubmatch(more); {
@@ -391,7 +411,16 @@ func (g *program) parse(s, cond string) {
 			Set("fields", draft.Map(aside, draft.Text(kit.Field(from))))
 	}
 	b := g.p.Filter("parse", g.name, cond)
-	g.last = b
+	g.last, g.lastCond = b, cond
+	defer func() { g.after = len(g.p.Filters()) }()
+	if c := catching.FindStringSubmatch(s); c != nil {
+		g.outcomes[c[2]].parses = b
+	}
+	if strictly.MatchString(s) {
+		g.strict[from] = b
+	} else {
+		delete(g.strict, from)
+	}
 	b.Set("format", draft.Text(format))
 	b.Set("field", draft.Text(read))
 	switch format {
@@ -460,9 +489,11 @@ func (g *program) parse(s, cond string) {
 // merge brings the fields of what is parsed, or of an object, to the top.
 func (g *program) merge(s, what, cond string) {
 	what = strings.TrimSpace(what)
-	if call, ok := strings.CutPrefix(g.vars[strings.TrimSuffix(what, "!")], "\x00"); ok {
-		g.statement(". |= "+strings.Replace(call, "(", "!(", 1), cond)
-		return
+	if of := given.FindStringSubmatch(what); of != nil {
+		if call, ok := g.isCall(of[1]); ok {
+			g.place(of[1], ". |= "+call, cond)
+			return
+		}
 	}
 	full := ". |= " + what
 	if parsing.MatchString(full) {
@@ -507,6 +538,7 @@ func (g *program) branch(s, cond string) {
 			return
 		}
 		test, body, after := strings.TrimSpace(rest[:open]), "", ""
+		head := "else"
 		depth := 0
 		for i := open; i < len(rest); {
 			if rest[i] == '{' {
@@ -525,16 +557,17 @@ func (g *program) branch(s, cond string) {
 			e, err := expression(test, g.vars)
 			if err != nil {
 				g.arms(arms, cond)
-				if m := failing.FindStringSubmatch(test); m != nil {
-					g.failure(test, m[1] == "==", body, after, cond)
+				if m := failing.FindStringSubmatch(test); m != nil && g.outcomes[m[1]] != nil {
+					g.failure(test, m[1], m[2] == "==", body, after, cond)
 					return
 				}
 				g.lost("if "+test, err.Error()+"; write the condition")
+				g.keep(body + "\n" + after)
 				return
 			}
-			test = e
+			head, test = "if "+test, e
 		}
-		arms = append(arms, arm{test, body})
+		arms = append(arms, arm{head, test, body})
 		after, ok := strings.CutPrefix(after, "else")
 		if !ok {
 			g.arms(arms, cond)
@@ -545,51 +578,8 @@ func (g *program) branch(s, cond string) {
 	}
 }
 
-// failing asks whether the statement before has failed.
-var failing = regexp.MustCompile(`^(?:err|error|\w*_err|err_\w+)\s*(==|!=)\s*null$`)
-
-// failure adds what is done where a statement has failed, and where it has not: what parses leaves
-// a mark.
-func (g *program) failure(test string, worksFirst bool, body, after, cond string) {
-	otherwise := ""
-	if rest, ok := strings.CutPrefix(after, "else"); ok {
-		rest = strings.TrimSpace(rest)
-		if !strings.HasPrefix(rest, "{") || !strings.HasSuffix(rest, "}") {
-			g.lost("if "+test, "write filters with if = \"header.parse_error != nil\"")
-			return
-		}
-		otherwise = rest[1 : len(rest)-1]
-	}
-	works, fails := otherwise, body
-	if worksFirst {
-		works, fails = body, otherwise
-	}
-	before := g.last
-	for _, s := range statements(works) {
-		here := cond
-		if g.last != before {
-			here = kit.And(cond, "header.parse_error == nil")
-		}
-		g.statement(s, here)
-	}
-	if strings.TrimSpace(fails) == "" {
-		return
-	}
-	if g.last == nil {
-		for _, s := range statements(fails) {
-			g.lost("if "+test+" { "+s+" }", "nothing is known of what fails here")
-		}
-		return
-	}
-	g.last.Set("on_failure", draft.Text("mark"))
-	g.vars["err"], g.vars["error"] = "header.parse_error", "header.parse_error"
-	g.run(fails, kit.And(cond, "header.parse_error != nil"))
-	delete(g.vars, "err")
-	delete(g.vars, "error")
-}
-
 // arm is what an if does where a condition holds, "" for the rest.
-type arm struct{ cond, body string }
+type arm struct{ head, cond, body string }
 
 // arms adds what an if does. Filters ask for conditions anew, so that where one changes what is
 // asked the branch is decided before.
@@ -604,13 +594,14 @@ func (g *program) arms(arms []arm, outer string) {
 	if changesAsked(conds, bodies) {
 		conds = g.p.Decide(slices.Repeat([]draft.Place{g.node.At}, len(arms)), conds, outer)
 		for i, a := range arms {
-			g.run(a.body, conds[i])
+			g.block(a.head, a.body, func() { g.run(a.body, conds[i]) })
 		}
 		return
 	}
 	here := []string{outer}
 	for _, a := range arms {
-		g.run(a.body, kit.And(append(slices.Clone(here), a.cond)...))
+		cond := kit.And(append(slices.Clone(here), a.cond)...)
+		g.block(a.head, a.body, func() { g.run(a.body, cond) })
 		here = append(here, "not ("+a.cond+")")
 	}
 }

@@ -176,8 +176,8 @@ filter "time" "shape" {
   if      = "tag[0] in ['web', 'fluent']"
   field   = "time"
   formats = ["%Y-%m-%dT%H:%M:%S.%fZ"]
-  # Changed: shape: .timestamp = parse_timestamp!(.time, format: "%Y-%m-%dT%H:%M:%S%.fZ"): it is
-  # the record's time, and no field: filter "set" { fields = { timestamp = "time" } } makes one
+  # Changed: shape: .timestamp = parse_timestamp(.time, format: "%Y-%m-%dT%H:%M:%S%.fZ"): it is the
+  # record's time, and no field: filter "set" { fields = { timestamp = "time" } } makes one
 }
 
 filter "set" "shape_9" {

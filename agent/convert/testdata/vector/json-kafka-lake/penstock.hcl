@@ -160,7 +160,8 @@ pipeline "main" {
   # LEFT OUT: sources.in: a pipeline reads Kafka or a buffer: write a pipeline of its own for it
   # LEFT OUT: p: .ts = parse_timestamp!(.time, format: "%+"): penstock has no format like
   # parse_timestamp
-  # LEFT OUT: p: .user = sha2(.user): penstock has no function like sha2; write filters for it
+  # LEFT OUT: p: if exists(.user) { .user = sha2(.user) }: .user = sha2(.user): penstock has no
+  # function like sha2; write filters for it
   # Changed: transforms.p.drop_on_error: what fails passes as it is: see on_failure
   route {
     if = "tag == 'app' and (field.level == 'error' or (field.x in ['a', 'b']))"

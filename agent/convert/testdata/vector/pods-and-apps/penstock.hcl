@@ -338,7 +338,8 @@ pipeline "main" {
   # LEFT OUT: transforms.enrich: all outputs get the events as it makes them: some got them without
   # it
   # LEFT OUT: enrich: row, err = get_enrichment_table_record("t", {"id": .id}): write filters for it
-  # LEFT OUT: enrich: .extra = row: the variable row is not known; write filters for it
+  # LEFT OUT: enrich: if err == null { .extra = row }: .extra = row: the variable row is not known;
+  # write filters for it
   # LEFT OUT: sinks.lake.inputs parse.dropped: what a transform has dropped goes nowhere by itself:
   # see on_failure = "dead_letter" of filter parse, and dead_letter of outputs
   route {
