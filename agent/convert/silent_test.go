@@ -483,6 +483,22 @@ func TestNothingChangesSilently(t *testing.T) {
 				"[OUTPUT]\n name stdout\n match *\n",
 			[]string{`zone = "Etc/GMT-2"`}, []string{"left out: types a:hex: there is no such type"},
 		},
+		"fluent-bit rules for tags that others give": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name forward\n[FILTER]\n name rewrite_tag\n match app\n rule $a ^(x)$ err.$TAG.y false\n" +
+				" rule $b ^(x)$ copy.$TAG true\n[FILTER]\n name rewrite_tag\n match err.*\n" +
+				" rule $c ^(x)$ page.$TAG[1] false\n[FILTER]\n name rewrite_tag\n match page.*\n" +
+				" rule $c ^(x)$ page.$TAG false\n[FILTER]\n name rewrite_tag\n match copy.*\n" +
+				" rule $c ^(x)$ z false\n[OUTPUT]\n name stdout\n match *\n",
+			[]string{
+				`if = "(header.new_tag ?? tag) matches '^(?:err(?:[.].*)?)$'`,
+				`new_tag = "'page.' + split(header.new_tag ?? tag, '.')[1]"`,
+			},
+			[]string{
+				"page.$TAG[1] false: rules for its new tag: what they give may come to them again",
+				"copy.$TAG true: rules for its new tag: a copy gets no further tag",
+			},
+		},
 		"promtail a layout of Go by its name": {
 			"promtail", ".yaml",
 			"clients: [{url: http://loki/}]\nscrape_configs:\n- job_name: a\n" +

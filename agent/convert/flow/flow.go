@@ -18,7 +18,8 @@ type Flow struct {
 	Buffer  *draft.Block // settings of the pipeline's buffer
 	notes   *draft.Block
 	drops   bool
-	retags  []Retag
+	retags  []Retag // all that are known
+	placed  []Retag // those that have their filter
 }
 
 type route struct {

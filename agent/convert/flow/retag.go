@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -22,17 +23,76 @@ type Retag struct {
 const (
 	movedTag  = "new_tag"
 	copiedTag = "copied_tag"
+	tagNow    = "header." + movedTag + " ?? tag"
 )
 
 // Expect tells of a rule before those who may get its records are asked for.
 func (f *Flow) Expect(r Retag) { f.retags = append(f.retags, r) }
+
+// Comes returns the records that come to rules for certain tags, which may have the new tag of a
+// rule before them, and the expression for their tag.
+func (f *Flow) Comes(m Match, rules []Retag) (Match, string) {
+	m.Retagged = ""
+	gives := func(r Retag) bool { return m.Overlaps(Match{Patterns: []string{r.Tags}}) }
+	isOne := func(of []Retag, r Retag) bool {
+		return slices.ContainsFunc(of, func(o Retag) bool {
+			return o.At == r.At && o.What == r.What
+		})
+	}
+	again := slices.ContainsFunc(rules, gives)
+	comes := false
+	for _, r := range f.retags {
+		why := ""
+		switch {
+		case isOne(rules, r) || !isOne(f.placed, r) || !gives(r):
+			continue // where that comes later it is told then
+		case r.Keep:
+			why = "a copy gets no further tag"
+		case again:
+			why = "what they give may come to them again"
+		default:
+			comes = true
+			continue
+		}
+		f.D.Lost(f.notes, r.At, r.What+": rules for its new tag", why+": write routes with if")
+	}
+	if !comes {
+		return m, "tag"
+	}
+	m.Retagged = m.tagsOf("(" + tagNow + ")")
+	return m, "(" + tagNow + ")"
+}
+
+// Tag is the tag that records have now, or a part of it, in a template.
+func (f *Flow) Tag(part string) string {
+	isMoved := slices.ContainsFunc(f.placed, func(r Retag) bool { return !r.Keep })
+	switch {
+	case !isMoved && part == "":
+		return "tag"
+	case !isMoved:
+		return "tag[" + part + "]"
+	case part == "":
+		return "expr(" + string(draft.Text(tagNow)) + ")"
+	}
+	return "expr(" + string(draft.Text(PartOf("("+tagNow+")", part))) + ")"
+}
+
+// PartOf is the expression for a part of a tag.
+func PartOf(tag, part string) string {
+	if tag == "tag" {
+		return "tag[" + part + "]"
+	}
+	return "split(" + strings.Trim(tag, "()") + ", '.')[" + part + "]"
+}
 
 // Retag adds the filter of a rule that holds under a condition, unless another one has held. The
 // tag is an expression.
 func (f *Flow) Retag(r Retag, name, cond, tag string) {
 	header, further := movedTag, cond
 	for _, h := range []string{movedTag, copiedTag} {
-		further += " and header." + h + " == nil"
+		if h == copiedTag || r.From.Retagged == "" {
+			further += " and header." + h + " == nil"
+		}
 	}
 	if r.Keep {
 		header = copiedTag
@@ -54,6 +114,7 @@ func (f *Flow) Retag(r Retag, name, cond, tag string) {
 		why += "; an output that takes both tags gets it once"
 	}
 	f.D.Changed(b, r.At, r.What, why)
+	f.placed = append(f.placed, r)
 }
 
 func (m Match) equals(o Match) bool {
@@ -78,7 +139,7 @@ func (f *Flow) Effective(m Match) Match {
 	}
 	switch {
 	case moved:
-		cond = append(cond, m.tagsOf("(header."+movedTag+" ?? tag)"))
+		cond = append(cond, m.tagsOf("("+tagNow+")"))
 	case left:
 		cond = append(cond, m.tags()+" and header."+movedTag+" == nil")
 	}
@@ -115,7 +176,7 @@ func (f *Flow) tellTags() {
 			f.D.Lost(
 				out, f.retags[0].At, f.retags[0].What+": the new tag",
 				"what is written here is the tag that records came with; "+
-					"write ${expr(\"header."+movedTag+" ?? tag\")} where it is a template",
+					"write ${expr(\""+tagNow+"\")} where it is a template",
 			)
 		}
 	}

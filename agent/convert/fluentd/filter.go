@@ -56,7 +56,7 @@ var (
 
 // template turns the ${...} of record_transformer into those of a template; alone is set where it
 // is one field.
-func template(value string, raw bool) (v draft.Value, ok bool) {
+func template(f *flow.Flow, value string, raw bool) (v draft.Value, ok bool) {
 	pieces, ok := parts(value, raw)
 	if !ok {
 		return "", false
@@ -77,7 +77,7 @@ func template(value string, raw bool) (v draft.Value, ok bool) {
 			if m[0] > 0 {
 				out = append(out, draft.Lit(text[:m[0]]))
 			}
-			expr, known := reference(strings.TrimSpace(text[m[2]:m[3]]))
+			expr, known := reference(f, strings.TrimSpace(text[m[2]:m[3]]))
 			if !known {
 				return "", false
 			}
@@ -96,15 +96,17 @@ func template(value string, raw bool) (v draft.Value, ok bool) {
 }
 
 // reference is what a placeholder of record_transformer names, in a template.
-func reference(name string) (string, bool) {
+func reference(f *flow.Flow, name string) (string, bool) {
 	switch name {
-	case "tag", "time":
+	case "tag":
+		return f.Tag(""), true
+	case "time":
 		return name, true
 	case "hostname":
 		return "hostname()", true
 	}
 	if m := tagPart.FindStringSubmatch(name); m != nil {
-		return "tag[" + m[1] + "]", true
+		return f.Tag(m[1]), true
 	}
 	if m := recordRef.FindStringSubmatch(name); m != nil {
 		names := []string{m[1]}
@@ -168,7 +170,7 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 	if record != nil {
 		for _, p := range record.params {
 			p.used = true
-			v, ok := template(p.value, p.raw)
+			v, ok := template(f, p.value, p.raw)
 			names = append(names, p.key)
 			if !ok {
 				lost = append(lost, p)

@@ -312,7 +312,7 @@ func (c *converter) exceptions(f *flow.Flow, e *element, m flow.Match, further, 
 		}
 	}
 	if p := e.get("remove_tag_prefix"); p != nil {
-		c.d.Changed(b, p.at, shown(p), "the inputs give the tag without it")
+		c.d.Changed(b, p.at, shown(p), "the inputs, or the rules, give the tag without it")
 	}
 	c.d.Carried(e.at, describe(e))
 	c.unused(b, e)
@@ -334,6 +334,10 @@ func (c *converter) joinsTraces(scope *element) {
 		}
 		e.name = "filter"
 		e.arg = withoutPrefix(e.arg, prefix)
+		if givesTags(rest, prefix) {
+			rest = append(rest, e)
+			continue
+		}
 		var others []*element
 		for _, o := range rest {
 			if o.name == "filter" && strings.Contains(" "+o.arg, " "+prefix) {
@@ -351,6 +355,28 @@ func (c *converter) joinsTraces(scope *element) {
 		}
 	}
 	scope.elements = append(first, rest...)
+}
+
+// givesTags reports whether rules give records tags of a prefix, which is taken off these, and off
+// what asks for them.
+func givesTags(elements []*element, prefix string) bool {
+	is := false
+	for _, o := range elements {
+		if o.name != "match" || o.value("@type", "type") != "rewrite_tag_filter" {
+			continue
+		}
+		for _, rule := range o.elements {
+			if p := rule.get("tag"); p != nil && strings.HasPrefix(p.value, prefix) {
+				p.value, is = strings.TrimPrefix(p.value, prefix), true
+			}
+		}
+	}
+	for _, o := range elements {
+		if is && o.name == "filter" {
+			o.arg = withoutPrefix(o.arg, prefix)
+		}
+	}
+	return is
 }
 
 func withoutPrefix(patterns, prefix string) string {

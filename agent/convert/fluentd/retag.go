@@ -15,9 +15,10 @@ type rule struct {
 	cond, tag string
 }
 
-// rules reads those of a match for certain tags; what it cannot, it gives to lost.
+// rules reads those of a match for certain tags, whose own is an expression; what it cannot, it
+// gives to lost.
 func (c *converter) rules(
-	e *element, m flow.Match, lost func(at draft.Place, what, why string),
+	e *element, m flow.Match, own string, lost func(at draft.Place, what, why string),
 ) []rule {
 	title := describe(e)
 	if e.get("@label") != nil {
@@ -31,7 +32,7 @@ func (c *converter) rules(
 		re, err := flow.RE2(pattern)
 		var pieces []flow.TagPiece
 		if err == nil {
-			pieces, err = newTag(tag, field, re)
+			pieces, err = newTag(tag, own, field, re)
 		}
 		if err != nil {
 			lost(at, what, err.Error()+"; write a route with if")
@@ -75,14 +76,23 @@ func (c *converter) expectTags(f *flow.Flow, scope *element) {
 			continue
 		}
 		p, _ := pattern(e.arg)
-		for _, r := range c.rules(e, p, func(draft.Place, string, string) {}) {
-			f.Expect(r.Retag)
+		for _, r := range c.quietRules(e, p) {
+			f.Expect(r)
 		}
 	}
 }
 
+// quietRules reads the rules of a match, and tells nothing.
+func (c *converter) quietRules(e *element, m flow.Match) (out []flow.Retag) {
+	for _, r := range c.rules(e, m, "tag", func(draft.Place, string, string) {}) {
+		out = append(out, r.Retag)
+	}
+	return out
+}
+
 func (c *converter) retag(f *flow.Flow, e *element, m flow.Match) {
-	rules := c.rules(e, m, func(at draft.Place, what, why string) {
+	m, own := f.Comes(m, c.quietRules(e, m))
+	rules := c.rules(e, m, own, func(at draft.Place, what, why string) {
 		c.d.Lost(f.Notes(), at, what, why)
 	})
 	for _, r := range rules {
@@ -104,13 +114,13 @@ var tagVariable = regexp.MustCompile(
 )
 
 // newTag takes a new tag apart. A group stands for the whole field where it is all of it.
-func newTag(text, field, re string) ([]flow.TagPiece, error) {
+func newTag(text, own, field, re string) ([]flow.TagPiece, error) {
 	return flow.Pieces(text, tagVariable, func(v []string) (string, error) {
 		switch {
 		case v[0] == "${tag}" || v[0] == "__TAG__":
-			return "tag", nil
+			return own, nil
 		case v[1]+v[2] != "":
-			return "tag[" + v[1] + v[2] + "]", nil
+			return flow.PartOf(own, v[1]+v[2]), nil
 		case v[0] == "$1" && flow.IsWhole(re, true):
 			return "string(" + field + ")", nil
 		case strings.HasPrefix(v[0], "${"):

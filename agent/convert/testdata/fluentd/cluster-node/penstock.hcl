@@ -102,7 +102,7 @@ filter "multiline" "raw_kubernetes" {
   timeout   = "5s"
   max_lines = 1000
   max_size  = "500000B"
-  # Changed: remove_tag_prefix raw: the inputs give the tag without it
+  # Changed: remove_tag_prefix raw: the inputs, or the rules, give the tag without it
 }
 
 # JSON that the applications write themselves
