@@ -404,7 +404,7 @@ func TestNothingChangesSilently(t *testing.T) {
 				"output { http { url => \"http://h/%{type}\" } }\n",
 			[]string{
 				`"/var/log/*/*.log"`, `continue_after = "\\\\$"`, `start = "^(?:\\d{4}-`,
-				`pattern = "^(?P<a>.*?) (?P<b_c>.*)$"`, `b_c = "b.c"`,
+				`pattern = "(?s)^(?P<a>.*?) (?P<b_c>.*)$"`, `b_c = "b.c"`,
 			},
 			[]string{
 				"changed: /var/log/%{+YYYY}/%{[a]}.log: files are found by globs",

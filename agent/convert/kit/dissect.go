@@ -24,7 +24,8 @@ var (
 
 // Dissect turns a tokenizer into a regular expression, if its keys are plain.
 func Dissect(tokenizer string) (out Dissected, ok bool) {
-	pattern, rest := "^", tokenizer
+	const start = "(?s)^"
+	pattern, rest := start, tokenizer
 	seen := map[string]bool{}
 	for {
 		m := dissectKey.FindStringSubmatchIndex(rest)
@@ -65,5 +66,5 @@ func Dissect(tokenizer string) (out Dissected, ok bool) {
 		rest = rest[m[1]:]
 	}
 	out.Pattern = pattern + regexp.QuoteMeta(rest) + "$"
-	return out, pattern != "^"
+	return out, pattern != start
 }

@@ -105,7 +105,7 @@ filter "parse" "dissect" {
   format  = "regex"
   field   = "message"
   keep    = "message"
-  pattern = "^(?P<client_ip>.*?) - (?P<user>.*?) \\[(?P<when>.*?)\\] \"(?P<method>.*?) (?P<path>.*?) (?P<proto>.*?)\" (?P<status>.*?) (?P<bytes>.*)$"
+  pattern = "(?s)^(?P<client_ip>.*?) - (?P<user>.*?) \\[(?P<when>.*?)\\] \"(?P<method>.*?) (?P<path>.*?) (?P<proto>.*?)\" (?P<status>.*?) (?P<bytes>.*)$"
   into    = "http"
   types = {
     status = "int"

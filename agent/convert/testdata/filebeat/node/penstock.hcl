@@ -195,7 +195,7 @@ filter "parse" "dissect" {
   format  = "regex"
   field   = "message"
   keep    = "message"
-  pattern = "^(?P<k1>.*?) (?P<k2>.*)$"
+  pattern = "(?s)^(?P<k1>.*?) (?P<k2>.*)$"
   into    = "d"
 }
 

@@ -33,7 +33,7 @@ filter "parse" "dissect" {
   format  = "regex"
   field   = "request"
   keep    = "request"
-  pattern = "^(?P<client>.*?) - (?P<user>.*?) .*$"
+  pattern = "(?s)^(?P<client>.*?) - (?P<user>.*?) .*$"
   into    = "http"
 }
 

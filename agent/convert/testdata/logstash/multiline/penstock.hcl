@@ -23,7 +23,7 @@ filter "parse" "dissect" {
   format     = "regex"
   field      = "text"
   keep       = "text"
-  pattern    = "^(?P<class>.*?) - (?P<rest>.*)$"
+  pattern    = "(?s)^(?P<class>.*?) - (?P<rest>.*)$"
   on_failure = "mark"
   # Changed: dissect: what cannot be parsed has a header parse_error, and no tag that says so
 }

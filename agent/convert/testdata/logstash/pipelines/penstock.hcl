@@ -253,7 +253,7 @@ filter "parse" "dissect" {
   format     = "regex"
   field      = "message"
   keep       = "message"
-  pattern    = "^(?P<client>.*?):(?P<port>.*?) \\[(?P<at>.*?)\\] (?P<frontend>.*?) (?P<backend>.*?)/(?P<server>.*?) (?P<timers>.*?) (?P<status>.*?) (?P<bytes>.*?) (?P<rest>.*)$"
+  pattern    = "(?s)^(?P<client>.*?):(?P<port>.*?) \\[(?P<at>.*?)\\] (?P<frontend>.*?) (?P<backend>.*?)/(?P<server>.*?) (?P<timers>.*?) (?P<status>.*?) (?P<bytes>.*?) (?P<rest>.*)$"
   on_failure = "mark"
   # Changed: dissect: what cannot be parsed has a header parse_error, and no tag that says so
 }
