@@ -323,22 +323,43 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 			c.Carry(stream)
 		}
 	}
-	switch {
-	case format == "json":
-		b := c.p.Filter("parse", name, cond)
-		b.Set("format", draft.Text("json"))
-		if into != "" {
-			b.Set("into", draft.Text(into))
-		}
-		c.D.Changed(b, n.At, n.Name, "a line that is no JSON object passes as it is, not as message")
-	case !c.plain:
-		b := c.p.Filter("parse", name, cond)
-		b.Set("format", draft.Text("regex"))
-		b.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
-	}
+	c.parse(n, name, cond, format == "json", into)
 	if container && !c.plain {
 		c.p.Filter("add_fields", name+"_stream", cond).
 			Set("fields", draft.Map("stream", "header.stream"))
+	}
+}
+
+// parse makes objects of lines, unless they stay lines: those of JSON are what they say, and others
+// have their text as message.
+func (c *converter) parse(n *kit.Node, name, cond string, isJSON bool, into string) {
+	const line = "^(?P<message>(?s:.*))$"
+	var b *draft.Block
+	switch {
+	case isJSON && into == "" && !c.plain:
+		b = c.p.Filter("parse", name, cond)
+		b.Set("formats", draft.Texts("json", "regex"))
+		b.Set("pattern", draft.Text(line))
+		c.D.Carried(n.At, n.Name)
+		return
+	case !c.plain:
+		b = c.p.Filter("parse", name, cond)
+		b.Set("format", draft.Text("regex"))
+		b.Set("pattern", draft.Text(line))
+	}
+	if !isJSON {
+		return
+	}
+	b = c.p.Filter("parse", name, cond)
+	b.Set("format", draft.Text("json"))
+	if c.plain {
+		c.D.Changed(b, n.At, n.Name, "a line that is no JSON object passes as it is, not as message")
+	} else {
+		b.Set("field", draft.Text("message"))
+		c.D.Carried(n.At, n.Name)
+	}
+	if into != "" {
+		b.Set("into", draft.Text(into))
 	}
 }
 

@@ -21,8 +21,8 @@ input "tail" "app" {
 }
 
 filter "parse" "app" {
-  format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
 }
 
 output "elasticsearch" "elasticsearch" {

@@ -76,9 +76,9 @@ input "tail" "shop" {
 }
 
 filter "parse" "shop" {
-  if     = "tag == 'shop'"
-  format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
+  if      = "tag == 'shop'"
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
 }
 
 filter "add_fields" "shop" {
@@ -205,9 +205,9 @@ filter "grep" "log_3_2" {
 }
 
 filter "parse" "log_3" {
-  if     = "tag == 'log_3'"
-  format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
+  if      = "tag == 'log_3'"
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
 }
 
 input "syslog" "syslog_4" {

@@ -98,9 +98,9 @@ input "tail" "app" {
 }
 
 filter "parse" "app" {
-  if     = "tag == 'app'"
-  format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
+  if      = "tag == 'app'"
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
 }
 
 filter "add_fields" "app" {
@@ -143,9 +143,9 @@ filter "grep" "log_4_2" {
 }
 
 filter "parse" "log_4" {
-  if     = "tag == 'log_4'"
-  format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
+  if      = "tag == 'log_4'"
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
 }
 
 filter "add_fields" "log_4" {

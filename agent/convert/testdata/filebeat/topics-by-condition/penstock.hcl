@@ -12,8 +12,8 @@ input "tail" "log_1" {
 }
 
 filter "parse" "log_1" {
-  format = "json"
-  # Changed: filebeat.inputs: a line that is no JSON object passes as it is, not as message
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
 }
 
 filter "add_fields" "add_fields" {
