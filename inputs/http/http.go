@@ -25,6 +25,9 @@ import (
 // grace is how long a stop waits for requests that have begun.
 const grace = 10 * time.Second
 
+// answerTime is how long a client may take to read an answer.
+const answerTime = 30 * time.Second
+
 // HTTP is the input. Make one with New.
 type HTTP struct {
 	cfg      Config
@@ -37,6 +40,8 @@ type HTTP struct {
 	requests *prometheus.CounterVec
 	refused  prometheus.Counter
 	hecAcks  atomic.Int64
+
+	answerTime time.Duration // answerTime, except in tests
 }
 
 // New returns the input. Files that the tls block names are read now.
@@ -49,6 +54,8 @@ func New(cfg Config, env inputs.Env) (*HTTP, error) {
 		env:      env,
 		warnings: fault.NewThrottledLog(env.Log),
 		memory:   listen.NewBudget(cfg.Memory, cfg.Wait),
+
+		answerTime: answerTime,
 	}
 	h.requests = prometheus.NewCounterVec(
 		prometheus.CounterOpts{Name: "penstock_http_requests_total",
@@ -154,7 +161,8 @@ type protocol struct {
 // handler routes requests.
 func (h *HTTP) handler(sink inputs.Sink) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		sw := &statusWriter{ResponseWriter: w}
+		sw := &statusWriter{ResponseWriter: w, within: h.answerTime}
+		defer sw.begin() // what is sent once this returns
 		allowed := h.cors(sw, r)
 		p := h.route(r)
 		switch {
@@ -268,13 +276,31 @@ func (h *HTTP) foreign(w http.ResponseWriter, r *http.Request) {
 	failPlain(w, fail(http.StatusForbidden, "the origin %q is not among cors_origins", origin))
 }
 
-// statusWriter remembers the status.
+// statusWriter remembers the status, and has a client that does not read the answer hold nothing
+// for longer than within.
 type statusWriter struct {
 	http.ResponseWriter
+	within time.Duration
 	status int
+	begun  bool
+}
+
+// begin is called before anything is sent. The server undoes it before the next request.
+func (w *statusWriter) begin() {
+	if !w.begun {
+		w.begun = true
+		end := time.Now().Add(w.within)
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(end)
+	}
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriter.Write(p)
 }
 
 func (w *statusWriter) WriteHeader(status int) {
+	w.begin()
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }

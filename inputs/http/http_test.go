@@ -50,6 +50,11 @@ type rig struct {
 
 func start(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
+	return startWith(t, change, func(*HTTP) {})
+}
+
+func startWith(t testing.TB, change func(*Config), prepare func(*HTTP)) *rig {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	r := &rig{
 		t:      t,
@@ -68,6 +73,7 @@ func start(t testing.TB, change func(*Config)) *rig {
 	if r.in, err = New(cfg, env); err != nil {
 		t.Fatal(err)
 	}
+	prepare(r.in)
 	run, end := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- r.in.Run(run, r.sink) }()
@@ -892,6 +898,29 @@ func TestSlowLorisAndTooManyConnections(t *testing.T) {
 	if n := len(r.sink.Records()); n != 1 {
 		t.Fatalf("%d records", n)
 	}
+}
+
+// A client that does not read what it is answered holds no memory.
+func TestAnswersThatNobodyReads(t *testing.T) {
+	r := startWith(t, nil, func(in *HTTP) { in.answerTime = 100 * time.Millisecond })
+	free := r.in.memory.Free()
+	nc, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if err := nc.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	body := strings.Repeat("{\"index\":{}}\n{}\n", 400_000) // 15 MB of answer
+	fmt.Fprintf(
+		nc, "POST /x/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body,
+	)
+	runtest.Until(t, "stored", func() bool { return r.sink.Appends() > 0 })
+	runtest.Within(
+		t, 15*time.Second, func() bool { return r.in.memory.Free() == free },
+		func() string { return "the memory is held" },
+	)
 }
 
 func TestTLS(t *testing.T) {
