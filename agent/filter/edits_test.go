@@ -392,6 +392,7 @@ func FuzzEdits(f *testing.F) {
 	add(NewHash(HashConfig{Fields: []string{"a", "l"}, Into: "a.b"}, env()))
 	add(NewTruncate(TruncateConfig{Fields: []string{"a", "a.b"}, Size: 1, Suffix: "\xff"}, env()))
 	add(NewReplace(ReplaceConfig{Field: "a", Pattern: ".", With: `"`}, env()))
+	add(NewReplace(ReplaceConfig{Pattern: `^.|[1n"]\W|\\`, With: `"`}, env()))
 	add(
 		NewRedact(
 			RedactConfig{

@@ -10,7 +10,7 @@ import (
 
 // ReplaceConfig is the config of the replace filter.
 type ReplaceConfig struct {
-	Field   string `hcl:"field,optional" doc:"The text field of a JSON value to work on; the whole value otherwise."`
+	Field   string `hcl:"field,optional" doc:"The text field of a JSON value to work on; the whole value otherwise. A value that is JSON stays JSON: texts, numbers and names of fields are looked at by themselves, as by patterns of the filter redact."`
 	Pattern string `hcl:"pattern" doc:"Regular expression (RE2) for what is replaced, wherever it matches."`
 	With    string `hcl:"with,optional" doc:"What is put in place; $1 or $${name} stand for groups of the pattern, $$ for a dollar sign."`
 }
@@ -32,9 +32,8 @@ func (c *ReplaceConfig) Validate() error {
 // Replace replaces parts of texts.
 type Replace struct {
 	base
-	source  source
-	pattern *regexp.Regexp
-	with    []byte
+	field   *Path     // nil for the whole value
+	pattern rewriters // one
 }
 
 // NewReplace returns the filter.
@@ -42,24 +41,37 @@ func NewReplace(c ReplaceConfig, env Env) (*Replace, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Replace{base: newBase(env), pattern: regexp.MustCompile(c.Pattern), with: []byte(c.With)}
-	f.source, _ = newSource(c.Field, "")
+	f := &Replace{base: newBase(env)}
+	source, _ := newSource(c.Field, "")
+	f.field = source.field
+	re, with := regexp.MustCompile(c.Pattern), []byte(c.With)
+	r := newRewriter(re)
+	r.empty = true
+	r.put = func(out, text []byte, m []int) []byte { return re.Expand(out, with, text, m) }
+	f.pattern = rewriters{r}
 	return f, nil
 }
 
 // Edit implements Filter.
 func (f *Replace) Edit(v *View) Verdict {
-	if f.source.field != nil && v.Get(f.source.field).Type != gjson.String {
+	if f.field == nil {
+		value, some := f.pattern.value(v.Value())
+		if !some {
+			return Kept
+		}
+		v.SetValue(value)
+		return Changed
+	}
+	r := v.Get(f.field)
+	if r.Type != gjson.String {
 		return Unhandled
 	}
-	text, _ := f.source.text(v)
-	if !f.pattern.Match(text) {
+	text := bytesOf(r.Str)
+	found := f.pattern[0].find(text, true)
+	if found == nil {
 		return Kept
 	}
-	out := f.pattern.ReplaceAll(text, f.with)
-	if f.source.field == nil {
-		v.SetValue(out)
-	} else if !v.Set(f.source.field, v.String(out)) {
+	if !v.Set(f.field, v.String(f.pattern[0].replace(text, found))) {
 		return Unhandled
 	}
 	return Changed

@@ -122,6 +122,30 @@ func TestRedactOfFieldsLooksInside(t *testing.T) {
 		}...)
 }
 
+func TestReplaceKeepsJSON(t *testing.T) {
+	for _, c := range []struct{ field, pattern, with, value, want string }{
+		{"", `\w+@x\.com`, "X", `{"m":"a\njoe@x.com"}`, `{"m":"a\nX"}`},
+		{"", `\w+@x\.com`, "next", `{"m":"a\njoe@x.com"}`, `{"m":"a\nnext"}`},
+		{"", `x`, `"y"`, `{"x":"x","n":[1]}`, `{"\"y\"":"\"y\"","n":[1]}`},
+		{"", `\d+`, "N", `{"n":12,"m":"1-2"}`, `{"n":"N","m":"N-N"}`},
+		{"", `4(\d)`, "5$1", `{"n":42}`, `{"n":52}`},
+		{"", `^`, "> ", `{"n":42}`, `{"n":42}`},
+		{"", `^`, "> ", `n=42`, `> n=42`},
+		{"", `"n":(\d+)`, `"m":$1`, `{"n":42}`, `{"m":42}`},
+		{"", `\s+$`, "", "{\"n\":42}\r\n", `{"n":42}`},
+		{"", `(token=)(?:\S+)`, "${1}***", `{"m":"token=a","n":"b c"}`, `{"m":"token=***","n":"b c"}`},
+		{"", `o`, "0", `{"log":"{\"o\":\"a\\no\"}"}`, `{"l0g":"{\"0\":\"a\\n0\"}"}`},
+		// A field is text, whatever stands in it.
+		{"m", `^`, "> ", `{"m":"a"}`, `{"m":"> a"}`},
+		{"log", `"`, "'", `{"log":"{\"m\":1}"}`, `{"log":"{'m':1}"}`},
+	} {
+		rewrites(
+			t, with(ReplaceConfig{Field: c.field, Pattern: c.pattern, With: c.with}, NewReplace),
+			[2]string{c.value, c.want},
+		)
+	}
+}
+
 // redactable makes JSON with secrets in it, and what it is without them.
 type redactable struct {
 	rng    *rand.Rand
