@@ -135,6 +135,7 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 	add := func(re *regexp.Regexp, p preset) {
 		r := newRewriter(re)
 		r.put, r.sure, r.within = f.put(re), p.sure, r.within || p.pattern != ""
+		r.apart = p.pattern != ""
 		r.asText = f.hash != nil // or the type would go by which digits it has
 		f.patterns = append(f.patterns, r)
 	}

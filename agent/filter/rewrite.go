@@ -23,6 +23,7 @@ type rewriter struct {
 	sure   func(found []byte) bool                // what else must hold for a match; may be nil
 	asText bool                                   // what is left of a number is text
 	empty  bool                                   // matches of nothing count, but in JSON
+	apart  bool                                   // what an escape stands before is found, too
 
 	anchored bool // it may match a part of what it does not match
 	within   bool // it finds nothing but what lies in one text, number or name
@@ -156,10 +157,44 @@ func (r *rewriter) text(text []byte, empty bool) ([]byte, bool) {
 		gjson.ValidBytes(text) {
 		return r.document(text, found)
 	}
-	if found == nil {
-		return text, false
+	some := found != nil
+	if some {
+		text = r.replace(text, found)
 	}
-	return r.replace(text, found), true
+	if r.apart && hasEscape(text) {
+		if found = r.find(withoutEscapes(text), empty); found != nil {
+			return r.replace(text, found), true
+		}
+	}
+	return text, some
+}
+
+// withoutEscapes returns a text that is no JSON with zeros for what may be escapes of JSON, Go and
+// their like, or such that were escaped.
+func withoutEscapes(text []byte) []byte {
+	out := bytes.Clone(text)
+	for i := 0; i < len(out); i++ {
+		if out[i] != '\\' {
+			continue
+		}
+		end := i + 1
+		for end < len(out) && out[end] == '\\' {
+			end++
+		}
+		switch {
+		case end == len(out):
+		case out[end] == 'x':
+			end += 3
+		case out[end] == 'u':
+			end += 5
+		default:
+			end++
+		}
+		end = min(end, len(out))
+		clear(out[i:end])
+		i = end - 1
+	}
+	return out
 }
 
 // find returns the matches that count.

@@ -66,6 +66,28 @@ func TestRedactedJSONStaysJSON(t *testing.T) {
 	}...)
 }
 
+// Texts with escapes that are no JSON: of logfmt, and what is cut off.
+func TestRedactKnowsEscapesInTexts(t *testing.T) {
+	rewrites(
+		t,
+		redact(
+			RedactConfig{
+				Presets: []string{"ipv4", "email", "bearer_token", "credit_card"},
+				Replace: "***",
+			},
+		),
+		[][2]string{
+			{`msg="failed\n10.0.0.1 gone" n=1`, `msg="failed\n*** gone" n=1`},
+			{`{"m":"h\tBearer abc","o":`, `{"m":"h\t***","o":`},
+			{`{"m":"a\\n10.0.0.1"}`, `{"m":"a\\n***"}`},
+			{`x\x0a10.0.0.1 \u000a4111111111111111\`, `x\x0a*** \u000a***\`},
+			{`10.0.0.1\r\n10.0.0.2`, `***\r\n***`},
+			{`{"log":"{\"m\":\"a\\n10.0.0.1\`, `{"log":"{\"m\":\"a\\n***\`},
+			{`C:\joe@example.com`, `C:\***`},
+			{`\\n1\.2.3.4`, `\\n1\.2.3.4`},
+		}...)
+}
+
 func TestRedactByOwnPatterns(t *testing.T) {
 	for _, c := range []struct{ pattern, replace, value, want string }{
 		{`\bsecret-\d+`, "***", `{"m":"a\nsecret-1"}`, `{"m":"a\n***"}`},
