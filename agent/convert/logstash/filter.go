@@ -240,9 +240,18 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
 		}
 		wrong := false
 		for _, p := range patterns {
-			if _, err := grokformats.NewGrok(p, definitions); err != nil {
+			g, err := grokformats.NewGrok(p, definitions)
+			if err != nil {
 				c.D.Lost(c.p.Notes, k.At, k.Name+" "+p, err.Error())
 				wrong = true
+				continue
+			}
+			for _, name := range g.Fields() {
+				flat := kit.Key(strings.ReplaceAll(name, ".", `\.`))
+				isOwn := strings.Contains(p, name)
+				if strings.Contains(name, ".") && !isOwn && !slices.Contains(moves, flat) {
+					moves = append(moves, flat, draft.Text(ecsName(name)))
+				}
 			}
 		}
 		if wrong {
@@ -280,6 +289,14 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
 		}
 	}
 	match.Done()
+}
+
+// ecsName is the name, in objects, that patterns of Logstash give to what those here call so.
+func ecsName(name string) string {
+	if name == "http.response.body.size" {
+		return "http.response.body.bytes"
+	}
+	return name
 }
 
 func (c *converter) types(conv *kit.Node, cond string) {

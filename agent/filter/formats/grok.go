@@ -51,6 +51,16 @@ func NewGrok(pattern string, definitions map[string]string) (*Grok, error) {
 	return g, nil
 }
 
+// Fields returns the names of the fields that it takes.
+func (g *Grok) Fields() (out []string) {
+	for _, name := range g.names {
+		if name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 type grokCompiler struct {
 	own    map[string]string
 	fields []string

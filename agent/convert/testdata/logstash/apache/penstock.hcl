@@ -59,6 +59,22 @@ filter "parse" "grok" {
   # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
 }
 
+filter "rename_fields" "grok" {
+  if = "header.branch_1 == '2'"
+  fields = {
+    "source\\.address"                  = "source.address"
+    "apache\\.access\\.user\\.identity" = "apache.access.user.identity"
+    "user\\.name"                       = "user.name"
+    "http\\.request\\.method"           = "http.request.method"
+    "url\\.original"                    = "url.original"
+    "http\\.version"                    = "http.version"
+    "http\\.response\\.status_code"     = "http.response.status_code"
+    "http\\.response\\.body\\.size"     = "http.response.body.bytes"
+    "http\\.request\\.referrer"         = "http.request.referrer"
+    "user_agent\\.original"             = "user_agent.original"
+  }
+}
+
 filter "time" "date" {
   if      = "header.branch_1 == '2'"
   field   = "timestamp"
@@ -85,6 +101,7 @@ pipeline "main" {
     filter.add_fields.mutate,
     filter.add_fields.mutate_2,
     filter.parse.grok,
+    filter.rename_fields.grok,
     filter.time.date,
   ]
   to = [output.elasticsearch.elasticsearch, output.stdout.stdout]

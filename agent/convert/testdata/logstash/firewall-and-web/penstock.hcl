@@ -142,6 +142,22 @@ filter "parse" "grok_2" {
   # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
 }
 
+filter "rename_fields" "grok" {
+  if = "header.branch_1 == '2'"
+  fields = {
+    "source\\.address"                  = "source.address"
+    "apache\\.access\\.user\\.identity" = "apache.access.user.identity"
+    "user\\.name"                       = "user.name"
+    "http\\.request\\.method"           = "http.request.method"
+    "url\\.original"                    = "url.original"
+    "http\\.version"                    = "http.version"
+    "http\\.response\\.status_code"     = "http.response.status_code"
+    "http\\.response\\.body\\.size"     = "http.response.body.bytes"
+    "http\\.request\\.referrer"         = "http.request.referrer"
+    "user_agent\\.original"             = "user_agent.original"
+  }
+}
+
 filter "remove_fields" "grok" {
   if     = "header.branch_1 == '2'"
   fields = ["ident", "auth"]
@@ -380,6 +396,7 @@ pipeline "main" {
     filter.set.mutate_tags,
     filter.time.date,
     filter.parse.grok_2,
+    filter.rename_fields.grok,
     filter.remove_fields.grok,
     filter.parse.useragent,
     filter.rename_fields.mutate,

@@ -89,6 +89,22 @@ filter "parse" "grok" {
   # LEFT OUT: grok.patterns_dir: write what of those files is used into definitions
 }
 
+filter "rename_fields" "grok" {
+  if = "header.branch_1 == '1'"
+  fields = {
+    "source\\.address"                  = "source.address"
+    "apache\\.access\\.user\\.identity" = "apache.access.user.identity"
+    "user\\.name"                       = "user.name"
+    "http\\.request\\.method"           = "http.request.method"
+    "url\\.original"                    = "url.original"
+    "http\\.version"                    = "http.version"
+    "http\\.response\\.status_code"     = "http.response.status_code"
+    "http\\.response\\.body\\.size"     = "http.response.body.bytes"
+    "http\\.request\\.referrer"         = "http.request.referrer"
+    "user_agent\\.original"             = "user_agent.original"
+  }
+}
+
 filter "remove_fields" "grok" {
   if     = "header.branch_1 == '1'"
   fields = ["message"]
@@ -244,6 +260,7 @@ pipeline "main" {
     filter.set.branch_1,
     filter.set.branch_1_2,
     filter.parse.grok,
+    filter.rename_fields.grok,
     filter.remove_fields.grok,
     filter.time.date,
     filter.remove_fields.date,
