@@ -483,6 +483,17 @@ func TestNothingChangesSilently(t *testing.T) {
 				"[OUTPUT]\n name stdout\n match *\n",
 			[]string{`zone = "Etc/GMT-2"`}, []string{"left out: types a:hex: there is no such type"},
 		},
+		"Logstash fields made of those that stand before them": {
+			"logstash", ".conf",
+			"input { stdin { } }\nfilter { mutate { replace => { \"a\" => \"x\" \"b\" => \"%{[a]}!\" } " +
+				"add_field => { \"env\" => \"prod\" \"kind\" => \"%{type}\" \"all\" => \"%{kind}-%{env}\" } } }\n" +
+				"output { stdout { } }\n",
+			[]string{
+				`{ fields = { a = "x" } }`, `{ fields = { b = "${field.a}!" } }`,
+				`{ fields = { env = "prod" kind = "${field.type}" } }`,
+				`{ fields = { all = "${field.kind}-${field.env}" } }`,
+			}, nil,
+		},
 		"fluent-bit rules for tags that others give": {
 			"fluent-bit", ".conf",
 			"[INPUT]\n name forward\n[FILTER]\n name rewrite_tag\n match app\n rule $a ^(x)$ err.$TAG.y false\n" +

@@ -412,16 +412,15 @@ func (c *converter) multiline(b *draft.Block, m *kit.Node) {
 // common does what every plugin can: add_field, add_tag, remove_field, tags.
 func (c *converter) common(n *kit.Node, label, cond string) {
 	if f := n.Find("add_field"); f != nil {
-		var pairs []draft.Value
 		inPairs(f)
-		for _, k := range f.Kids {
-			pairs = append(
-				pairs,
-				kit.Key(field(k.Key)),
-				draft.Join(c.format(c.p.Notes, k, k.Value)...),
-			)
+		for _, kids := range inTurn(f.Kids) {
+			var pairs []draft.Value
+			for _, k := range kids {
+				v := draft.Join(c.format(c.p.Notes, k, k.Value)...)
+				pairs = append(pairs, kit.Key(field(k.Key)), v)
+			}
+			c.p.Filter("add_fields", label, cond).Set("fields", draft.Map(pairs...))
 		}
-		c.p.Filter("add_fields", label, cond).Set("fields", draft.Map(pairs...))
 		c.D.Carried(f.At, f.Name)
 		f.Done()
 	}
@@ -445,6 +444,23 @@ func (c *converter) common(n *kit.Node, label, cond string) {
 		c.p.Filter("remove_fields", label, cond).Set("fields", draft.Texts(f...))
 		c.D.Carried(n.At, n.Name+".remove_field")
 	}
+}
+
+// inTurn divides fields so that none is made of another one with which it stands: Logstash adds
+// them one after the other, a filter at once.
+func inTurn(kids []*kit.Node) (out [][]*kit.Node) {
+	var now []*kit.Node
+	made := map[string]bool{}
+	for _, k := range kids {
+		for _, m := range reference.FindAllStringSubmatch(k.Value, -1) {
+			if made[field(m[2])] {
+				out, now = append(out, now), nil
+				clear(made)
+			}
+		}
+		now, made[field(k.Key)] = append(now, k), true
+	}
+	return append(out, now)
 }
 
 // completed says what becomes of files that have been read, in mode read.

@@ -364,13 +364,17 @@ func (c *converter) mutate(n *kit.Node, cond string) {
 			}
 			add("rename_fields", op).Set("fields", draft.Map(pairs...))
 		case "replace", "update":
-			b := add("add_fields", op)
-			for _, k := range x.Kids {
-				pairs = append(pairs, kit.Key(field(k.Key)), draft.Join(c.format(b, k, k.Value)...))
-			}
-			b.Set("fields", draft.Map(pairs...))
-			if op == "update" && len(x.Kids) == 1 {
-				b.Set("if", draft.Text(kit.And(cond, kit.Field(field(x.Kids[0].Key))+" != nil")))
+			for _, kids := range inTurn(x.Kids) {
+				b := add("add_fields", op)
+				var pairs []draft.Value
+				for _, k := range kids {
+					v := draft.Join(c.format(b, k, k.Value)...)
+					pairs = append(pairs, kit.Key(field(k.Key)), v)
+				}
+				b.Set("fields", draft.Map(pairs...))
+				if op == "update" && len(kids) == 1 {
+					b.Set("if", draft.Text(kit.And(cond, kit.Field(field(kids[0].Key))+" != nil")))
+				}
 			}
 		case "copy":
 			for _, k := range x.Kids {
