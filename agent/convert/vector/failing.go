@@ -60,6 +60,7 @@ const aside = "vector_text"
 // always are formats that give a field message whatever the text.
 var always = map[string]bool{
 	"syslog": true, "klog": true, "nginx_error": true, "apache_error": true,
+	"apache_common": true, "apache_combined": true,
 }
 
 // overwrites reports whether what is parsed may have a field of the name of what it is parsed from.

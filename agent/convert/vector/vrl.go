@@ -468,6 +468,11 @@ func (g *program) parse(s, cond string) {
 	case op == "|=" && !over:
 		b.Set("keep", draft.Text(from))
 	}
+	prefix := ""
+	if target != "." {
+		prefix = plainPath(target) + "."
+	}
+	g.asVRL(b, format, prefix, cond)
 	if op == "=" && (emptied.MatchString(s) || caught.MatchString(s)) {
 		g.c.D.Changed(
 			b, g.node.At, g.label+": "+s,
@@ -475,9 +480,14 @@ func (g *program) parse(s, cond string) {
 		)
 		return
 	}
-	switch format {
-	case "json", "regex", "grok", "logfmt", "key_value", "query":
+	switch {
+	case strings.Contains(" json regex grok logfmt key_value query ", " "+format+" "):
 		g.carried(s)
+	case called[format] != nil:
+		g.c.D.Changed(
+			b, g.node.At, g.label+": "+s,
+			"timestamp is text as in the line, and what is - there is no field",
+		)
 	default:
 		g.c.D.Changed(
 			b, g.node.At, g.label+": "+s,

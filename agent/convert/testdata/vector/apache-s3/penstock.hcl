@@ -24,8 +24,25 @@ filter "parse" "message" {
 filter "parse" "apache_parser" {
   format = "apache_combined"
   field  = "message"
-  # Changed: apache_parser: . = parse_apache_log!(.message, format: "combined"): fields are called
-  # as penstock calls them: see penstock help filter.parse
+  time   = true
+  # Changed: apache_parser: . = parse_apache_log!(.message, format: "combined"): timestamp is text
+  # as in the line, and what is - there is no field
+}
+
+filter "rename_fields" "apache_parser" {
+  fields = {
+    time        = "timestamp"
+    remote_addr = "host"
+    bytes       = "size"
+    user_agent  = "agent"
+    referer     = "referrer"
+  }
+}
+
+filter "set" "apache_parser" {
+  fields = {
+    message = "field.method + ' ' + field.path + ' ' + field.protocol"
+  }
 }
 
 # Sample the data to save on cost.
@@ -52,9 +69,15 @@ output "s3" "s3_archives" {
 }
 
 pipeline "main" {
-  from   = [input.tail.apache_logs]
-  filter = [filter.parse.message, filter.parse.apache_parser, filter.sample.apache_sampler]
-  to     = [output.elasticsearch.es_cluster, output.s3.s3_archives]
+  from = [input.tail.apache_logs]
+  filter = [
+    filter.parse.message,
+    filter.parse.apache_parser,
+    filter.rename_fields.apache_parser,
+    filter.set.apache_parser,
+    filter.sample.apache_sampler,
+  ]
+  to = [output.elasticsearch.es_cluster, output.s3.s3_archives]
   # Changed: transforms.apache_parser: where a function with ! fails, Vector lets the event pass as
   # it came in; here the filters behind go on with it
 }

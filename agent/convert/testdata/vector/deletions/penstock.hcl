@@ -46,12 +46,29 @@ filter "parse" "more" {
   format = "apache_common"
   field  = "structured.line"
   keep   = "structured.line"
-  # Changed: more: . |= parse_common_log!(.structured.line): fields are called as penstock calls
-  # them: see penstock help filter.parse
+  time   = true
+  # Changed: more: . |= parse_common_log!(.structured.line): timestamp is text as in the line, and
+  # what is - there is no field
   on_failure = "mark"
 }
 
+filter "rename_fields" "more" {
+  fields = {
+    time        = "timestamp"
+    remote_addr = "host"
+    bytes       = "size"
+    user_agent  = "agent"
+    referer     = "referrer"
+  }
+}
+
 filter "set" "more_3" {
+  fields = {
+    message = "field.method + ' ' + field.path + ' ' + field.protocol"
+  }
+}
+
+filter "set" "more_4" {
   fields = {
     late = "true"
   }
@@ -62,7 +79,7 @@ filter "remove_fields" "more" {
   fields = ["structured.line"]
 }
 
-filter "set" "more_4" {
+filter "set" "more_5" {
   fields = {
     vector_text = "field.structured.query"
   }
@@ -78,7 +95,7 @@ filter "remove_fields" "more_2" {
   fields = ["vector_text"]
 }
 
-filter "set" "more_5" {
+filter "set" "more_6" {
   if = "header.parse_error == nil"
   fields = {
     query = "true"
@@ -90,7 +107,7 @@ filter "remove_fields" "more_3" {
   fields = ["structured.query"]
 }
 
-filter "set" "more_6" {
+filter "set" "more_7" {
   if = "header.parse_error != nil"
   fields = {
     no_query = "header.parse_error"
@@ -110,14 +127,16 @@ pipeline "main" {
     filter.set.more,
     filter.set.more_2,
     filter.parse.more,
+    filter.rename_fields.more,
     filter.set.more_3,
-    filter.remove_fields.more,
     filter.set.more_4,
+    filter.remove_fields.more,
+    filter.set.more_5,
     filter.parse.more_2,
     filter.remove_fields.more_2,
-    filter.set.more_5,
-    filter.remove_fields.more_3,
     filter.set.more_6,
+    filter.remove_fields.more_3,
+    filter.set.more_7,
   ]
   to = [output.stdout.out]
   # LEFT OUT: more: del(.structured.args): what is left out reads it: delete it behind that

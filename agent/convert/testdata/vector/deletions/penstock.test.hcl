@@ -11,7 +11,8 @@ case "what is parsed goes, and what cannot be carried over stays" {
     value = {
       structured = { args = "a=1", n = "5", kind = "card", card = "4111", key = "k" }
       seen = true, args = "a=1", late = true, x = "y", query = true
-      remote_addr = "h", time = "10/Oct/2000:13:55:36 -0700", method = "GET", path = "/", protocol = "HTTP/1.0", status = 200, bytes = 5
+      host = "h", timestamp = "10/Oct/2000:13:55:36 -0700", method = "GET", path = "/", protocol = "HTTP/1.0", status = 200, size = 5
+      message = "GET / HTTP/1.0"
     }
   }
 }

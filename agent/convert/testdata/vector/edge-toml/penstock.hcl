@@ -174,11 +174,29 @@ filter "parse" "nginx_parsed" {
   if     = "tag == 'nginx'"
   format = "nginx"
   field  = "message"
-  # Changed: nginx_parsed: . = parse_nginx_log!(.message, "combined"): fields are called as
-  # penstock calls them: see penstock help filter.parse
+  time   = true
+  # Changed: nginx_parsed: . = parse_nginx_log!(.message, "combined"): timestamp is text as in the
+  # line, and what is - there is no field
+}
+
+filter "rename_fields" "nginx_parsed" {
+  if = "tag == 'nginx'"
+  fields = {
+    time        = "timestamp"
+    remote_addr = "client"
+    bytes       = "size"
+    user_agent  = "agent"
+  }
 }
 
 filter "set" "nginx_parsed" {
+  if = "tag == 'nginx'"
+  fields = {
+    request = "field.method + ' ' + field.path + ' ' + field.protocol"
+  }
+}
+
+filter "set" "nginx_parsed_2" {
   if = "tag == 'nginx'"
   fields = {
     status_class = "string(floor(field.status / 100) ?? '') + 'xx'"
@@ -299,7 +317,9 @@ pipeline "main" {
     filter.set.app_fields_6,
     filter.truncate.app_fields,
     filter.parse.nginx_parsed,
+    filter.rename_fields.nginx_parsed,
     filter.set.nginx_parsed,
+    filter.set.nginx_parsed_2,
     filter.parse.nginx_parsed_2,
     filter.set.units,
     filter.set.units_2,
