@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/buffer/record/dialect"
 )
 
 // NoSuchFiles tells of includes that match nothing.
@@ -148,11 +149,11 @@ func Key(name string) draft.Value {
 	return draft.Text(name)
 }
 
-// Field is a field in an expression.
+// Field is a field in an expression. A dot that belongs to a name is written \.
 func Field(name string) string {
 	var b strings.Builder
 	b.WriteString("field")
-	for part := range strings.SplitSeq(name, ".") {
+	for _, part := range dialect.SplitNames(name) {
 		if plain.MatchString(part) {
 			b.WriteString("." + part)
 		} else {
@@ -166,7 +167,7 @@ func Field(name string) string {
 func FieldPart(name string) draft.Part {
 	var b strings.Builder
 	b.WriteString("field")
-	for part := range strings.SplitSeq(name, ".") {
+	for _, part := range dialect.SplitNames(name) {
 		if plain.MatchString(part) {
 			b.WriteString("." + part)
 		} else {

@@ -99,6 +99,7 @@ func (g *program) isKept(name string) bool {
 
 // isPart reports whether one of two fields stands in the other, or is it.
 func isPart(a, b string) bool {
+	a, b = strings.ReplaceAll(a, `\`, ""), strings.ReplaceAll(b, `\`, "")
 	return a == b || strings.HasPrefix(a, b+".") || strings.HasPrefix(b, a+".")
 }
 
@@ -150,7 +151,7 @@ const (
 )
 
 var (
-	catching = regexp.MustCompile(`^(\.[\w.@"]*|[a-z]\w*)\s*,\s*(\w+)\s*=[^=]`)
+	catching = regexp.MustCompile(`^(\.(?:[\w.@]|"[^"]*")*|[a-z]\w*)\s*,\s*(\w+)\s*=[^=]`)
 	// failing asks whether a statement before has failed.
 	failing = regexp.MustCompile(`^([a-z]\w*)\s*(==|!=)\s*null$`)
 	given   = regexp.MustCompile(`^(?:object!?\()?\s*([a-z]\w*)\s*\)?$`)

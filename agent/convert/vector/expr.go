@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/buffer/record/dialect"
 )
 
 // token kinds are: a path (.a.b), a name, a text, a regular expression, a number, an operator.
@@ -379,9 +380,13 @@ func (p *parser) call(name string) (string, error) {
 	return out, nil
 }
 
-// plainPath is a path without the leading dot and quotes.
+var quotedName = regexp.MustCompile(`"[^"]*"`)
+
+// plainPath is a path without the leading dot and quotes, as penstock writes it.
 func plainPath(p string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(p, "."), `"`, "")
+	return quotedName.ReplaceAllStringFunc(strings.TrimPrefix(p, "."), func(name string) string {
+		return dialect.JoinNames([]string{strings.Trim(name, `"`)})
+	})
 }
 
 func path(p string) string {

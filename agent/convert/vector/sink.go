@@ -37,7 +37,7 @@ func (c *converter) sink(x *component) *draft.Block {
 		topic := n.Text("topic")
 		b.Set("topic", tmpl(topic))
 		if k := n.Take("key_field"); k != nil {
-			b.Set("key", draft.Join(kit.FieldPart(strings.TrimPrefix(k.Value, "."))))
+			b.Set("key", draft.Join(kit.FieldPart(plainPath(k.Value))))
 			c.Carry(k)
 		}
 		compression("none", "gzip", "snappy", "lz4", "zstd")

@@ -11,7 +11,7 @@ import (
 
 var conversion = regexp.MustCompile(`^%[-_0^#:.]*\d*[A-Za-z+]`)
 
-var template = regexp.MustCompile(`\{\{\s*(\.?[\w.@"]+)\s*\}\}`)
+var template = regexp.MustCompile(`\{\{\s*(\.?(?:[\w.@]|"[^"]*")+)\s*\}\}`)
 
 // added are the fields that Vector adds to events, which are none here, as templates have them.
 var added = map[string]string{

@@ -133,7 +133,7 @@ func (c *converter) transform(x *component) {
 		b.From(n.At)
 		var keys []string
 		for _, f := range n.Texts("fields.match") {
-			keys = append(keys, "string("+kit.Field(strings.TrimPrefix(f, "."))+" ?? '')")
+			keys = append(keys, "string("+path(f)+" ?? '')")
 		}
 		if keys != nil {
 			b.Set("key", draft.Text(strings.Join(keys, " + '|' + ")))
@@ -150,7 +150,7 @@ func (c *converter) transform(x *component) {
 		}
 		b.Set("keep", draft.Value(keep))
 		if x := n.Take("key_field"); x != nil {
-			b.Set("field", draft.Text(strings.TrimPrefix(x.Value, ".")))
+			b.Set("field", draft.Text(plainPath(x.Value)))
 			c.Carry(x)
 		}
 		c.except(b, x, cond)
@@ -166,7 +166,7 @@ func (c *converter) transform(x *component) {
 		c.Duration(b, "per", n, time.Second, "window_secs")
 		if x := n.Take("key_field"); x != nil {
 			if m := template.FindStringSubmatch(x.Value); m != nil {
-				b.Set("key", draft.Text(kit.Field(strings.TrimPrefix(m[1], "."))))
+				b.Set("key", draft.Text(path(m[1])))
 				c.Carry(x)
 			} else {
 				c.Left(b, x, "write key")

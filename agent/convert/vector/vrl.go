@@ -95,25 +95,25 @@ func (g *program) run(src, cond string) {
 
 func (g *program) carried(s string) { g.c.D.Carried(g.node.At, g.label+": "+s) }
 
-const arg = `\(\s*(?:(?:string|to_string)!?\(\s*)?(\.[\w.@"]*)\s*\)?(?:\s*\?\?\s*"[^"]*")?\s*`
+const arg = `\(\s*(?:(?:string|to_string)!?\(\s*)?(\.(?:[\w.@]|"[^"]*")*)\s*\)?(?:\s*\?\?\s*"[^"]*")?\s*`
 
 var (
 	parsing = regexp.MustCompile(
-		`^(\.[\w.@"]*|[a-z]\w*)\s*(?:,\s*\w+\s*)?(\|?=)\s*(?:object!?\()?\s*(parse_\w+?)!?` + arg + `(?:,\s*(?s:(.*?)))?\)+(?:\s*\?\?\s*\{\s*\})?$`,
+		`^(\.(?:[\w.@]|"[^"]*")*|[a-z]\w*)\s*(?:,\s*\w+\s*)?(\|?=)\s*(?:object!?\()?\s*(parse_\w+?)!?` + arg + `(?:,\s*(?s:(.*?)))?\)+(?:\s*\?\?\s*\{\s*\})?$`,
 	)
 	merging   = regexp.MustCompile(`^\.\s*=\s*merge!?\(\s*\.\s*,\s*(.*?)\)$`)
-	assigning = regexp.MustCompile(`^(\.[\w.@"]*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
+	assigning = regexp.MustCompile(`^(\.(?:[\w.@]|"[^"]*")*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
 	variable  = regexp.MustCompile(`^([a-z]\w*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
-	caught    = regexp.MustCompile(`^\.[\w.@"]*\s*,\s*\w+\s*=`) // with its error
+	caught    = regexp.MustCompile(`^\.(?:[\w.@]|"[^"]*")*\s*,\s*\w+\s*=`) // with its error
 	strictly  = regexp.MustCompile(`\bparse_\w+!\(`)
 	emptied   = regexp.MustCompile(`\?\?\s*\{\s*\}$`)
-	deleting  = regexp.MustCompile(`^(?:_\s*=\s*)?del\(\s*(\.[\w.@"]+)\s*\)$`)
-	moving    = regexp.MustCompile(`^(\.[\w.@"]+)\s*=\s*del\(\s*(\.[\w.@"]+)\s*\)$`)
+	deleting  = regexp.MustCompile(`^(?:_\s*=\s*)?del\(\s*(\.(?:[\w.@]|"[^"]*")+)\s*\)$`)
+	moving    = regexp.MustCompile(`^(\.(?:[\w.@]|"[^"]*")+)\s*=\s*del\(\s*(\.(?:[\w.@]|"[^"]*")+)\s*\)$`)
 	timing    = regexp.MustCompile(
 		`^\.timestamp\s*=\s*parse_timestamp!?` + arg + `,\s*(?:format:\s*)?"([^"]*)"\s*\)(?:\s*\?\?\s*now\(\))?$`,
 	)
 	env = regexp.MustCompile(
-		`^(\.[\w.@"]+)\s*=\s*get_env_var!?\("(\w+)"\)(?:\s*\?\?\s*"([^"]*)")?$`,
+		`^(\.(?:[\w.@]|"[^"]*")+)\s*=\s*get_env_var!?\("(\w+)"\)(?:\s*\?\?\s*"([^"]*)")?$`,
 	)
 	regexArg = regexp.MustCompile(`r'((?:[^'\\]|\\.)*)'`)
 	textArg  = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
@@ -268,10 +268,10 @@ func (g *program) forget(name string) {
 var (
 	timeCall  = regexp.MustCompile(`^parse_timestamp!?\(.*\)$`)
 	replacing = regexp.MustCompile(
-		`^(\.[\w.@"]+)\s*=\s*replace!?\(\s*(?:(?:string|to_string)!?\(\s*)?(\.[\w.@"]+)\s*\)?(?:\s*\?\?\s*"")?\s*,\s*(?:pattern:\s*)?(r'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,\s*(?:with:\s*)?"((?:[^"\\]|\\.)*)"\s*\)$`,
+		`^(\.(?:[\w.@]|"[^"]*")+)\s*=\s*replace!?\(\s*(?:(?:string|to_string)!?\(\s*)?(\.(?:[\w.@]|"[^"]*")+)\s*\)?(?:\s*\?\?\s*"")?\s*,\s*(?:pattern:\s*)?(r'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,\s*(?:with:\s*)?"((?:[^"\\]|\\.)*)"\s*\)$`,
 	)
 	cutting = regexp.MustCompile(
-		`^(\.[\w.@"]+)\s*=\s*truncate!?\(\s*(?:(?:string|to_string)!?\(\s*)?(\.[\w.@"]+)\s*\)?\s*,\s*(?:limit:\s*)?(\d+)\s*(,\s*(?:ellipsis:\s*)?true|,\s*suffix:\s*"([^"]*)"|,\s*ellipsis:\s*false)?\s*\)$`,
+		`^(\.(?:[\w.@]|"[^"]*")+)\s*=\s*truncate!?\(\s*(?:(?:string|to_string)!?\(\s*)?(\.(?:[\w.@]|"[^"]*")+)\s*\)?\s*,\s*(?:limit:\s*)?(\d+)\s*(,\s*(?:ellipsis:\s*)?true|,\s*suffix:\s*"([^"]*)"|,\s*ellipsis:\s*false)?\s*\)$`,
 	)
 	capture = regexp.MustCompile(`\$(\d|\w+)`)
 )
