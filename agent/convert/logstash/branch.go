@@ -2,31 +2,20 @@ package logstash
 
 import (
 	"regexp"
-	"strings"
 
 	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // changes reports whether what stands in branches may change what one of their conditions asks:
 // each filter asks anew.
-func changes(branches []branch, conds []string) bool {
+func (c *converter) changes(branches []branch, conds []string) bool {
 	asked := map[string]bool{}
 	for _, name := range kit.Asked(conds) {
 		asked[name] = true
 	}
-	failures := false
-	for _, e := range conds {
-		failures = failures || strings.Contains(e, "header.parse_error")
-	}
 	for _, b := range branches {
 		for _, n := range plugins(b.body) {
-			switch n.Key {
-			case "grok", "json", "kv", "csv", "dissect", "useragent", "date", "xml":
-				if failures {
-					return true
-				}
-			}
-			if touches(n, asked) {
+			if _, tags := c.failureTags(n); tags && asked["tags"] || touches(n, asked) {
 				return true
 			}
 		}

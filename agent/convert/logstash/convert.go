@@ -3,6 +3,7 @@ package logstash
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,15 @@ func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 					c.inputs++
 				}
 			}
+		}
+	}
+	for _, s := range all {
+		c.noteAsked(s.body)
+	}
+	for _, s := range all {
+		for _, n := range plugins(s.body) {
+			_, isAsked := c.failureTags(n)
+			c.asksForFailures = c.asksForFailures || s.kind == "filter" && isAsked
 		}
 	}
 	for _, kind := range []string{"input", "filter", "output"} {
@@ -63,10 +73,16 @@ func plugins(body []statement) []*kit.Node {
 
 type converter struct {
 	*kit.Conv
-	p        *kit.Pipeline
-	inputs   int
-	tags     map[string]bool
-	failures []string // tags of events that could not be parsed
+	p      *kit.Pipeline
+	inputs int
+	tags   map[string]bool
+
+	asked           []string // texts of conditions on tags
+	asksForFailures bool     // among them are tags of what cannot be parsed
+	failed          []string // those that filters have given
+
+	parses []*draft.Block // what parses, of the filter that is read
+	works  string         // the condition that it could
 }
 
 func (c *converter) body(kind string, body []statement, cond string) {
@@ -95,19 +111,24 @@ func (c *converter) branches(kind string, branches []branch, cond string) {
 		if b.cond == "" {
 			break
 		}
-		e, err := condition(b.cond, c.failures)
+		e, err := condition(b.cond)
 		if err != nil {
-			shown := regexp.MustCompile("[a-z]+\x00").ReplaceAllString(b.cond, "")
 			c.D.Lost(
-				c.p.Notes, b.at, "if "+strings.ReplaceAll(shown, "\x01", " "),
+				c.p.Notes, b.at, "if "+shownCond(b.cond),
 				err.Error()+"; write the condition of what is in it",
 			)
 			branches = branches[:i]
 			break
 		}
+		if strings.Contains(e, "'_dateparsefailure' in ") {
+			c.D.Lost(
+				c.p.Notes, b.at, "if "+shownCond(b.cond),
+				"no tag tells that a time could not be read: write the condition otherwise",
+			)
+		}
 		conds = append(conds, e)
 	}
-	if kind == "filter" && changes(branches, conds) {
+	if kind == "filter" && c.changes(branches, conds) {
 		var places []draft.Place
 		for _, b := range branches {
 			places = append(places, b.at)
@@ -126,6 +147,11 @@ func (c *converter) branches(kind string, branches []branch, cond string) {
 		}
 		c.body(kind, b.body, kit.And(here...))
 	}
+}
+
+func shownCond(cond string) string {
+	shown := regexp.MustCompile("[a-z]+\x00").ReplaceAllString(cond, "")
+	return strings.ReplaceAll(shown, "\x01", " ")
 }
 
 var harmless = map[string]string{
@@ -344,12 +370,19 @@ func (c *converter) input(n *kit.Node) {
 			"@timestamp, @version, event, host and log are no fields: write filter \"add_fields\"",
 		)
 		f := c.p.Filter("parse", tag, cond)
-		if codec != nil && strings.HasPrefix(codec.Value, "json") {
+		isJSON := codec != nil && strings.HasPrefix(codec.Value, "json")
+		if isJSON && !slices.Contains(c.asked, failureTags["json"]) {
 			f.Set("formats", draft.List(draft.Text("json"), draft.Text("regex")))
 			f.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
 		} else {
 			f.Set("format", draft.Text("regex"))
 			f.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
+			if isJSON {
+				f := c.p.Filter("parse", tag, cond)
+				f.Set("format", draft.Text("json"))
+				f.Set("field", draft.Text("message"))
+				c.mark(f, &kit.Node{Key: "json", Name: codec.Name, At: codec.At}, cond)
+			}
 		}
 	}
 	if typ != n.Key {
@@ -438,10 +471,15 @@ func (c *converter) common(n *kit.Node, label, cond string) {
 		c.D.Carried(n.At, n.Name+".add_tag")
 	}
 	if f := n.Texts("remove_field"); f != nil {
-		for i := range f {
-			f[i] = field(f[i])
+		var names []string
+		for _, name := range f {
+			if name = field(name); !c.takesAway(name) {
+				names = append(names, name)
+			}
 		}
-		c.p.Filter("remove_fields", label, cond).Set("fields", draft.Texts(f...))
+		if names != nil {
+			c.p.Filter("remove_fields", label, cond).Set("fields", draft.Texts(names...))
+		}
 		c.D.Carried(n.At, n.Name+".remove_field")
 	}
 }

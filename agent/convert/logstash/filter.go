@@ -19,15 +19,18 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		c.D.Carried(n.At, n.Name)
 		return b
 	}
+	c.parses, c.works = nil, ""
 	switch n.Key {
 	case "grok":
-		c.grok(n, add)
+		c.grok(n, add, cond)
 	case "mutate":
 		c.mutate(n, cond)
 	case "date":
 		c.date(n, add)
 	case "json":
-		c.parsed(n, add("parse"), "json")
+		b := add("parse")
+		c.parsed(n, b, "json")
+		c.mark(b, n, cond)
 	case "kv":
 		b := add("parse")
 		c.parsed(n, b, "key_value")
@@ -37,6 +40,7 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		if s := n.Take("value_split"); s != nil {
 			b.Set("value_separator", draft.Text(s.Value))
 		}
+		c.mark(b, n, cond)
 	case "csv":
 		b := add("parse")
 		c.parsed(n, b, "csv")
@@ -49,6 +53,7 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		if s := n.Take("separator"); s != nil {
 			b.Set("delimiter", draft.Text(strings.ReplaceAll(s.Value, `\t`, "\t")))
 		}
+		c.mark(b, n, cond)
 		if conv := n.Find("convert"); conv != nil {
 			c.types(conv, cond)
 		}
@@ -142,8 +147,7 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		c.Lost(c.p.Notes, n, why)
 		return
 	}
-	c.failures = append(c.failures, n.Texts("tag_on_failure")...)
-	c.common(n, n.Key, cond)
+	c.common(n, n.Key, kit.And(cond, c.works))
 	c.Rest(c.p.Notes, n, map[string]string{
 		"skip_on_invalid_json":    "what cannot be parsed passes: see on_failure",
 		"lru_cache_size":          "nothing is cached",
@@ -168,14 +172,6 @@ func (c *converter) parsed(n *kit.Node, b *draft.Block, format string) {
 	if target := field(n.Text("target")); target != "" {
 		b.Set("into", draft.Text(target))
 	}
-	c.mark(b, n)
-}
-
-// mark lets what cannot be parsed pass with a header, and tells so.
-func (c *converter) mark(b *draft.Block, n *kit.Node) {
-	b.Set("on_failure", draft.Text("mark"))
-	c.D.Changed(b, n.At, n.Name,
-		"what cannot be parsed has a header parse_error, and no tag that says so")
 }
 
 var (
@@ -184,7 +180,7 @@ var (
 	fraction    = regexp.MustCompile(`S+`)
 )
 
-func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
+func (c *converter) grok(n *kit.Node, add func(string) *draft.Block, cond string) {
 	match := n.Find("match")
 	if match == nil {
 		c.Lost(c.p.Notes, n, "it has no match")
@@ -271,7 +267,7 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
 		} else {
 			b.Set("patterns", draft.Texts(patterns...))
 		}
-		c.mark(b, n)
+		c.mark(b, n, cond)
 		if defs != nil {
 			var pairs []draft.Value
 			for _, d := range defs.Kids {
@@ -429,6 +425,7 @@ func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
 		return
 	}
 	b := add("time")
+	c.parses = append(c.parses, b)
 	b.Set("field", draft.Text(field(match[0])))
 	var formats []string
 	for _, f := range match[1:] {
@@ -460,6 +457,9 @@ func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
 	if target := field(n.Text("target")); target != "" && target != "@timestamp" {
 		c.D.Lost(b, n.At, n.Name+".target", "it becomes the record's time, and no field")
 	}
+	if x := n.Take("tag_on_failure"); x != nil {
+		c.Left(b, x, "no tag tells that a time could not be read")
+	}
 	n.Find("match").Done()
 }
 
@@ -480,7 +480,7 @@ func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond str
 		b.Set("field", draft.Text(field(k.Key)))
 		b.Set("keep", draft.Text(field(k.Key)))
 		b.Set("pattern", draft.Text(tokens.Pattern))
-		c.mark(b, n)
+		c.mark(b, n, cond)
 		if tokens.Names != nil {
 			var names []draft.Value
 			for _, name := range tokens.Names {

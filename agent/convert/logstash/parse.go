@@ -3,7 +3,6 @@ package logstash
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -232,13 +231,13 @@ func unquote(s string) string {
 }
 
 // condition translates a condition.
-func condition(src string, failures []string) (string, error) {
+func condition(src string) (string, error) {
 	var tokens []token
 	for _, w := range strings.Split(src, "\x01") {
 		kind, text, _ := strings.Cut(w, "\x00")
 		tokens = append(tokens, token{kind: kind, text: text})
 	}
-	c := &conditions{tokens: tokens, failures: failures}
+	c := &conditions{tokens: tokens}
 	out, err := c.or()
 	if err == nil && len(c.tokens) > 0 {
 		err = fmt.Errorf("%q is not known here", c.tokens[0].text)
@@ -246,10 +245,7 @@ func condition(src string, failures []string) (string, error) {
 	return out, err
 }
 
-type conditions struct {
-	tokens   []token
-	failures []string // tags that a filter puts where it cannot parse
-}
+type conditions struct{ tokens []token }
 
 func (c *conditions) peek() string {
 	if len(c.tokens) == 0 {
@@ -327,11 +323,6 @@ func (c *conditions) not() (string, error) {
 			right = "(" + right + " ?? [])"
 		}
 		e := left + " in " + right
-		failed := strings.HasSuffix(left, "parsefailure'") ||
-			slices.Contains(c.failures, strings.Trim(left, "'"))
-		if failed && right == "(field.tags ?? [])" {
-			e = "header.parse_error != nil"
-		}
 		if op == "not" {
 			e = "not (" + e + ")"
 		}

@@ -25,10 +25,10 @@ filter "parse" "csv" {
   format     = "csv"
   field      = "message"
   keep       = "message"
+  columns    = ["when", "customer", "amount"]
+  delimiter  = ";"
   on_failure = "mark"
   # Changed: csv: what cannot be parsed has a header parse_error, and no tag that says so
-  columns   = ["when", "customer", "amount"]
-  delimiter = ";"
 }
 
 filter "convert" "mutate" {

@@ -91,7 +91,7 @@ filter "set" "branch_1" {
 }
 
 filter "set" "branch_1_2" {
-  if = "field.type == 'nginx' and not (header.parse_error != nil) and header.branch_1 == nil"
+  if = "field.type == 'nginx' and not ('_grokparsefailure' in (field.tags ?? [])) and header.branch_1 == nil"
   headers = {
     branch_1 = "'2'"
   }
@@ -113,8 +113,7 @@ filter "parse" "grok" {
     "%%{CISCOTIMESTAMP:ts} %%{DATA:fw}: %%{GREEDYDATA:cisco_message}",
     "%%{GREEDYDATA:cisco_message}",
   ]
-  on_failure = "mark"
-  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: grok: what cannot be parsed passes, with no tag that says so
   # LEFT OUT: grok.patterns_dir: write what of those files is used into definitions
 }
 
@@ -139,7 +138,17 @@ filter "parse" "grok_2" {
   field      = "message"
   pattern    = "%%{COMBINEDAPACHELOG}+%%{GREEDYDATA:extra}"
   on_failure = "mark"
-  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: grok: what cannot be parsed has a header parse_error as well
+}
+
+filter "set" "grok_failed" {
+  if = "header.branch_1 == '2' and header.parse_error != nil"
+  fields = {
+    tags = "uniq(concat(field.tags ?? [], ['_grokparsefailure']))"
+  }
+  headers = {
+    parse_error = "'_grokparsefailure'"
+  }
 }
 
 filter "rename_fields" "grok" {
@@ -159,18 +168,16 @@ filter "rename_fields" "grok" {
 }
 
 filter "remove_fields" "grok" {
-  if     = "header.branch_1 == '2'"
+  if     = "header.branch_1 == '2' and not ('_grokparsefailure' in (field.tags ?? []))"
   fields = ["ident", "auth"]
 }
 
 filter "parse" "useragent" {
-  if         = "header.branch_1 == '2'"
-  format     = "user_agent"
-  field      = "agent"
-  keep       = "agent"
-  into       = "ua"
-  on_failure = "mark"
-  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
+  if     = "header.branch_1 == '2'"
+  format = "user_agent"
+  field  = "agent"
+  keep   = "agent"
+  into   = "ua"
   # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
   # version, os.name, ...
 }
@@ -233,13 +240,12 @@ filter "add_fields" "mutate" {
 }
 
 filter "parse" "kv" {
-  if         = "header.branch_1 == '2'"
-  format     = "key_value"
-  field      = "args"
-  keep       = "args"
-  on_failure = "mark"
-  # Changed: kv: what cannot be parsed has a header parse_error, and no tag that says so
+  if             = "header.branch_1 == '2'"
+  format         = "key_value"
+  field          = "args"
+  keep           = "args"
   pair_separator = "&"
+  # Changed: kv: what cannot be parsed passes, with no tag that says so
 }
 
 filter "hash" "fingerprint" {
@@ -250,13 +256,12 @@ filter "hash" "fingerprint" {
 }
 
 filter "parse" "json" {
-  if         = "header.branch_1 == '2'"
-  format     = "json"
-  field      = "payload"
-  keep       = "payload"
-  into       = "p"
-  on_failure = "mark"
-  # Changed: json: what cannot be parsed has a header parse_error, and no tag that says so
+  if     = "header.branch_1 == '2'"
+  format = "json"
+  field  = "payload"
+  keep   = "payload"
+  into   = "p"
+  # Changed: json: what cannot be parsed passes, with no tag that says so
 }
 
 filter "sample" "drop" {
@@ -265,12 +270,11 @@ filter "sample" "drop" {
 }
 
 filter "parse" "json_2" {
-  if         = "header.branch_1 == '3'"
-  format     = "json"
-  field      = "message"
-  keep       = "message"
-  on_failure = "mark"
-  # Changed: json: what cannot be parsed has a header parse_error, and no tag that says so
+  if     = "header.branch_1 == '3'"
+  format = "json"
+  field  = "message"
+  keep   = "message"
+  # Changed: json: what cannot be parsed passes, with no tag that says so
 }
 
 filter "drop" "drop" {
@@ -309,11 +313,7 @@ filter "time" "date_2" {
   if      = "header.branch_1 == '3'"
   field   = "ts"
   formats = ["iso8601", "epoch_ms"]
-}
-
-filter "remove_fields" "date" {
-  if     = "header.branch_1 == '3'"
-  fields = ["ts"]
+  remove  = true
 }
 
 output "kafka" "kafka" {
@@ -396,6 +396,7 @@ pipeline "main" {
     filter.set.mutate_tags,
     filter.time.date,
     filter.parse.grok_2,
+    filter.set.grok_failed,
     filter.rename_fields.grok,
     filter.remove_fields.grok,
     filter.parse.useragent,
@@ -418,7 +419,6 @@ pipeline "main" {
     filter.set.mutate_3,
     filter.set.mutate_4,
     filter.time.date_2,
-    filter.remove_fields.date,
     filter.set.document_id,
   ]
   # LEFT OUT: syslog_pri: there is no filter that does this; see penstock help

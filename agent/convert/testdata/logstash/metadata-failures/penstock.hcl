@@ -46,11 +46,21 @@ filter "parse" "grok" {
   keep       = "message"
   pattern    = "%%{LOGLEVEL:level} %%{GREEDYDATA:msg}"
   on_failure = "mark"
-  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: grok: what cannot be parsed has a header parse_error as well
+}
+
+filter "set" "grok_failed" {
+  if = "header.parse_error != nil"
+  fields = {
+    tags = "uniq(concat(field.tags ?? [], ['bad']))"
+  }
+  headers = {
+    parse_error = "'bad'"
+  }
 }
 
 filter "drop" "drop" {
-  if = "header.parse_error != nil"
+  if = "'bad' in (field.tags ?? [])"
 }
 
 filter "add_fields" "mutate" {
@@ -60,7 +70,7 @@ filter "add_fields" "mutate" {
 }
 
 filter "add_fields" "mutate_2" {
-  if = "not (header.parse_error != nil)"
+  if = "not ('_grokparsefailure' in (field.tags ?? []))"
   fields = {
     good = "1"
   }
@@ -77,6 +87,7 @@ pipeline "main" {
     filter.parse.file,
     filter.parse.tcp,
     filter.parse.grok,
+    filter.set.grok_failed,
     filter.drop.drop,
     filter.add_fields.mutate,
     filter.add_fields.mutate_2,

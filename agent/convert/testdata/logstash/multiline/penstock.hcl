@@ -29,14 +29,14 @@ filter "parse" "dissect" {
 }
 
 filter "parse" "kv" {
-  format     = "key_value"
-  field      = "rest"
-  keep       = "rest"
-  into       = "kv"
-  on_failure = "mark"
-  # Changed: kv: what cannot be parsed has a header parse_error, and no tag that says so
+  format          = "key_value"
+  field           = "rest"
+  keep            = "rest"
+  into            = "kv"
   pair_separator  = ","
   value_separator = ":"
+  on_failure      = "mark"
+  # Changed: kv: what cannot be parsed has a header parse_error, and no tag that says so
 }
 
 output "stdout" "stdout" {

@@ -82,11 +82,20 @@ filter "parse" "grok" {
   # Its fields have the names of the Elastic Common Schema.
   format     = "grok"
   field      = "message"
-  keep       = "message"
   patterns   = ["%%{COMBINEDAPACHELOG}", "%%{IPORHOST:ip} %%{GREEDYDATA:rest}"]
   on_failure = "mark"
-  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: grok: what cannot be parsed has a header parse_error as well
   # LEFT OUT: grok.patterns_dir: write what of those files is used into definitions
+}
+
+filter "set" "grok_failed" {
+  if = "header.branch_1 == '1' and header.parse_error != nil"
+  fields = {
+    tags = "uniq(concat(field.tags ?? [], ['_bad']))"
+  }
+  headers = {
+    parse_error = "'_bad'"
+  }
 }
 
 filter "rename_fields" "grok" {
@@ -105,30 +114,19 @@ filter "rename_fields" "grok" {
   }
 }
 
-filter "remove_fields" "grok" {
-  if     = "header.branch_1 == '1'"
-  fields = ["message"]
-}
-
 filter "time" "date" {
   if      = "header.branch_1 == '1'"
   field   = "timestamp"
   formats = ["%d/%b/%Y:%H:%M:%S %z"]
-}
-
-filter "remove_fields" "date" {
-  if     = "header.branch_1 == '1'"
-  fields = ["timestamp"]
+  remove  = true
 }
 
 filter "parse" "useragent" {
-  if         = "header.branch_1 == '1'"
-  format     = "user_agent"
-  field      = "agent"
-  keep       = "agent"
-  into       = "ua"
-  on_failure = "mark"
-  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
+  if     = "header.branch_1 == '1'"
+  format = "user_agent"
+  field  = "agent"
+  keep   = "agent"
+  into   = "ua"
   # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
   # version, os.name, ...
 }
@@ -163,24 +161,22 @@ filter "set" "mutate" {
 }
 
 filter "parse" "json" {
-  if         = "header.branch_1 == '2'"
-  format     = "json"
-  field      = "message"
-  keep       = "message"
-  into       = "app"
-  on_failure = "mark"
-  # Changed: json: what cannot be parsed has a header parse_error, and no tag that says so
+  if     = "header.branch_1 == '2'"
+  format = "json"
+  field  = "message"
+  keep   = "message"
+  into   = "app"
+  # Changed: json: what cannot be parsed passes, with no tag that says so
 }
 
 filter "parse" "kv" {
-  if         = "header.branch_1 == '2'"
-  format     = "key_value"
-  field      = "app.kv"
-  keep       = "app.kv"
-  on_failure = "mark"
-  # Changed: kv: what cannot be parsed has a header parse_error, and no tag that says so
+  if              = "header.branch_1 == '2'"
+  format          = "key_value"
+  field           = "app.kv"
+  keep            = "app.kv"
   pair_separator  = "&"
   value_separator = "="
+  # Changed: kv: what cannot be parsed passes, with no tag that says so
 }
 
 filter "drop" "drop" {
@@ -188,14 +184,14 @@ filter "drop" "drop" {
 }
 
 filter "add_fields" "mutate" {
-  if = "header.parse_error != nil"
+  if = "'_bad' in (field.tags ?? [])"
   fields = {
     "@metadata.idx" = "bad"
   }
 }
 
 filter "add_fields" "mutate_2" {
-  if = "not (header.parse_error != nil)"
+  if = "not ('_bad' in (field.tags ?? []))"
   fields = {
     "@metadata.idx" = "good"
   }
@@ -260,10 +256,9 @@ pipeline "main" {
     filter.set.branch_1,
     filter.set.branch_1_2,
     filter.parse.grok,
+    filter.set.grok_failed,
     filter.rename_fields.grok,
-    filter.remove_fields.grok,
     filter.time.date,
-    filter.remove_fields.date,
     filter.parse.useragent,
     filter.rename_fields.mutate,
     filter.convert.mutate,

@@ -131,11 +131,21 @@ filter "parse" "grok" {
     "^%%{TIMESTAMP_ISO8601:at} %%{GREEDYDATA:text}",
   ]
   on_failure = "mark"
-  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: grok: what cannot be parsed has a header parse_error as well
   definitions = {
     ORDER = "ord-[0-9]{6}"
   }
   # LEFT OUT: grok.patterns_dir: write what of those files is used into definitions
+}
+
+filter "set" "grok_failed" {
+  if = "field.type == 'shop' and header.parse_error != nil"
+  fields = {
+    tags = "uniq(concat(field.tags ?? [], ['_shop_unparsed']))"
+  }
+  headers = {
+    parse_error = "'_shop_unparsed'"
+  }
 }
 
 filter "time" "date" {
@@ -143,15 +153,11 @@ filter "time" "date" {
   field   = "at"
   formats = ["iso8601", "%Y-%m-%d %H:%M:%S,%L"]
   zone    = "Europe/Berlin"
-}
-
-filter "remove_fields" "date" {
-  if     = "field.type == 'shop'"
-  fields = ["at"]
+  remove  = true
 }
 
 filter "set" "branch_1" {
-  if = "field.type == 'shop' and (header.parse_error != nil or field.level in ['TRACE', 'DEBUG']) and header.branch_1 == nil"
+  if = "field.type == 'shop' and ('_shop_unparsed' in (field.tags ?? []) or field.level in ['TRACE', 'DEBUG']) and header.branch_1 == nil"
   # Which branch is taken is decided before what is in it changes the record.
   headers = {
     branch_1 = "'1'"
@@ -228,13 +234,12 @@ filter "set" "branch_2" {
 }
 
 filter "parse" "grok_2" {
-  if         = "header.branch_2 == '1'"
-  format     = "grok"
-  field      = "text"
-  keep       = "text"
-  pattern    = "%%{ORDER:order_id}(?: total=%%{NUMBER:order_total:float})?"
-  on_failure = "mark"
-  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  if      = "header.branch_2 == '1'"
+  format  = "grok"
+  field   = "text"
+  keep    = "text"
+  pattern = "%%{ORDER:order_id}(?: total=%%{NUMBER:order_total:float})?"
+  # Changed: grok: what cannot be parsed passes, with no tag that says so
   definitions = {
     ORDER = "ord-[0-9]{6}"
   }
@@ -249,13 +254,12 @@ filter "rename_fields" "grok" {
 }
 
 filter "parse" "dissect" {
-  if         = "field.type == 'network' and field.program == 'haproxy'"
-  format     = "regex"
-  field      = "message"
-  keep       = "message"
-  pattern    = "(?s)^(?P<client>.*?):(?P<port>.*?) \\[(?P<at>.*?)\\] (?P<frontend>.*?) (?P<backend>.*?)/(?P<server>.*?) (?P<timers>.*?) (?P<status>.*?) (?P<bytes>.*?) (?P<rest>.*)$"
-  on_failure = "mark"
-  # Changed: dissect: what cannot be parsed has a header parse_error, and no tag that says so
+  if      = "field.type == 'network' and field.program == 'haproxy'"
+  format  = "regex"
+  field   = "message"
+  keep    = "message"
+  pattern = "(?s)^(?P<client>.*?):(?P<port>.*?) \\[(?P<at>.*?)\\] (?P<frontend>.*?) (?P<backend>.*?)/(?P<server>.*?) (?P<timers>.*?) (?P<status>.*?) (?P<bytes>.*?) (?P<rest>.*)$"
+  # Changed: dissect: what cannot be parsed passes, with no tag that says so
 }
 
 filter "convert" "mutate" {
@@ -275,26 +279,23 @@ filter "lookup" "geoip" {
 }
 
 filter "parse" "useragent" {
-  if         = "field.type == 'network' and field.program == 'haproxy'"
-  format     = "user_agent"
-  field      = "agent"
-  keep       = "agent"
-  into       = "ua"
-  on_failure = "mark"
-  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
+  if     = "field.type == 'network' and field.program == 'haproxy'"
+  format = "user_agent"
+  field  = "agent"
+  keep   = "agent"
+  into   = "ua"
   # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
   # version, os.name, ...
 }
 
 filter "parse" "kv" {
-  if         = "field.type == 'network' and not (field.program == 'haproxy') and field.program in ['sshd', 'sudo']"
-  format     = "key_value"
-  field      = "message"
-  keep       = "message"
-  on_failure = "mark"
-  # Changed: kv: what cannot be parsed has a header parse_error, and no tag that says so
+  if              = "field.type == 'network' and not (field.program == 'haproxy') and field.program in ['sshd', 'sudo']"
+  format          = "key_value"
+  field           = "message"
+  keep            = "message"
   pair_separator  = " "
   value_separator = "="
+  # Changed: kv: what cannot be parsed passes, with no tag that says so
 }
 
 filter "hash" "fingerprint" {
@@ -305,18 +306,11 @@ filter "hash" "fingerprint" {
 }
 
 filter "parse" "json" {
-  if         = "field.type == 'app' or field.type == 'hook'"
-  format     = "json"
-  field      = "payload"
-  keep       = "payload"
-  into       = "p"
-  on_failure = "mark"
-  # Changed: json: what cannot be parsed has a header parse_error, and no tag that says so
-}
-
-filter "remove_fields" "json" {
   if     = "field.type == 'app' or field.type == 'hook'"
-  fields = ["payload"]
+  format = "json"
+  field  = "payload"
+  into   = "p"
+  # Changed: json: what cannot be parsed passes, with no tag that says so
 }
 
 filter "rename_fields" "mutate" {
@@ -501,8 +495,8 @@ pipeline "main" {
     filter.add_fields.app,
     filter.add_fields.hook,
     filter.parse.grok,
+    filter.set.grok_failed,
     filter.time.date,
-    filter.remove_fields.date,
     filter.set.branch_1,
     filter.set.branch_1_2,
     filter.set.branch_1_3,
@@ -523,7 +517,6 @@ pipeline "main" {
     filter.parse.kv,
     filter.hash.fingerprint,
     filter.parse.json,
-    filter.remove_fields.json,
     filter.rename_fields.mutate,
     filter.add_fields.mutate_2,
     filter.add_fields.mutate_3,

@@ -52,11 +52,21 @@ filter "parse" "grok" {
     "%%{GREEDYDATA:text}",
   ]
   on_failure = "mark"
-  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+  # Changed: grok: what cannot be parsed has a header parse_error as well
+}
+
+filter "set" "grok_failed" {
+  if = "field.type == 'syslog' and header.parse_error != nil"
+  fields = {
+    tags = "uniq(concat(field.tags ?? [], ['_grokparsefailure']))"
+  }
+  headers = {
+    parse_error = "'_grokparsefailure'"
+  }
 }
 
 filter "add_fields" "grok" {
-  if = "field.type == 'syslog'"
+  if = "field.type == 'syslog' and not ('_grokparsefailure' in (field.tags ?? []))"
   fields = {
     received_from = "${agent}"
     received_at   = "${time}"
@@ -93,15 +103,16 @@ pipeline "main" {
     filter.parse.raw,
     filter.add_fields.raw,
     filter.parse.grok,
+    filter.set.grok_failed,
     filter.add_fields.grok,
     filter.time.date,
   ]
   route {
-    if = "header.parse_error != nil"
+    if = "'_grokparsefailure' in (field.tags ?? [])"
     to = [output.local.file]
   }
   route {
-    if = "not (header.parse_error != nil) and field.type in ['syslog', 'raw'] and field.program != 'cron'"
+    if = "not ('_grokparsefailure' in (field.tags ?? [])) and field.type in ['syslog', 'raw'] and field.program != 'cron'"
     to = [output.elasticsearch.elasticsearch]
   }
 }

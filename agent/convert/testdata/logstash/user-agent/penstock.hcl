@@ -18,12 +18,10 @@ filter "parse" "kafka" {
 }
 
 filter "parse" "useragent" {
-  format     = "user_agent"
-  field      = "user_agent.original"
-  keep       = "user_agent.original"
-  on_failure = "mark"
-  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
-  into = "user_agent"
+  format = "user_agent"
+  field  = "user_agent.original"
+  keep   = "user_agent.original"
+  into   = "user_agent"
   # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
   # version, os.name, ...
 }
@@ -37,13 +35,11 @@ filter "set" "branch_1" {
 }
 
 filter "parse" "useragent_2" {
-  if         = "header.branch_1 == '1'"
-  format     = "user_agent"
-  field      = "agent"
-  keep       = "agent"
-  into       = "browser"
-  on_failure = "mark"
-  # Changed: useragent: what cannot be parsed has a header parse_error, and no tag that says so
+  if     = "header.branch_1 == '1'"
+  format = "user_agent"
+  field  = "agent"
+  keep   = "agent"
+  into   = "browser"
   # Changed: useragent: names and versions are told by other rules; fields are as in ECS: name,
   # version, os.name, ...
 }
