@@ -109,7 +109,11 @@ func (c *converter) root(root *kit.Node) {
 	c.p.Finish()
 }
 
-var plainPart = regexp.MustCompile(`^[\w.-]+$`)
+var (
+	plainPart    = regexp.MustCompile(`^[\w.-]+$`)
+	extension    = regexp.MustCompile(`^(\\?\.)(\w+)\$$`)
+	anyCharacter = map[string]string{`\.`: ".", ".": "?"}
+)
 
 var harmless = map[string]string{
 	"queue.disk.path":            "the buffer lies below data_dir",
@@ -420,9 +424,9 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 	)
 	var exclude []string // parts of paths, which stand anywhere in them
 	for _, x := range append(n.List("exclude_files"), n.List("prospector.scanner.exclude_files")...) {
-		if ext, ok := strings.CutPrefix(x.Value, `\.`); ok && strings.HasSuffix(ext, "$") {
+		if m := extension.FindStringSubmatch(x.Value); m != nil {
 			old := b.Get("exclude")
-			v := string(draft.Text("/**/*." + strings.TrimSuffix(ext, "$")))
+			v := string(draft.Text("/**/*" + anyCharacter[m[1]] + m[2]))
 			if old != "" {
 				v = strings.TrimSuffix(strings.TrimPrefix(string(old), "["), "]") + ", " + v
 			}
@@ -430,7 +434,8 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 			c.Carry(x)
 			continue
 		}
-		if part := strings.ReplaceAll(x.Value, `\.`, "."); plainPart.MatchString(part) {
+		part := strings.ReplaceAll(strings.TrimSuffix(x.Value, ".*"), `\.`, ".")
+		if plainPart.MatchString(part) {
 			exclude = append(exclude, "/**/*"+part+"*", "/**/*"+part+"*/**")
 			c.Carry(x)
 			continue

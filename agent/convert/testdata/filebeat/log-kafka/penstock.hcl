@@ -8,7 +8,7 @@ agent {
 input "tail" "log_1" {
   paths        = ["/var/log/nginx/access.log", "/var/log/nginx/other-*.log"]
   ignore_older = "1d"
-  exclude      = ["/**/*.gz"]
+  exclude      = ["/**/*.gz", "/**/*?swp", "/**/*debug*", "/**/*debug*/**"]
   empty_lines  = "skip"
   tag          = "log_1"
   # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
