@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -173,7 +172,7 @@ func (a *abandoning) ofBuffer(cfg *config.Config, p *config.Pipeline, output str
 	if err := in.Close(); err != nil {
 		return 0, err
 	}
-	given := map[string]string{} // notes without the intent, by the cursor
+	var begun []string // cursors
 	for _, c := range cursors {
 		note, _, err := protocol.ParseNote(c.Note)
 		if err != nil {
@@ -182,15 +181,15 @@ func (a *abandoning) ofBuffer(cfg *config.Config, p *config.Pipeline, output str
 		if note.Intent == nil || output != "" && c.Name != output {
 			continue
 		}
-		log := inspect.BufferName(cfg.Agent.Name, agent.LogName(p.Name, c.Name), note.Life)
+		log := spool.BufferSlug(cfg.Agent.Name, agent.LogName(p.Name, c.Name))
+		log = inspect.InLife(log, note.Life)
 		if err := a.objectsOf(c.Name, log, note.Intent, false); err != nil {
 			return 0, err
 		}
-		note.Intent = nil
-		given[c.Name] = note.Encode()
+		begun = append(begun, c.Name)
 	}
-	if !a.yes || len(given) == 0 {
-		return len(given), nil
+	if !a.yes || len(begun) == 0 {
+		return len(begun), nil
 	}
 	opts := p.Buffer.(*buffer.Config).Options()
 	opts.Log = slog.New(slog.DiscardHandler)
@@ -198,26 +197,20 @@ func (a *abandoning) ofBuffer(cfg *config.Config, p *config.Pipeline, output str
 	if err != nil {
 		return 0, err
 	}
-	for name, note := range given {
-		err = errors.Join(err, setNote(a.cmd.Context(), b, name, note))
+	for _, name := range begun {
+		err = errors.Join(err, changeNote(a.cmd.Context(), b, name, withoutIntent))
 	}
-	return len(given), errors.Join(err, b.Close())
+	return len(begun), errors.Join(err, b.Close())
 }
 
-func setNote(ctx context.Context, b *buffer.Buffer, cursor, note string) error {
-	c, err := b.Cursor(cursor)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	pos, _ := c.Committed()
-	return c.Commit(ctx, pos, note)
+func withoutIntent(text string) (string, error) {
+	note, _, err := protocol.ParseNote(text)
+	note.Intent = nil
+	return note.Encode(), err
 }
 
 // objectsOf tells of a cut and its objects, and deletes these.
-func (a *abandoning) objectsOf(
-	what, log string, in *protocol.Intent, isFormer bool,
-) error {
+func (a *abandoning) objectsOf(what, log string, in *protocol.Intent, isFormer bool) error {
 	out := a.cmd.OutOrStdout()
 	fmt.Fprintf(out, "%s: cut [%d, %d) of %d records\n", what, in.Start, in.End, in.Records)
 	if a.keep {

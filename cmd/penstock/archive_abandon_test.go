@@ -44,7 +44,9 @@ pipeline "app-logs" {
 			note := protocol.Note{Life: life, Intent: &protocol.Intent{
 				Start: 0, End: 7, Config: "old", Files: 1, Records: 7, Digest: "x",
 			}}
-			if err := setNote(t.Context(), b, name, note.Encode()); err != nil {
+			if err := changeNote(t.Context(), b, name, func(string) (string, error) {
+				return note.Encode(), nil
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}

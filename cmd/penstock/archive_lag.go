@@ -43,10 +43,7 @@ func (r *lagRow) former() bool { return r.Former != "" }
 
 // logName is what the partition is called in the names of its objects.
 func (r *lagRow) logName() string {
-	if r.Life == "" {
-		return inspect.LogName(r.Topic, r.Partition)
-	}
-	return inspect.LogName(r.Topic, r.Partition) + "." + r.Life
+	return inspect.InLife(inspect.LogName(r.Topic, r.Partition), r.Life)
 }
 
 func archiveLag(t *archiveTarget) *cobra.Command {

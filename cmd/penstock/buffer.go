@@ -382,7 +382,7 @@ the output's failover does not name any more: once they are replayed, or given u
 				return err
 			}
 			if left && known {
-				err = forgetOverflow(cmd.Context(), b, rest[0])
+				err = changeNote(cmd.Context(), b, rest[0], overflow.Forget)
 				if err = errors.Join(err, b.Close()); err == nil {
 					fmt.Fprintln(cmd.OutOrStdout(), "forgotten:", cmp.Or(waits, "nothing"))
 				}
@@ -411,14 +411,17 @@ the output's failover does not name any more: once they are replayed, or given u
 	return cmd
 }
 
-func forgetOverflow(ctx context.Context, b *buffer.Buffer, name string) error {
-	c, err := b.Cursor(name)
+// changeNote changes what a cursor's output has noted at its position.
+func changeNote(
+	ctx context.Context, b *buffer.Buffer, cursor string, change func(string) (string, error),
+) error {
+	c, err := b.Cursor(cursor)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	pos, note := c.Committed()
-	if note, err = overflow.Forget(note); err != nil {
+	if note, err = change(note); err != nil {
 		return err
 	}
 	return c.Commit(ctx, pos, note)

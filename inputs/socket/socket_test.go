@@ -109,31 +109,7 @@ func TestWhatAStopLosesIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	sink := inputstest.New()
-	sink.Block()
-	ended := make(chan error, 1)
-	go func() { ended <- in.Run(ctx, sink) }()
-	a, err := in.Addr(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		nc, err := net.Dial(a.Network(), a.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer nc.Close()
-		io.WriteString(nc, "line\n")
-	}
-	runtest.Until(t, "appends wait", func() bool { return sink.Waiting() == 3 })
-	stop()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	if len(log.Lines("WARN", "3 records are lost")) != 1 {
-		t.Fatal(log.String())
-	}
+	inputstest.TellsLosses(t, in, in.Addr, &log)
 }
 
 func TestValidate(t *testing.T) {

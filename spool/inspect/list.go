@@ -116,9 +116,7 @@ func (o *Object) describe(ctx context.Context, store spool.Store) error {
 	if life == "" && full.Metadata == nil {
 		life = strings.TrimPrefix(LifeOf(o.Key), NoLife)
 	}
-	if life != "" {
-		o.Log += "." + life
-	}
+	o.Log = InLife(o.Log, life)
 	o.Class, o.Version = full.Metadata[spool.MetaClass], full.Metadata[spool.MetaVersion]
 	return nil
 }
@@ -126,12 +124,12 @@ func (o *Object) describe(ctx context.Context, store spool.Store) error {
 // LogName returns what a partition is called in object names, in a life that has no name.
 func LogName(topic string, partition int32) string { return spool.PartitionSlug(topic, partition) }
 
-// BufferName returns the Log of objects of one life of a log of an agent's own.
-func BufferName(agent, log, life string) string {
-	if life != "" {
-		life = "." + life
+// InLife returns what a log is called in one of its lives, which may have no name.
+func InLife(log, life string) string {
+	if life == "" {
+		return log
 	}
-	return spool.BufferSlug(agent, log) + life
+	return log + "." + life
 }
 
 // NoLife stands, where a life is asked for, for objects whose names have none: an earlier release
