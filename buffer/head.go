@@ -246,12 +246,15 @@ func (h *head) writeGroup(g []byte) error {
 func (h *head) store(from int64) error {
 	n := h.at - from
 	if !h.memory.missing() {
-		size := n
-		if end := h.written + n; h.smeared > end {
-			size += min(h.smeared-end, vlogPeekSize) // zeros, so that the log ends there
+		end, err := h.written+n, error(nil)
+		if h.smeared > end { // zeros, so that the log ends there
+			_, err = h.vlog.WriteAt(make([]byte, min(h.smeared-end, vlogPeekSize)), end)
 		}
-		if err := h.disk.store(h.vlog, h.memory, from, size, h.written); err != nil {
-			h.smeared = max(h.smeared, h.written+n)
+		if err == nil {
+			err = h.disk.store(h.vlog, h.memory, from, n, h.written)
+		}
+		if err != nil {
+			h.smeared = max(h.smeared, end)
 			return err
 		}
 	}
@@ -265,12 +268,12 @@ func (h *head) store(from int64) error {
 	return nil
 }
 
-// forget gives the memory of what was stored back, once it is worth the call.
+// forget has the memory of what was stored used again, once it is worth the call.
 func (h *head) forget() {
 	if h.at-h.kept < forgetBytes && h.groups-h.keptGroups < forgetGroups {
 		return
 	}
-	h.memory.forget(h.kept, h.at)
+	h.memory.recycle(h.kept, h.at)
 	h.kept = h.at
 	h.walMemory.forget(0, 2*memTableSize)
 	h.keptGroups = h.groups

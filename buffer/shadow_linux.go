@@ -18,6 +18,9 @@ import (
 type shadow struct {
 	addr uintptr
 	size int64
+
+	ready int64 // up to where there is memory of what was stored before (recycle)
+	stays bool  // the kernel does not move memory
 }
 
 // takeMap puts a shadow in the place of this process's map of f, if there is exactly one and /proc
@@ -100,6 +103,32 @@ func (m shadow) forget(from, to int64) {
 	if from, to = from&^(page-1), min(to, m.size)&^(page-1); from < to {
 		m.advise(from, to, unix.MADV_DONTNEED)
 	}
+}
+
+// mostReady bounds the memory that is kept for what is written next.
+const mostReady = 4 << 20
+
+// recycle is forget, but what memory it can it moves to where is written next, which takes a tenth
+// of the time that new memory does. What is read there before it is written to is undefined.
+//
+// https://man7.org/linux/man-pages/man2/mremap.2.html, since Linux 5.7
+func (m *shadow) recycle(from, to int64) {
+	page := int64(os.Getpagesize())
+	from, to = from&^(page-1), min(to, m.size)&^(page-1)
+	next := max(m.ready, to+page)
+	n := min(to-from, to+page+mostReady-next, m.size&^(page-1)-next)
+	if n > 0 && !m.stays {
+		const flags = unix.MREMAP_MAYMOVE | unix.MREMAP_FIXED | unix.MREMAP_DONTUNMAP
+		if _, _, err := unix.Syscall6(
+			unix.SYS_MREMAP, m.addr+uintptr(from), uintptr(n), uintptr(n), flags,
+			m.addr+uintptr(next), 0,
+		); err == 0 {
+			m.ready = next + n
+			from += n
+		}
+		m.stays = m.ready != next+n
+	}
+	m.forget(from, to)
 }
 
 func (m shadow) advise(from, to int64, advice uintptr) {

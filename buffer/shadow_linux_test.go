@@ -99,6 +99,48 @@ func TestShadowStores(t *testing.T) {
 	compare("at the end")
 }
 
+// What was stored is where is written next: no memory comes to it, and what is written there is
+// stored as before.
+func TestShadowUsesItsMemoryAgain(t *testing.T) {
+	t.Parallel()
+	const size, step = 16 << 20, 700 << 10
+	f, p := mappedFile(t, size)
+	defer func() { _ = unix.Munmap(p) }()
+	m := takeMap(f)
+	page := int64(os.Getpagesize())
+	var want []byte
+	at, kept := int64(20), int64(20)
+	for i := 0; at+step <= size; i++ {
+		text := bytes.Repeat([]byte{byte(i), byte(i >> 8), 1}, step)[:step-i]
+		copy(p[at:], text)
+		want = append(want, text...)
+		if err := m.store(f, at, int64(len(text)), at); err != nil {
+			t.Fatal(err)
+		}
+		if at += int64(len(text)); at-kept < 1<<20 {
+			continue
+		}
+		m.recycle(kept, at)
+		if m.stays {
+			t.Skip("the kernel does not move memory")
+		}
+		got, most := int64(resident(t, m))<<10, 2*step+2*page
+		if got > most || got < 2*step-2*page && at+most < size {
+			t.Errorf("%d bytes of memory after %d, %d were written of late", got, at, at-kept)
+		}
+		kept = at
+	}
+	got, err := os.ReadFile(f.Name())
+	if err != nil || !bytes.Equal(got[20:at], want) {
+		t.Errorf("the file is another: %v", err)
+	}
+	m.recycle(kept, size) // behind the end there is no room
+	m.forget(0, size)
+	if got := resident(t, m); got != 0 {
+		t.Errorf("%d KiB are still there", got)
+	}
+}
+
 // What a limit does not let into the file is an error, and may be stored once there is room.
 func TestShadowOfAFullDisk(t *testing.T) {
 	t.Parallel()
@@ -211,7 +253,7 @@ func TestHeadStoresWhatBadgerWrites(t *testing.T) {
 }
 
 // Behind what was written in the place of what was refused the log ends, though more of that is in
-// the file.
+// the file, and the memory behind is not what it was.
 func TestNothingIsFoundBehindWhatWasRefused(t *testing.T) {
 	t.Parallel()
 	dir, refuse := filepath.Join(t.TempDir(), "head"), false
@@ -226,7 +268,7 @@ func TestNothingIsFoundBehindWhatWasRefused(t *testing.T) {
 	}
 	defer func() { _ = h.discard() }()
 	group := func(c byte) []byte { return bytes.Repeat([]byte{c}, 100) }
-	if err := h.write([][]byte{group('a')}); err != nil {
+	if err := h.write([][]byte{bytes.Repeat([]byte{'m'}, 2<<20), group('a')}); err != nil {
 		t.Fatal(err)
 	}
 	refuse = true
@@ -243,7 +285,7 @@ func TestNothingIsFoundBehindWhatWasRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry := int(vlogEntrySize(100))
-	end := vlogHeaderSize + 2*entry
+	end := vlogHeaderSize + int(vlogEntrySize(2<<20)) + 2*entry
 	if int(h.written) != end || !bytes.Contains(content[end-entry:end], group('f')) {
 		t.Errorf("the log ends at %d, want %d", h.written, end)
 	}
