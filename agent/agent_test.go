@@ -365,8 +365,8 @@ pipeline "p" {
 		"source ends", "close x ",
 	)
 	for name, log := range w.logs {
-		if log.pos != 3 {
-			t.Errorf("log %s is committed to %d", name, log.pos)
+		if pos := log.pos.Load(); pos != 3 {
+			t.Errorf("log %s is committed to %d", name, pos)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "buffer")); !errors.Is(err, os.ErrNotExist) {

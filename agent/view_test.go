@@ -19,7 +19,7 @@ import (
 // memLog is a log in memory.
 type memLog struct {
 	batches chan *record.Batch
-	pos     int64
+	pos     atomic.Int64
 	broken  atomic.Bool
 }
 
@@ -38,9 +38,13 @@ func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 		return nil, ctx.Err()
 	}
 }
-func (l *memLog) SeekTo(int64) error                                { return nil }
-func (l *memLog) Committed() (int64, string)                        { return l.pos, "" }
-func (l *memLog) Commit(_ context.Context, p int64, _ string) error { l.pos = p; return nil }
+func (l *memLog) SeekTo(int64) error         { return nil }
+func (l *memLog) Committed() (int64, string) { return l.pos.Load(), "" }
+
+func (l *memLog) Commit(_ context.Context, p int64, _ string) error {
+	l.pos.Store(p)
+	return nil
+}
 
 type fullLog struct{ memLog }
 
