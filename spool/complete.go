@@ -250,9 +250,8 @@ func (c *completer) paths(ctx context.Context, t time.Time) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", prefix, err)
 		}
-		dir, base := path.Split(obj.Key)
-		dir = strings.TrimSuffix(dir, "/")
-		if base[0] == '_' || base[0] == '.' || len(found) > 0 && found[len(found)-1] == dir ||
+		dir := path.Dir(obj.Key)
+		if IsMarker(obj.Key) || len(found) > 0 && found[len(found)-1] == dir ||
 			!re.MatchString(dir) ||
 			slices.Contains(found, dir) {
 			continue

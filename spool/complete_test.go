@@ -157,6 +157,17 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 	checkOnce(t, s, nil, topics...)
 }
 
+// Objects whose names begin as those of markers do, since their topic does, are marked too.
+func TestSuccessOfATopicNamedLikeAMarker(t *testing.T) {
+	t.Parallel()
+	s, topics := newMemStore(), siblings{newTopic("_app", 0)}
+	topics[0].produce(3, timed(day, 0))
+	topics[0].produce(3, timed(day.Add(90*time.Minute), 0))
+	completing(t, s, topics, success(nil))
+	const want = "_app/dt=2026-03-01/hr=00"
+	waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), want) })
+}
+
 // A partition without data must not keep the others' hours open for ever.
 func TestIdlePartitionDoesNotHoldUpCompleteness(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,4 +216,13 @@ func BufferSlug(agent, log string) string { return slug(agent + "-" + log) }
 // PartitionSlug is what a partition of a topic is called in object names and metadata.
 func PartitionSlug(topic string, partition int32) string {
 	return slug(topic + "-" + strconv.Itoa(int(partition)))
+}
+
+var hasPosition = regexp.MustCompile(`[0-9]{20}`)
+
+// IsMarker reports whether the name of an object tells readers that it is no data: _SUCCESS and the
+// like. The objects of a topic may begin as these do, but have a position in their names.
+func IsMarker(key string) bool {
+	base := path.Base(key)
+	return (base[0] == '_' || base[0] == '.') && !hasPosition.MatchString(base)
 }

@@ -50,10 +50,7 @@ func eachObject(
 			if err != nil {
 				return err
 			}
-			if base := filepath.Base(
-				obj.Key,
-			); base[0] == '_' || base[0] == '.' ||
-				life != "" && inspect.LifeOf(obj.Key) != life {
+			if spool.IsMarker(obj.Key) || life != "" && inspect.LifeOf(obj.Key) != life {
 				continue
 			}
 			found = true

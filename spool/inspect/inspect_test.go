@@ -21,14 +21,15 @@ import (
 
 // sliceLog is a partition of prepared records.
 type sliceLog struct {
-	recs []record.Record
-	next int
-	pos  int64
-	note string
+	topic string
+	recs  []record.Record
+	next  int
+	pos   int64
+	note  string
 }
 
-func (l *sliceLog) Name() string               { return "app/3" }
-func (l *sliceLog) Partition() (string, int32) { return "app", 3 }
+func (l *sliceLog) Name() string               { return l.topic + "/3" }
+func (l *sliceLog) Partition() (string, int32) { return l.topic, 3 }
 func (l *sliceLog) SeekTo(pos int64) error     { l.next = int(pos); return nil }
 func (l *sliceLog) Committed() (int64, string) { return l.pos, l.note }
 func (l *sliceLog) Commit(_ context.Context, pos int64, note string) error {
@@ -41,7 +42,7 @@ func (l *sliceLog) Next(context.Context) (*record.Batch, error) {
 		return nil, io.EOF
 	}
 	end := min(l.next+100, len(l.recs))
-	b := record.FromRecords("app", "", l.recs[l.next:end])
+	b := record.FromRecords(l.topic, "", l.recs[l.next:end])
 	l.next = end
 	return b, nil
 }
@@ -50,6 +51,11 @@ func (l *sliceLog) Next(context.Context) (*record.Batch, error) {
 // store.
 func archive(t *testing.T, change func(*spool.Config)) *local.Store {
 	t.Helper()
+	return archiveTopic(t, "app", change)
+}
+
+func archiveTopic(t *testing.T, topic string, change func(*spool.Config)) *local.Store {
+	t.Helper()
 	cfg := local.DefaultStore()
 	cfg.Directory = t.TempDir()
 	store, err := local.NewStore(cfg)
@@ -57,7 +63,7 @@ func archive(t *testing.T, change func(*spool.Config)) *local.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	var l sliceLog
+	l := sliceLog{topic: topic}
 	for i := range 1000 {
 		r := record.Record{
 			Offset: int64(
@@ -241,6 +247,25 @@ func TestVerifyFindsDamage(t *testing.T) {
 	if rep := verify(t, store, Options{Begins: true}); len(rep.Gaps) != 1 ||
 		rep.Gaps[0] != (Gap{"app-3", 0, 800}) {
 		t.Errorf("all that there ever was is asked for: %+v", rep)
+	}
+}
+
+// Objects whose names begin as those of markers do, since their topic does, are objects.
+func TestVerifyTopicNamedLikeAMarker(t *testing.T) {
+	for _, topic := range []string{"_events", ".events"} {
+		store := archiveTopic(t, topic, nil)
+		for _, marker := range []string{"_SUCCESS", ".hidden"} {
+			if err := store.Put(
+				t.Context(), topic+"/dt=2026-01-02/hr=00/"+marker, strings.NewReader(""), 0,
+				spool.PutOptions{},
+			); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rep := verify(t, store, Options{Deep: true, Topic: topic})
+		if !rep.OK() || rep.Records != 1000 || rep.Cuts != 3 {
+			t.Errorf("%s: %+v", topic, rep)
+		}
 	}
 }
 

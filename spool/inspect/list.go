@@ -51,7 +51,7 @@ func List(ctx context.Context, store spool.Store, prefix string) ([]*Object, err
 		if err != nil {
 			return nil, fmt.Errorf("list %q: %w", prefix, err)
 		}
-		if base := path.Base(obj.Key); base[0] != '_' && base[0] != '.' {
+		if !spool.IsMarker(obj.Key) {
 			out = append(out, &Object{Key: obj.Key, Size: obj.Size})
 		}
 	}
