@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/spool/hook"
 	"github.com/penstock/penstock/spool/protocol"
 )
@@ -166,6 +167,22 @@ func TestSuccessOfATopicNamedLikeAMarker(t *testing.T) {
 	completing(t, s, topics, success(nil))
 	const want = "_app/dt=2026-03-01/hr=00"
 	waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), want) })
+}
+
+// A path may have slashes too many, which its objects have not.
+func TestSuccessOfAPathWithSlashesTooMany(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		`/lake//${topic}/hr=${strftime("%H")}/`:           "lake/app/hr=00",
+		`./${topic}/hr=${strftime("%H")}/p=${partition}/`: "%2E/app/hr=00/p=0",
+	} {
+		s, topics := newMemStore(), siblings{newTopic("app", 0)}
+		topics[0].produce(3, timed(day, 0))
+		topics[0].produce(3, timed(day.Add(90*time.Minute), 0))
+		change := success(nil)
+		completing(t, s, topics, func(c *Config) { change(c); c.Path = template.MustParse(path) })
+		waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), want) })
+	}
 }
 
 // A partition without data must not keep the others' hours open for ever.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/template"
@@ -67,14 +66,16 @@ func Default() Config {
 // DeadLetterPrefix returns what the keys of all dead-letter objects begin with; "" if they have
 // nothing in common.
 func (c *Config) DeadLetterPrefix() string {
-	if len(c.DeadLetterPath.Parts) == 0 {
+	parts := c.DeadLetterPath.Parts
+	switch {
+	case len(parts) == 0 || parts[0].Name != "":
 		return ""
+	case len(parts) == 1:
+		_, path := untilVariable([]byte(parts[0].Literal))
+		return path + "/"
 	}
-	head := c.DeadLetterPath.Parts[0]
-	if len(c.DeadLetterPath.Parts) == 1 && head.Name == "" {
-		return strings.TrimSuffix(head.Literal, "/") + "/"
-	}
-	return head.Literal
+	prefix, _ := untilVariable(append([]byte(parts[0].Literal), variable))
+	return prefix
 }
 
 // WantsJSON reports whether an expression looks into values: it knows JSON alone.

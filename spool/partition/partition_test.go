@@ -351,3 +351,19 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+func TestDeadLetterPrefixIsThatOfObjects(t *testing.T) {
+	for path, want := range map[string]string{
+		"_dead_letter/${topic}":     "_dead_letter/",
+		"/dead//letters/${topic}/":  "dead/letters/",
+		"./dead/of-${topic}/${tag}": "%2E/dead/of-",
+		"/dead/letters/":            "dead/letters/",
+		"${topic}/dead":             "",
+	} {
+		cfg := Default()
+		cfg.DeadLetterPath = template.MustParse(path)
+		if got := cfg.DeadLetterPrefix(); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}

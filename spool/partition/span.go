@@ -50,29 +50,32 @@ func (p *Partitioner) MatchAny(t time.Time) (prefix string, re *regexp.Regexp) {
 }
 
 func (p *Partitioner) match(topic *string, t time.Time) (prefix string, re *regexp.Regexp) {
-	var expr strings.Builder
-	var fixed []byte
-	open := true // nothing variable was seen yet
-	literal := func(b []byte) {
-		expr.WriteString(regexp.QuoteMeta(string(b)))
-		if open {
-			fixed = append(fixed, b...)
-		}
-	}
+	var path []byte
 	for i := range p.main.parts {
 		switch x := &p.main.parts[i]; {
 		case x.time != nil:
-			literal(x.time.Append(nil, t.In(x.loc)))
+			path = x.time.Append(path, t.In(x.loc))
 		case x.topic && topic != nil:
-			literal(appendEscaped(nil, []byte(*topic)))
+			path = appendEscaped(path, []byte(*topic))
 		case x.src != nil:
-			expr.WriteString("[^/]+")
-			open = false
+			path = append(path, variable)
 		default:
-			literal(x.literal)
+			path = append(path, x.literal...)
 		}
 	}
-	return string(fixed), regexp.MustCompile("^" + expr.String() + "$")
+	fixed, expr := untilVariable(path)
+	expr = strings.ReplaceAll(regexp.QuoteMeta(expr), string(variable), "[^/]+")
+	return fixed, regexp.MustCompile("^" + expr + "$")
+}
+
+// variable stands in a path for what is different from record to record.
+const variable = '\x00'
+
+// untilVariable seals a path, and returns it and what it begins with before the first variable.
+func untilVariable(path []byte) (fixed, sealed string) {
+	sealed = string(sealPath(path))
+	fixed, _, _ = strings.Cut(sealed, string(variable))
+	return fixed, sealed
 }
 
 // Values returns the name=value segments of a path, as Hive reads them, in order.
