@@ -133,8 +133,9 @@ func (c *completer) publish(ctx context.Context, start time.Time) ([]string, err
 	}
 	for _, p := range paths {
 		key := path.Join(p, c.a.cfg.Success.Name)
-		if err := c.a.store.Put(
-			ctx, key, bytes.NewReader(nil), 0, PutOptions{ContentType: "application/octet-stream"},
+		if err := PutOnce(
+			ctx, c.a.store, key, bytes.NewReader(nil), 0,
+			PutOptions{ContentType: "application/octet-stream"},
 		); err != nil {
 			return nil, fmt.Errorf("mark %s: %w", p, err)
 		}

@@ -185,6 +185,25 @@ func TestSuccessOfAPathWithSlashesTooMany(t *testing.T) {
 	}
 }
 
+// A store that does not overwrite, as a bucket under a retention policy, has the markers of an
+// earlier attempt, and those to come are put.
+func TestSuccessInAStoreThatRefusesToOverwrite(t *testing.T) {
+	t.Parallel()
+	s, topics := newMemStore(), siblings{newTopic("app", 0)}
+	refuseOverwrites(s, func(key string) bool { return false })
+	const first, second = "app/dt=2026-03-01/hr=00", "app/dt=2026-03-01/hr=01"
+	if err := s.Put(
+		t.Context(), first+"/_SUCCESS", strings.NewReader(""), 0, PutOptions{},
+	); err != nil {
+		t.Fatal(err)
+	}
+	topics[0].produce(3, timed(day, 0))
+	topics[0].produce(3, timed(day.Add(90*time.Minute), 0))
+	topics[0].produce(3, timed(day.Add(150*time.Minute), 0))
+	completing(t, s, topics, success(nil))
+	waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), second) })
+}
+
 // A partition without data must not keep the others' hours open for ever.
 func TestIdlePartitionDoesNotHoldUpCompleteness(t *testing.T) {
 	t.Parallel()
