@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/penstock/penstock/agent"
@@ -84,6 +85,9 @@ func (t *archiveTarget) load(cmd *cobra.Command) (*config.Config, error) {
 // store opens the object store that the flags name.
 func (t *archiveTarget) store(cmd *cobra.Command) (spool.Store, func() error, error) {
 	if t.directory != "" {
+		if _, err := os.Stat(t.directory); err != nil {
+			return nil, nil, configError("--directory: %w", err)
+		}
 		sc := local.DefaultStore()
 		sc.Directory = t.directory
 		s, err := local.NewStore(sc)

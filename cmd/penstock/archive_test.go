@@ -499,6 +499,7 @@ func TestArchiveCommandMistakes(t *testing.T) {
 		{[]string{"verify"}, "--config"},
 		{[]string{"cat"}, "something is missing"},
 		{[]string{"verify", "--directory", "/tmp", "--partition", "1"}, "--topic"},
+		{[]string{"verify", "--directory", "/does/not/exist"}, "no such file"},
 		{[]string{"cat", "/does/not/exist"}, "no such file"},
 	} {
 		if _, _, err := runArchive(

@@ -53,7 +53,7 @@ type batchFile struct {
 
 // Batch begins a batch.
 func (s *Store) Batch(context.Context) (spool.Batch, error) {
-	root, err := s.open()
+	root, err := s.openToWrite()
 	if err == nil {
 		var b *batch
 		if b, err = s.newBatch(root); err == nil {

@@ -17,6 +17,9 @@ import (
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
 	return func(yield func(spool.Object, error) bool) {
 		root, err := s.open()
+		if errors.Is(err, fs.ErrNotExist) {
+			return // nothing was ever put
+		}
 		if err != nil {
 			yield(spool.Object{}, s.fail("list", prefix, err))
 			return

@@ -22,16 +22,18 @@ type Store struct {
 	fileMode fs.FileMode
 	dirMode  fs.FileMode
 
-	mu   sync.Mutex
-	root *os.Root // nil until first used
+	mu    sync.Mutex
+	root  *os.Root // nil until first used
+	clean bool     // root has a working directory without leftovers
 
 	naming sync.Mutex // see batch.nameAll
 }
 
 var _ spool.Store = (*Store)(nil)
 
-// NewStore returns a store. The directory is made and cleaned of leftovers at first use, so that a
-// file system that is not mounted yet is an error of Put and not of the start.
+// NewStore returns a store. The directory is made and cleaned of leftovers once it is written to,
+// so that a file system that is not mounted yet is an error of Put and not of the start, and that
+// reading changes nothing and takes no permission to write.
 func NewStore(cfg StoreConfig) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -49,14 +51,19 @@ func (s *Store) Close() error {
 		return nil
 	}
 	err := s.root.Close()
-	s.root = nil
+	s.root, s.clean = nil, false
 	return err
 }
 
-// open returns the root, which stays the same directory whatever becomes of its path.
+// open returns the root, which stays the same directory whatever becomes of its path, for reading:
+// where there is none it is an error that is fs.ErrNotExist.
 func (s *Store) open() (*os.Root, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.openLocked()
+}
+
+func (s *Store) openLocked() (*os.Root, error) {
 	if s.root != nil {
 		// A directory removed under us (rm -rf, an unmount) must not swallow what is written from
 		// now on.
@@ -64,24 +71,37 @@ func (s *Store) open() (*os.Root, error) {
 			return s.root, nil
 		}
 		s.root.Close()
-		s.root = nil
-	}
-	if err := os.MkdirAll(s.dir, s.dirMode); err != nil {
-		return nil, err
+		s.root, s.clean = nil, false
 	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return nil, err
 	}
+	s.root = root
+	return root, nil
+}
+
+// openToWrite returns the root, made if it is not there, and with a working directory.
+func (s *Store) openToWrite() (*os.Root, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	root, err := s.openLocked()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(s.dir, s.dirMode); err != nil {
+			return nil, err
+		}
+		root, err = s.openLocked()
+	}
+	if err != nil || s.clean {
+		return root, err
+	}
 	if err := root.MkdirAll(workDir, 0o700); err != nil {
-		root.Close()
 		return nil, err
 	}
 	if err := cleanWork(root); err != nil {
-		root.Close()
 		return nil, err
 	}
-	s.root = root
+	s.clean = true
 	return root, nil
 }
 
@@ -107,7 +127,7 @@ func (s *Store) Put(
 func (s *Store) put(
 	ctx context.Context, key string, r io.Reader, size int64, opts spool.PutOptions,
 ) error {
-	root, err := s.open()
+	root, err := s.openToWrite()
 	if err != nil {
 		return err
 	}
@@ -227,6 +247,9 @@ func (s *Store) Delete(_ context.Context, key string) error {
 
 func (s *Store) delete(key string) error {
 	root, err := s.open()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

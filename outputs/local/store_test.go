@@ -447,6 +447,51 @@ func TestDirectoryReplacedWhileRunning(t *testing.T) {
 	}
 }
 
+// Who only looks needs no permission to write, and leaves nothing behind.
+func TestReadingChangesNothing(t *testing.T) {
+	read := func(s *Store) (keys []string) {
+		t.Helper()
+		for o, err := range s.List(t.Context(), "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, o.Key)
+			r, _, err := s.Get(t.Context(), o.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Close()
+		}
+		if _, _, err := s.Get(t.Context(), "none"); !errors.Is(err, spool.ErrNotFound) {
+			t.Errorf("read what is not there: %v", err)
+		}
+		if err := s.Delete(t.Context(), "none"); err != nil {
+			t.Error(err)
+		}
+		return keys
+	}
+	dir := filepath.Join(t.TempDir(), "d")
+	s := open(t, dir)
+	if keys := read(s); len(keys) > 0 {
+		t.Errorf("%q", keys)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("the directory was made: %v", err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "k"), []byte("v"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if keys := read(s); !slices.Equal(keys, []string{"k"}) {
+		t.Errorf("%q", keys)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	cfg := StoreConfig{Directory: "/", FileMode: "rw", DirMode: "0444"}
 	err := cfg.Validate()
