@@ -3,12 +3,14 @@ package inspect
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,9 +166,12 @@ func copyObject(
 	}
 }
 
+const firstObject = "app/dt=2026-01-02/hr=01/" +
+	"app-3_00000000000000000000-00000000000000000400.ndjson.gz"
+
 // Each way to damage an archive is found, and called by its name.
 func TestVerifyFindsDamage(t *testing.T) {
-	const first = "app/dt=2026-01-02/hr=01/app-3_00000000000000000000-00000000000000000400.ndjson.gz"
+	const first = firstObject
 	for _, c := range []struct {
 		name, want string
 		deep       bool
@@ -247,6 +252,55 @@ func TestVerifyFindsDamage(t *testing.T) {
 	if rep := verify(t, store, Options{Begins: true}); len(rep.Gaps) != 1 ||
 		rep.Gaps[0] != (Gap{"app-3", 0, 800}) {
 		t.Errorf("all that there ever was is asked for: %+v", rep)
+	}
+}
+
+// atGet calls do before each object is read.
+type atGet struct {
+	spool.Store
+	do func(key string) error
+}
+
+func (s atGet) Get(ctx context.Context, key string) (io.ReadCloser, spool.Object, error) {
+	if err := s.do(key); err != nil {
+		return nil, spool.Object{}, err
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// A lifecycle rule takes the oldest cut between the listing and the look at it.
+func TestVerifyWhileObjectsGo(t *testing.T) {
+	store := archive(t, nil)
+	rep := verify(t, atGet{store, func(key string) error {
+		if strings.Contains(key, "-00000000000000000400") {
+			return store.Delete(t.Context(), key)
+		}
+		return nil
+	}}, Options{})
+	if !rep.OK() || rep.Cuts != 2 || rep.Logs["app-3"].Start != 400 {
+		t.Errorf("%+v", rep)
+	}
+}
+
+// What fails for one object is not tried with all others, and told once.
+func TestListEndsWithTheFirstError(t *testing.T) {
+	store := archive(t, nil)
+	for i := range 200 {
+		copyObject(t, store, firstObject, fmt.Sprintf("%s.%d", firstObject, i), nil)
+	}
+	var asked atomic.Int64
+	denied := errors.New("denied")
+	_, err := List(t.Context(), atGet{store, func(string) error {
+		asked.Add(1)
+		return denied
+	}}, "")
+	if !errors.Is(err, denied) || strings.Contains(err.Error(), "\n") || asked.Load() > 2*parallel {
+		t.Errorf("%d objects were asked for: %v", asked.Load(), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = List(ctx, atGet{store, func(string) error { cancel(); return nil }}, "")
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,9 +9,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/penstock/penstock/spool"
+	"golang.org/x/sync/errgroup"
 )
 
 // Object is an archived object and what its metadata, or failing that its name, say of it.
@@ -44,7 +45,8 @@ var defaultName = regexp.MustCompile(`^(.+)_(\d{20})-(\d{20})\.`)
 // parallel is how many objects are asked for their metadata at once.
 const parallel = 16
 
-// List returns the objects below prefix, in the order of their keys, markers and the like left out.
+// List returns the objects below prefix, in the order of their keys, markers and the like left out,
+// and what is deleted meanwhile, as by a lifecycle rule.
 func List(ctx context.Context, store spool.Store, prefix string) ([]*Object, error) {
 	var out []*Object
 	for obj, err := range store.List(ctx, prefix) {
@@ -55,27 +57,31 @@ func List(ctx context.Context, store spool.Store, prefix string) ([]*Object, err
 			out = append(out, &Object{Key: obj.Key, Size: obj.Size})
 		}
 	}
-	var wg sync.WaitGroup
-	next := make(chan *Object)
-	var mu sync.Mutex
-	var errs []error
-	for range min(parallel, len(out)) {
-		wg.Go(func() {
-			for o := range next {
-				if err := o.describe(ctx, store); err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
-				}
+	gone := make([]bool, len(out))
+	g, work := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, o := range out {
+		if work.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			err := o.describe(work, store)
+			if gone[i] = errors.Is(err, spool.ErrNotFound); gone[i] {
+				return nil
 			}
+			return err
 		})
 	}
-	for _, o := range out {
-		next <- o
+	if err := cmp.Or(g.Wait(), ctx.Err()); err != nil {
+		return nil, err
 	}
-	close(next)
-	wg.Wait()
-	return out, errors.Join(errs...)
+	there := out[:0]
+	for i, o := range out {
+		if !gone[i] {
+			there = append(there, o)
+		}
+	}
+	return there, nil
 }
 
 func (o *Object) describe(ctx context.Context, store spool.Store) error {
