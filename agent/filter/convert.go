@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,34 +53,37 @@ func (f *Convert) Edit(v *View) Verdict {
 	result := Kept
 	for i := range f.types {
 		t := &f.types[i]
-		r := v.Get(t.path)
-		if !r.Exists() || r.IsObject() || r.IsArray() || r.Raw == "null" {
-			continue
-		}
-		raw := bytesOf(r.Raw)
-		text := textOf(raw)
-		var out []byte
-		if t.as == asString {
-			if raw[0] == '"' {
-				continue
-			}
-			out = v.String(text)
-		} else {
-			typed, ok := appendTyped(v.arena.open(len(text)+32), text, t.as)
-			if !ok {
-				if t.as != asAuto {
-					f.untyped.Inc()
-				}
-				continue
-			}
-			if out = v.arena.shut(typed); string(out) == r.Raw {
-				continue
-			}
-		}
-		if !v.Set(t.path, out) {
+		switch v.Each(t.path, func(raw []byte) []byte { return f.typed(v, t.as, raw) }) {
+		case Unhandled:
 			return Unhandled
+		case Changed:
+			result = Changed
 		}
-		result = Changed
 	}
 	return result
+}
+
+// typed returns a JSON value with the type, or nil for one that stays as it is.
+func (f *Convert) typed(v *View, as typing, raw []byte) []byte {
+	if raw[0] == '{' || raw[0] == '[' || raw[0] == 'n' {
+		return nil
+	}
+	text := textOf(raw)
+	if as == asString {
+		if raw[0] == '"' {
+			return nil
+		}
+		return v.String(text)
+	}
+	out, ok := appendTyped(v.arena.open(len(text)+32), text, as)
+	if !ok {
+		if as != asAuto {
+			f.untyped.Inc()
+		}
+		return nil
+	}
+	if out = v.arena.shut(out); bytes.Equal(out, raw) {
+		return nil
+	}
+	return out
 }

@@ -186,11 +186,51 @@ func (o *object) remove(names []string) bool {
 	if len(names) == 1 {
 		return o.drop(names[0], i)
 	}
-	shorter, ok := removeInside(o.members[i].value, names[1:])
-	if ok {
-		o.members[i].value = shorter
+	some := false
+	for ; i < len(o.members); i++ {
+		if m := &o.members[i]; m.named(names[0]) {
+			if shorter, ok := removeInside(m.value, names[1:]); ok {
+				m.value, some = shorter, true
+			}
+		}
 	}
-	return ok
+	return some
+}
+
+// each sets a field, wherever it stands if names repeat, to what edit returns for its JSON; nil
+// leaves it. It reports whether it has set any.
+func (o *object) each(names []string, edit func(raw []byte) []byte) (some bool) {
+	for i := range o.members {
+		if m := &o.members[i]; m.named(names[0]) {
+			if out := eachInside(m.value, names[1:], edit); out != nil {
+				m.value, some = out, true
+			}
+		}
+	}
+	return some
+}
+
+// eachInside is each in a value that is well-formed; it returns nil where it has set nothing. The
+// names of an array's elements are their numbers.
+func eachInside(value []byte, names []string, edit func(raw []byte) []byte) []byte {
+	switch {
+	case len(names) == 0:
+		return edit(value)
+	case value[0] == '{':
+		var o object
+		if o.split(value); o.each(names, edit) {
+			return o.append(make([]byte, 0, o.size()))
+		}
+	case value[0] == '[':
+		r := gjson.Get(alias(value), escapePath(names[0]))
+		if !r.Exists() {
+			return nil
+		}
+		if out := eachInside(bytesOf(r.Raw), names[1:], edit); out != nil {
+			return slices.Concat(value[:r.Index], out, value[r.Index+len(r.Raw):])
+		}
+	}
+	return nil
 }
 
 // setInside returns value, which is well-formed, with a field set. The names of an array's elements

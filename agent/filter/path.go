@@ -16,6 +16,7 @@ import (
 type Path struct {
 	names []string
 	key   []byte // the first name as JSON
+	last  []byte // the last one
 	rest  string // what follows, in gjson's notation; "" for nothing
 	whole string // all of it, in gjson's notation
 }
@@ -42,6 +43,7 @@ func PathOf(names []string) *Path {
 	}
 	return &Path{
 		names: names, key: wire.AppendJSONString(nil, []byte(names[0])),
+		last: wire.AppendJSONString(nil, []byte(names[len(names)-1])),
 		rest: strings.Join(escaped[1:], "."), whole: strings.Join(escaped, "."),
 	}
 }

@@ -162,20 +162,20 @@ func (f *Redact) Edit(v *View) Verdict {
 	}
 	result := Kept
 	for _, field := range f.fields {
-		r := v.Get(field)
-		if !r.Exists() {
-			continue
+		if v.Each(field, f.redacted) == Changed {
+			result = Changed
 		}
-		raw, found := f.patterns.value(bytesOf(r.Raw))
-		if !found {
-			continue
-		}
-		if !v.Set(field, raw) {
-			return Unhandled
-		}
-		result = Changed
 	}
 	return result
+}
+
+// redacted returns what a field becomes, or nil.
+func (f *Redact) redacted(raw []byte) []byte {
+	out, found := f.patterns.value(raw)
+	if !found {
+		return nil
+	}
+	return out
 }
 
 // put returns what appends that which takes the place of a match.

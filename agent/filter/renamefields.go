@@ -79,8 +79,11 @@ func (f *RenameFields) Edit(v *View) Verdict {
 			if there {
 				v.Remove(r.to)
 			}
-			v.obj.members[v.obj.find(r.from.names[0])].key = r.to.key
-			v.Remove(r.from) // names may repeat
+			for i := range v.obj.members { // names may repeat
+				if m := &v.obj.members[i]; m.named(r.from.names[0]) {
+					m.key = r.to.key
+				}
+			}
 			v.obj.state, v.changed = edited, true
 			result = Changed
 			continue

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-
-	"github.com/tidwall/gjson"
 )
 
 // ReplaceConfig is the config of the replace filter.
@@ -62,17 +60,21 @@ func (f *Replace) Edit(v *View) Verdict {
 		v.SetValue(value)
 		return Changed
 	}
-	r := v.Get(f.field)
-	if r.Type != gjson.String {
+	isText := false
+	verdict := v.Each(f.field, func(raw []byte) []byte {
+		if raw[0] != '"' {
+			return nil
+		}
+		isText = true
+		text := textOf(raw)
+		found := f.pattern[0].find(text, true)
+		if found == nil {
+			return nil
+		}
+		return v.String(f.pattern[0].replace(text, found))
+	})
+	if !isText {
 		return Unhandled
 	}
-	text := bytesOf(r.Str)
-	found := f.pattern[0].find(text, true)
-	if found == nil {
-		return Kept
-	}
-	if !v.Set(f.field, v.String(f.pattern[0].replace(text, found))) {
-		return Unhandled
-	}
-	return Changed
+	return verdict
 }

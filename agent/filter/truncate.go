@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/tidwall/gjson"
 )
 
 // TruncateConfig is the config of the truncate filter.
@@ -60,14 +59,17 @@ func (f *Truncate) Edit(v *View) Verdict {
 	}
 	result := Kept
 	for _, p := range f.fields {
-		r := v.Get(p)
-		if r.Type != gjson.String || len(r.Str) <= f.size {
-			continue
-		}
-		if !v.Set(p, v.String(f.short(bytesOf(r.Str)))) {
+		switch verdict := v.Each(p, func(raw []byte) []byte {
+			if text := textOf(raw); raw[0] == '"' && len(text) > f.size {
+				return v.String(f.short(text))
+			}
+			return nil
+		}); verdict {
+		case Unhandled:
 			return Unhandled
+		case Changed:
+			result = Changed
 		}
-		result = Changed
 	}
 	return result
 }

@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"bytes"
+
 	"github.com/expr-lang/expr/vm"
 	"github.com/penstock/penstock/agent/filter/formats"
 	"github.com/penstock/penstock/buffer/record"
@@ -188,6 +190,36 @@ func (v *View) Set(p *Path, raw []byte) bool {
 	}
 	v.obj.state, v.changed = edited, true
 	return true
+}
+
+// Each sets a field, wherever it stands if names repeat, to what edit returns for its JSON, which
+// the record keeps; nil leaves it. It says Kept where there is nothing to set, and Unhandled where
+// the value is no object.
+func (v *View) Each(p *Path, edit func(raw []byte) []byte) Verdict {
+	r := v.Get(p)
+	if v.obj.state == unread && (!v.mayRepeat(p, r) || !v.IsObject()) {
+		if r.Raw == "" {
+			return Kept
+		}
+		if out := edit(bytesOf(r.Raw)); out == nil {
+			return Kept
+		} else if !v.Set(p, out) {
+			return Unhandled
+		}
+		return Changed
+	}
+	if !v.obj.each(p.names, edit) {
+		return Kept
+	}
+	v.obj.state, v.changed = edited, true
+	return Changed
+}
+
+// mayRepeat reports whether the field may stand behind r, which Get has returned for it, again. An
+// escape may be one of a name.
+func (v *View) mayRepeat(p *Path, r gjson.Result) bool {
+	rest := v.rec.Value[min(r.Index+len(r.Raw), len(v.rec.Value)):]
+	return bytes.Contains(rest, p.last) || hasEscape(rest)
 }
 
 // Remove removes a field from an object, and reports whether it was there.

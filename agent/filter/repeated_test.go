@@ -1,0 +1,48 @@
+package filter
+
+import "testing"
+
+// Of a name that stands twice in an object some readers take the first, and some the last: what has
+// to be changed is changed in all, and none goes.
+func TestNamesThatStandTwice(t *testing.T) {
+	email := RedactConfig{
+		Presets: []string{"email"}, Replace: "***", Fields: []string{"m", "user.mail", "list.1.m"},
+	}
+	rewrites(t, redact(email), [][2]string{
+		{`{"m":"none","n":1,"m":"a@b.org"}`, `{"m":"none","n":1,"m":"***"}`},
+		{`{"m":"a@b.org","m":1,"\u006d":"a@b.org"}`, `{"m":"***","m":1,"\u006d":"***"}`},
+		{
+			`{"user":{"id":1},"user":{"mail":7,"mail":"a@b.org"},"user":"a@b.org"}`,
+			`{"user":{"id":1},"user":{"mail":7,"mail":"***"},"user":"a@b.org"}`,
+		},
+		{
+			`{"list":[0],"list":[ 0, {"m":0,"m":"a@b.org"} , "a@b.org"]}`,
+			`{"list":[0],"list":[ 0, {"m":0,"m":"***"} , "a@b.org"]}`,
+		},
+		{`{"m":"a@b.org","m":"none"}`, `{"m":"***","m":"none"}`},
+	}...)
+	rewrites(t, with(ReplaceConfig{Field: "o.m", Pattern: "a", With: "b"}, NewReplace), [][2]string{
+		{`{"o":{"m":1},"o":{"m":"x","m":"a"}}`, `{"o":{"m":1},"o":{"m":"x","m":"b"}}`},
+		{`{"o":{"m":"a","m":"x"}}`, `{"o":{"m":"b","m":"x"}}`},
+	}...)
+	rewrites(t, with(TruncateConfig{Fields: []string{"m"}, Size: 3}, NewTruncate), [][2]string{
+		{`{"m":"abc","m":"abcd","m":12345}`, `{"m":"abc","m":"abc","m":12345}`},
+	}...)
+	types := map[string]string{"a": "int", "o.b": "string"}
+	rewrites(t, with(ConvertConfig{Types: types}, NewConvert), [][2]string{
+		{
+			`{"a":"x","a":"1","o":{"b":"y","b":2},"a":null}`,
+			`{"a":"x","a":1,"o":{"b":"y","b":"2"},"a":null}`,
+		},
+	}...)
+	fields := map[string]string{"a": "b"}
+	rewrites(t, with(RenameFieldsConfig{Fields: fields, Overwrite: true}, NewRenameFields),
+		[2]string{`{"a":1,"b":2,"n":3,"a":4}`, `{"b":1,"n":3,"b":4}`},
+	)
+	rewrites(t, with(RemoveFieldsConfig{Fields: []string{"user.pw"}}, NewRemoveFields), [][2]string{
+		{
+			`{"user":{"n":1,"pw":"x"},"user":{"pw":"x","n":2,"pw":"y"},"user":3}`,
+			`{"user":{"n":1},"user":{"n":2},"user":3}`,
+		},
+	}...)
+}
