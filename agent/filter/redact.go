@@ -21,10 +21,10 @@ type RedactConfig struct {
 	Fields   []string `hcl:"fields,optional" doc:"Look only at these fields of a JSON object, and at all that is in them. The whole value otherwise, also if it is no object, such as a line that could not be parsed."`
 }
 
-// preset is a ready-made expression, and what else must hold for what it finds.
+// preset is a ready-made expression, and what else must hold for what it finds: see rewriter.
 type preset struct {
 	pattern string
-	sure    func(found []byte) bool
+	sure    func(found []byte) (n int, is bool)
 }
 
 var presets = map[string]preset{
@@ -32,18 +32,49 @@ var presets = map[string]preset{
 	"ipv4": {
 		pattern: `\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b`,
 	},
-	"ipv6":        {pattern: `(?i)[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*`, sure: isIPv6},
-	"credit_card": {pattern: `\b(?:\d[ -]?){12,18}\d\b`, sure: isCard},
+	"ipv6": {
+		pattern: `(?i)\b[0-9a-f]+:(?:[0-9a-f:.]*::\B|[0-9a-f:.]*:[0-9a-f:.]*[0-9a-f]\b|:\B)` +
+			`|\B::(?:[0-9a-f:.]*[0-9a-f]\b|\B)`,
+		sure: isIPv6,
+	},
+	"credit_card": {
+		pattern: `\b(?:\d[ -]?){12,18}\d\b`,
+		sure:    func(found []byte) (int, bool) { return beginning(found, isCard) },
+	},
 	"iban": {
 		pattern: `\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b`,
-		sure:    isIBAN,
+		sure:    func(found []byte) (int, bool) { return beginning(found, isIBAN) },
 	},
-	"bearer_token":   {pattern: `(?i)\bbearer [A-Za-z0-9._~+/=-]+`},
+	"bearer_token":   {pattern: `(?i)\b(?:bearer +)+[A-Za-z0-9._~+/=-]+`},
 	"jwt":            {pattern: `\beyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`},
 	"aws_access_key": {pattern: `\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`},
 	"private_key": {
 		pattern: `-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?`,
 	},
+}
+
+// beginning returns the longest beginning of whole words that is one: "4111 1111 1111 1111 12/27"
+// goes on with what belongs to it no more. Groups are not that short, but at an end. Where there is
+// none, another may begin at the second word.
+func beginning(found []byte, is func([]byte) bool) (n int, ok bool) {
+	const between = " -"
+	if is(found) {
+		return len(found), true
+	}
+	first := bytes.IndexAny(found, between)
+	if first < 0 {
+		return len(found), false
+	}
+	for n = len(found); first >= 4 && n >= first; {
+		n = bytes.LastIndexAny(found[:n], between)
+		if n < 0 {
+			break
+		}
+		if n-bytes.LastIndexAny(found[:n], between) > 3 && is(found[:n]) {
+			return n, true
+		}
+	}
+	return first + 1, false
 }
 
 // isCard checks the check digit of ISO/IEC 7812 (Luhn).
@@ -62,7 +93,7 @@ func isCard(found []byte) bool {
 		sum += d
 		n++
 	}
-	return sum%10 == 0
+	return n >= 13 && sum%10 == 0
 }
 
 // isIBAN checks the check digits of ISO 13616.
@@ -82,9 +113,12 @@ func isIBAN(found []byte) bool {
 	return rest == 1
 }
 
-func isIPv6(found []byte) bool {
-	addr, err := netip.ParseAddr(string(bytes.TrimRight(found, ".")))
-	return err == nil && addr.Is6()
+func isIPv6(found []byte) (n int, is bool) {
+	if n = len(found); bytes.HasSuffix(found, []byte(":::")) {
+		n-- // "fe80::: unreachable"
+	}
+	addr, err := netip.ParseAddr(string(found[:n]))
+	return n, err == nil && addr.Is6()
 }
 
 // DefaultRedact returns the defaults.
@@ -135,7 +169,7 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 	add := func(re *regexp.Regexp, p preset) {
 		r := newRewriter(re)
 		r.put, r.sure, r.within = f.put(re), p.sure, r.within || p.pattern != ""
-		r.apart = p.pattern != ""
+		r.apart, r.overlap = p.pattern != "", p.pattern == ""
 		r.asText = f.hash != nil // or the type would go by which digits it has
 		f.patterns = append(f.patterns, r)
 	}

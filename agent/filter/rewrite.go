@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/penstock/penstock/network/wire"
 
@@ -19,11 +21,14 @@ import (
 // is left, and otherwise the text in which it begins, or the value next to its name.
 type rewriter struct {
 	*regexp.Regexp
-	put    func(dst, text []byte, m []int) []byte // appends what takes the place of match m
-	sure   func(found []byte) bool                // what else must hold for a match; may be nil
-	asText bool                                   // what is left of a number is text
-	empty  bool                                   // matches of nothing count, but in JSON
-	apart  bool                                   // what an escape stands before is found, too
+	put func(dst, text []byte, m []int) []byte // appends what takes the place of match m
+	// sure may be nil; otherwise it tells whether the first n bytes of a match are one, or that
+	// there is none that begins in them.
+	sure    func(found []byte) (n int, is bool)
+	asText  bool // what is left of a number is text
+	empty   bool // matches of nothing count, but in JSON
+	apart   bool // what an escape stands before is found, too
+	overlap bool // matches may share what stands between words
 
 	anchored bool // it may match a part of what it does not match
 	within   bool // it finds nothing but what lies in one text, number or name
@@ -197,22 +202,102 @@ func withoutEscapes(text []byte) []byte {
 	return out
 }
 
-// find returns the matches that count.
-func (r *rewriter) find(text []byte, empty bool) (out [][]int) {
-	for _, m := range r.FindAllSubmatchIndex(text, -1) {
-		if (m[0] < m[1] || empty) && (r.sure == nil || r.sure(text[m[0]:m[1]])) {
-			out = append(out, m)
+// find returns the matches that count, in their order.
+func (r *rewriter) find(text []byte, empty bool) [][]int {
+	if r.sure != nil {
+		return r.findSure(text)
+	}
+	out := r.FindAllSubmatchIndex(text, -1)
+	if !empty {
+		out = slices.DeleteFunc(out, func(m []int) bool { return m[0] == m[1] })
+	}
+	if r.overlap {
+		out = r.withHidden(text, out)
+	}
+	return out
+}
+
+func (r *rewriter) findSure(text []byte) (out [][]int) {
+	for at := 0; at < len(text); {
+		m := r.FindIndex(text[at:])
+		if m == nil {
+			break
+		}
+		from := at + m[0]
+		n, is := r.sure(text[from : at+m[1]])
+		if at = from + n; is {
+			out = append(out, []int{from, at})
 		}
 	}
 	return out
+}
+
+// withHidden adds the matches that begin in what others end with, such as the space between two
+// words: the words of those that were found are masked, and it is looked again.
+func (r *rewriter) withHidden(text []byte, found [][]int) [][]int {
+	for {
+		var masked []byte
+		for _, m := range found {
+			from, to := words(text, m)
+			if to == m[1] || from == to {
+				continue
+			}
+			if masked == nil {
+				masked = bytes.Clone(text)
+			}
+			clear(masked[from:to])
+		}
+		if masked == nil {
+			return found
+		}
+		before := len(found)
+		for _, m := range r.FindAllSubmatchIndex(masked, -1) {
+			i := sort.Search(before, func(i int) bool { return found[i][0] >= m[0] })
+			if i == 0 || i < before && found[i][0] == m[0] {
+				continue
+			}
+			one := found[i-1]
+			if _, to := words(text, one); to <= m[0] && m[0] < one[1] && one[1] < m[1] {
+				found = append(found, m)
+			}
+		}
+		if len(found) == before {
+			return found
+		}
+		sort.Slice(found, func(i, j int) bool { return found[i][0] < found[j][0] })
+	}
+}
+
+// words returns where the first word in a match begins, and where the last one ends.
+func words(text []byte, m []int) (from, to int) {
+	from, to = m[0], m[1]
+	for from < to && !isWord(text[from]) {
+		from++
+	}
+	for to > from && !isWord(text[to-1]) {
+		to--
+	}
+	return from, to
+}
+
+func isWord(c byte) bool {
+	return c >= utf8.RuneSelf || c == '_' || c-'0' < 10 || c|0x20-'a' < 26
 }
 
 func (r *rewriter) replace(text []byte, found [][]int) []byte {
 	var out []byte
 	last := 0
 	for _, m := range found {
-		out = r.put(append(out, text[last:m[0]]...), text, m)
-		last = m[1]
+		if m[0] < last { // of what both have, and leave, one is left
+			one := r.put(nil, text, m)
+			if both := text[m[0]:last]; bytes.HasSuffix(out, both) {
+				one = bytes.TrimPrefix(one, both)
+			}
+			out = append(out, one...)
+		} else {
+			out = r.put(append(out, text[last:m[0]]...), text, m)
+		}
+		last = max(last, m[1])
 	}
 	return append(out, text[last:]...)
 }

@@ -117,6 +117,35 @@ func TestRedactByOwnPatterns(t *testing.T) {
 	}
 }
 
+// What stands next to a secret, or before it, hides it as little as another one does.
+func TestRedactFindsNeighbours(t *testing.T) {
+	presets := []string{"credit_card", "iban", "ipv6", "bearer_token"}
+	rewrites(t, redact(RedactConfig{Presets: presets, Replace: "*"}), [][2]string{
+		{`4111111111111111 123`, `* 123`},
+		{`{"m":"no 17 4111111111111111"}`, `{"m":"no 17 *"}`},
+		{`4111 1111 1111 1111 12/27 4111-1111-1111-1111 4111-1111-1111-1111 9`, `* 12/27 * * 9`},
+		{`100 200 300 4111 1111 1111 1111`, `100 200 300 *`},
+		{`1234-5678 9012 3456`, `1234-5678 9012 3456`},
+		{`BE68 5390 0754 7034 2024-01-01`, `* 2024-01-01`},
+		{`AB12 CDEF BE68539007547034 TEXT DE89370400440532013000`, `AB12 CDEF * TEXT *`},
+		{`dial 2001:db8::1: refused by 2001:db8::. fe80::: no`, `dial *: refused by *. *: no`},
+		{`peer:2001:db8::2 (node:2001:db8:0:0:0:0:0:1%eth0)`, `peer:* (node:*%eth0)`},
+		{`std::cout core::fmt a::b::c 12:30:45.5`, `std::cout core::fmt a::b::c 12:30:45.5`},
+		{`Authorization: Bearer  abc; Bearer Bearer abc`, `Authorization: *; *`},
+	}...)
+	for _, c := range []struct{ pattern, replace, value, want string }{
+		{`(?:^|\s)pw-\w+(?:\s|$)`, "*", `pw-1 pw-2 pw-3 pw-4 x`, `****x`},
+		{`(^|\s)pw-\w+(\s|$)`, "$1*$2", `{"m":"x pw-1 pw-2\tpw-3 y"}`, `{"m":"x * *\t* y"}`},
+		{`(\W)pw-\w+(\W)`, "$1*$2", `a, pw-1, pw-2 ,pw-3,pw-4.`, `a, *, * ,*,*.`},
+		{`\d{4}`, "*", `x123456789`, `x**9`},
+	} {
+		rewrites(
+			t, redact(RedactConfig{Patterns: []string{c.pattern}, Replace: c.replace}),
+			[2]string{c.value, c.want},
+		)
+	}
+}
+
 func TestRedactOfFieldsLooksInside(t *testing.T) {
 	rewrites(
 		t,
