@@ -44,31 +44,45 @@ func parseEpoch(p []byte, unit epochUnit) (int64, error) {
 
 // parseEpochFraction keeps all digits of 1700000000.123456789, which a float64 would not.
 func parseEpochFraction(p []byte, unit epochUnit) (int64, error) {
-	if i := bytes.IndexByte(p, '.'); i > 0 && i < 19 && !bytes.ContainsAny(p, "eE-") {
-		n, err := strconv.ParseInt(string(p[:i]), 10, 64)
-		if err == nil && (unit == epochUnit(time.Second) || unit == 0 && n < 1e11) {
-			nano, rest, ok := fraction(p[i+1:])
-			if !ok || len(rest) != 0 {
-				return 0, ErrNotATime
-			}
-			return Nanos(n, int64(nano))
+	if bytes.ContainsAny(p, "eE") {
+		f, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(p), len(p)), 64)
+		if err != nil {
+			return 0, ErrNotATime
 		}
+		return epochFloat(f, unit)
 	}
-	f, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(p), len(p)), 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+	abs, negative := bytes.CutPrefix(p, []byte("-"))
+	whole, part, _ := bytes.Cut(abs, []byte("."))
+	n, err := strconv.ParseInt(string(whole), 10, 64)
+	if err != nil {
 		return 0, ErrNotATime
 	}
-	return epochFloat(f, unit)
-}
-
-func epochFloat(f float64, unit epochUnit) (int64, error) {
-	if unit == 0 {
-		unit = magnitude(math.Abs(f))
+	nano := 0 // of the unit
+	if len(part) > 0 {
+		rest, ok := part, false
+		if nano, rest, ok = fraction(part); !ok || len(rest) != 0 {
+			return 0, ErrNotATime
+		}
 	}
-	if f *= float64(unit); !(math.Abs(f) < 9e18) {
+	if unit == 0 {
+		unit = magnitude(float64(n))
+	}
+	t, err := epochInt(n, unit)
+	if err != nil || t > math.MaxInt64-int64(unit) {
 		return 0, ErrRange
 	}
-	return int64(f), nil
+	if t += int64(nano) * int64(unit) / 1e9; negative {
+		t = -t
+	}
+	return t, nil
+}
+
+// epochFloat takes a number for what it is written like: 1700000000.123 is no .12299990.
+func epochFloat(f float64, unit epochUnit) (int64, error) {
+	if !(math.Abs(f) < 9e18) {
+		return 0, ErrRange
+	}
+	return parseEpochFraction(strconv.AppendFloat(nil, f, 'f', -1, 64), unit)
 }
 
 func epochInt(n int64, unit epochUnit) (int64, error) {

@@ -36,7 +36,7 @@ func (f *Format) TextMemo(m *Memo, p []byte, near int64) (int64, error) {
 func withinMinute(p []byte) (ns int64, ok bool) {
 	const seconds = len("2006-01-02T15:04:")
 	if len(p) < seconds+3 || p[len(p)-1] != 'Z' || p[4] != '-' || p[7] != '-' || p[13] != ':' ||
-		p[seconds-1] != ':' {
+		p[seconds-1] != ':' || p[11] == '2' && p[12] == '4' { // 24:00:00 has no second after it
 		return 0, false
 	}
 	tens, ones := p[seconds]-'0', p[seconds+1]-'0'

@@ -1,6 +1,7 @@
 package timefmt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -73,6 +74,7 @@ type found struct {
 	zoned, isEpoch            bool
 	zone                      zone
 	epoch                     int64
+	before                    bool // the epoch
 }
 
 // Parse reads a time written in the pattern, and returns nanoseconds since the Unix epoch. loc is
@@ -88,6 +90,9 @@ func (s *Strftime) Parse(p []byte, loc *time.Location, near int64) (int64, error
 	}
 	if len(p) != 0 {
 		return 0, errPattern
+	}
+	if f.isEpoch && f.before {
+		return Nanos(-f.epoch, -int64(f.nano))
 	}
 	if f.isEpoch {
 		return Nanos(f.epoch, int64(f.nano))
@@ -172,15 +177,10 @@ func (f *found) read(v verb, p []byte) (_ []byte, ok bool) {
 		f.zone, p, ok = readZone(p)
 		f.zoned = true
 	case 's':
-		neg := len(p) > 0 && p[0] == '-'
-		if neg {
-			p = p[1:]
-		}
+		p, f.before = bytes.CutPrefix(p, []byte("-"))
 		var n int
 		n, p, ok = digits(p, 1, 18)
-		if f.epoch, f.isEpoch = int64(n), true; neg {
-			f.epoch = -f.epoch
-		}
+		f.epoch, f.isEpoch = int64(n), true
 	case 'f', 'L':
 		f.nano, p, ok = fraction(p)
 	}

@@ -1,6 +1,10 @@
 package timefmt
 
 import (
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +28,9 @@ func TestSecor1787_TimestampsOfEachUnit(t *testing.T) {
 		{"auto", "1501560000123456789", "2017-08-01T04:00:00.123456789Z"},
 		{"auto", "1501560000.123456789", "2017-08-01T04:00:00.123456789Z"},
 		{"auto", "1.501560e9", "2017-08-01T04:00:00Z"},
+		{"epoch_ms", "1501560000123.456", "2017-08-01T04:00:00.123456Z"},
+		{"auto", "-1.5", "1969-12-31T23:59:58.5Z"},
+		{"%s.%f", "-1.5", "1969-12-31T23:59:58.5Z"},
 		{"epoch_ms", "1501560000", "1970-01-18T09:06:00Z"},
 		{"epoch_s", "1501560000", "2017-08-01T04:00:00Z"},
 		{"iso8601", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"},
@@ -97,6 +104,54 @@ func TestISOAgreesWithTime(t *testing.T) {
 		if got, err = s.Parse([]byte(text), time.UTC, 0); err != nil ||
 			got != at.Truncate(time.Microsecond).UnixNano() {
 			t.Fatalf("%s: %d %v, want %d", text, got, err, at.UnixNano())
+		}
+	}
+}
+
+// A number is the time that its digits say, whatever its unit and form; what is less than a
+// nanosecond is cut off.
+func TestEpochsKeepTheirDigits(t *testing.T) {
+	rng := runtest.Rand(t)
+	for range 50_000 {
+		name, scale := "epoch_s", int64(1e9)
+		switch rng.IntN(3) {
+		case 1:
+			name, scale = "epoch_ms", 1e6
+		case 2:
+			name, scale = "epoch_us", 1e3
+		}
+		f, err := New(name, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digits := rng.IntN(12)
+		text := fmt.Sprintf("%d.%0*d", rng.Int64N(4e18/scale), digits, rng.Int64N(1e9))
+		text = text[:strings.IndexByte(text, '.')+1+digits]
+		if rng.IntN(4) == 0 {
+			text = "-" + text
+		}
+		exact, ok := new(big.Rat).SetString(text + "0")
+		if !ok {
+			t.Fatal(text)
+		}
+		exact.Mul(exact, big.NewRat(scale, 1))
+		want := new(big.Int).Quo(exact.Num(), exact.Denom()).Int64()
+		if got, err := f.Text([]byte(text), 0); err != nil || got != want {
+			t.Fatalf("%s %s: %d, %v, want %d", name, text, got, err, want)
+		}
+
+		// As a float64, which some write with an exponent.
+		ms := rng.Int64N(4e12)
+		x := float64(ms) / 1e3
+		f, _ = New("auto", time.UTC)
+		for _, form := range []byte("efg") {
+			text := strconv.AppendFloat(nil, x, form, -1, 64)
+			if got, err := f.Text(text, 0); err != nil || got != ms*1e6 {
+				t.Fatalf("%s: %d, %v, want %d", text, got, err, ms*1e6)
+			}
+		}
+		if got, err := f.Float(x); err != nil || got != ms*1e6 {
+			t.Fatalf("%v: %d, %v, want %d", x, got, err, ms*1e6)
 		}
 	}
 }
@@ -204,8 +259,8 @@ func TestMemoChangesNothing(t *testing.T) {
 		for range 50_000 {
 			text := []byte([]string{
 				"2026-01-02T03:04:05Z", "2026-01-02T03:04:59.999Z", "1969-12-31 23:59:59.123456789Z",
-				"2262-04-11T23:47:16.854775807Z", "1677-09-21T00:12:44Z", "2 Jan 2006 15:04:05Z",
-			}[rng.IntN(6)])
+				"2026-01-02T24:00:00Z", "2262-04-11T23:47:16.854775807Z", "1677-09-21T00:12:44Z", "2 Jan 2006 15:04:05Z",
+			}[rng.IntN(7)])
 			for range rng.IntN(3) {
 				text[rng.IntN(len(text))] = "0123456789-:TZ+. t"[rng.IntN(18)]
 			}
