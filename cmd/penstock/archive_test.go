@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/penstock/penstock/outputs/local"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/format"
+	"github.com/penstock/penstock/spool/inspect"
 	"github.com/penstock/penstock/spool/protocol"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -403,6 +405,18 @@ func TestArchiveAbandon(t *testing.T) {
 		!strings.Contains(out, fmt.Sprintf("open: app-0.%s: the cut [%d, %d)", life, start, end)) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
+	open := fmt.Sprintf("open: app-0.%s: the cut [%d, %d)", life, start, end)
+	for _, c := range []struct {
+		flag string
+		at   int64
+		told bool
+	}{{"--from", end - 1, true}, {"--from", end, false}, {"--to", end, true}} {
+		if out, _, _ = runArchive(
+			"verify", "-c", config, "--directory", dir, c.flag, fmt.Sprint(c.at),
+		); strings.Contains(out, open) != c.told {
+			t.Errorf("verify %s %d:\n%s", c.flag, c.at, out)
+		}
+	}
 	if out, _, err = runArchive("abandon", "-c", config, "--directory", dir); err != nil ||
 		!strings.Contains(out, "nothing was changed") {
 		t.Errorf("dry run: %v\n%s", err, out)
@@ -424,6 +438,34 @@ func TestArchiveAbandon(t *testing.T) {
 		"abandon", "-c", config, "--directory", dir, "--yes",
 	); !strings.Contains(out, "no begun cut") {
 		t.Errorf("again: %s", out)
+	}
+}
+
+// Of a consumer that runs, some objects of a cut may be stored behind where the listing is.
+func TestArchiveMovement(t *testing.T) {
+	intent := func(start, end int64) *protocol.Intent { return &protocol.Intent{Start: start, End: end} }
+	row := func(p int32, at int64, in *protocol.Intent) lagRow {
+		return lagRow{Topic: "app", Partition: p, TopicID: "x", Life: "0a", Committed: at, Intent: in}
+	}
+	former := row(5, 70, intent(70, 90))
+	former.Former = "w"
+	got := movement(
+		[]lagRow{
+			row(0, 10, nil), row(1, 10, nil), row(2, 10, intent(10, 20)), row(3, 10, nil), row(4, -1, nil),
+			former,
+		},
+		[]lagRow{
+			row(0, 10, nil), row(1, 30, nil), row(2, 20, intent(20, 40)), row(3, 10, intent(10, 15)),
+			row(4, 5, nil), row(5, 8, nil), row(6, 3, nil),
+		},
+	)
+	want := []inspect.Open{
+		{Log: "app-1.0a", Start: 10, End: 30}, {Log: "app-2.0a", Start: 10, End: 40},
+		{Log: "app-3.0a", Start: 10, End: 15}, {Log: "app-4.0a", End: 5}, {Log: "app-5.0a", End: 8},
+		{Log: "app-6.0a", End: 3},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

@@ -48,8 +48,8 @@ is about to finish it, and it is one when none does.`,
 				return err
 			}
 			// before the objects: one that ends meanwhile is told as open
-			running, left := t.openCuts(cmd, &opts)
-			opts.Open = append(slices.Clone(running), left...)
+			running, left, moved := t.openCuts(cmd, &opts)
+			opts.Open, opts.Moved = append(slices.Clone(running), left...), moved
 			rep, err := inspect.Verify(cmd.Context(), store, opts)
 			if err = errors.Join(err, done()); err != nil {
 				return err
@@ -100,34 +100,36 @@ func lifeFlag(cmd *cobra.Command, life *string) {
 }
 
 // openCuts returns the cuts that are begun and not finished, as the offsets of the configured
-// groups say: those that a running consumer is about to finish, and those that nobody is. Where the
-// brokers cannot be asked it says so: the objects can be verified without.
+// groups say: those that a running consumer is about to finish, and those that nobody is. moved
+// returns what is archived from then on until it is called. Where the brokers cannot be asked it
+// says so: the objects can be verified without.
 func (t *archiveTarget) openCuts(
 	cmd *cobra.Command, opts *inspect.Options,
-) (running, left []inspect.Open) {
-	if len(t.paths) == 0 || opts.Prefix != "" || opts.From > 0 || opts.To > 0 {
-		return nil, nil
+) (running, left []inspect.Open, moved func() []inspect.Open) {
+	if len(t.paths) == 0 || opts.Prefix != "" {
+		return nil, nil, nil
 	}
 	sources, err := t.sources(cmd)
 	if err != nil {
-		return nil, nil // an edge archives without a group
+		return nil, nil, nil // an edge archives without a group
 	}
+	before := map[*kafka.Config][]lagRow{}
 	for _, src := range sources {
 		rows, members, err := openRows(cmd, src)
 		if err != nil {
-			fmt.Fprintf(
-				cmd.ErrOrStderr(),
-				"whether the group %s has begun cuts that are not finished could not be found out: %v\n",
-				src.Group, err,
-			)
+			sayUnknown(cmd, src, err)
 			continue
 		}
+		before[src] = rows
 		for _, r := range rows {
-			if opts.Topic != "" && r.Topic != opts.Topic ||
+			if r.Intent == nil || opts.Topic != "" && r.Topic != opts.Topic ||
 				len(opts.Partitions) > 0 && !slices.Contains(opts.Partitions, r.Partition) {
 				continue
 			}
 			o := inspect.Open{Log: r.logName(), Start: r.Intent.Start, End: r.Intent.End}
+			if o.End <= opts.From || opts.To > 0 && o.Start >= opts.To {
+				continue
+			}
 			o.Detail = fmt.Sprintf(
 				"the cut [%d, %d) of %d records in %d objects was begun by the group %s", o.Start,
 				o.End, r.Intent.Records, r.Intent.Files, r.Group,
@@ -145,10 +147,49 @@ func (t *archiveTarget) openCuts(
 			}
 		}
 	}
-	return running, left
+	return running, left, func() (out []inspect.Open) {
+		for src, rows := range before {
+			after, err := lagOf(cmd, src)
+			if err != nil {
+				sayUnknown(cmd, src, err)
+			}
+			out = append(out, movement(rows, after)...)
+		}
+		return out
+	}
 }
 
-// openRows returns the partitions of a group that have a begun cut, and how many members it has.
+func sayUnknown(cmd *cobra.Command, src *kafka.Config, err error) {
+	fmt.Fprintf(
+		cmd.ErrOrStderr(),
+		"whether the group %s has begun cuts that are not finished could not be found out: %v\n",
+		src.Group, err,
+	)
+}
+
+// movement returns what of each partition was archived between two looks, or begun to be.
+func movement(before, after []lagRow) (out []inspect.Open) {
+	for _, r := range after {
+		from := int64(0)
+		for _, b := range before {
+			if b.Topic == r.Topic && b.Partition == r.Partition && b.TopicID == r.TopicID &&
+				!b.former() {
+				from = max(0, b.Committed)
+			}
+		}
+		end := r.Committed
+		if r.Intent != nil {
+			end = r.Intent.End
+		}
+		if !r.former() && end > from {
+			out = append(out, inspect.Open{Log: r.logName(), Start: from, End: end})
+		}
+	}
+	return out
+}
+
+// openRows returns what is known of the partitions of a group and, if one has a begun cut, how many
+// members it has.
 func openRows(cmd *cobra.Command, src *kafka.Config) (rows []lagRow, members int, err error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
 	defer cancel()
@@ -161,11 +202,9 @@ func openRows(cmd *cobra.Command, src *kafka.Config) (rows []lagRow, members int
 	if rows, err = groupLag(ctx, adm, src.Group, src.Topics); err != nil {
 		return nil, 0, err
 	}
-	rows = slices.DeleteFunc(rows, func(r lagRow) bool { return r.Intent == nil })
-	if len(rows) == 0 {
-		return nil, 0, nil
+	if slices.ContainsFunc(rows, func(r lagRow) bool { return r.Intent != nil }) {
+		members, err = groupMembers(ctx, adm, src.Group)
 	}
-	members, err = groupMembers(ctx, adm, src.Group)
 	return rows, members, err
 }
 

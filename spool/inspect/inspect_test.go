@@ -282,6 +282,42 @@ func TestVerifyWhileObjectsGo(t *testing.T) {
 	}
 }
 
+// What a consumer stores while objects are listed may be seen in part.
+func TestVerifyWhileACutIsStored(t *testing.T) {
+	store := archive(t, nil)
+	var last []string
+	for o, err := range store.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case strings.Contains(o.Key, "-00000000000000000800"):
+			if err := store.Delete(t.Context(), o.Key); err != nil {
+				t.Fatal(err)
+			}
+		case strings.Contains(o.Key, "-00000000000000001000"):
+			last = append(last, o.Key)
+		}
+	}
+	if err := store.Delete(t.Context(), last[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		moved          []Open
+		problems, gaps int
+	}{
+		{nil, 1, 1},
+		{[]Open{{Log: "app-3", Start: 400, End: 1000}}, 0, 0},
+		{[]Open{{Log: "app-3", Start: 800, End: 1000}}, 0, 1},
+		{[]Open{{Log: "app-3", Start: 400, End: 800}, {Log: "app-2", Start: 0, End: 1000}}, 1, 0},
+	} {
+		rep := verify(t, store, Options{Moved: func() []Open { return c.moved }})
+		if len(rep.Problems) != c.problems || len(rep.Gaps) != c.gaps {
+			t.Errorf("%+v: %+v", c.moved, rep)
+		}
+	}
+}
+
 // What fails for one object is not tried with all others, and told once.
 func TestListEndsWithTheFirstError(t *testing.T) {
 	store := archive(t, nil)

@@ -18,15 +18,18 @@ type Options struct {
 	Topic      string  // "" for all
 	Partitions []int32 // of Topic; none for all
 	// only objects of this life of the topic, NoLife for those without; "" for all
-	Life       string
-	Open       []Open // cuts that are known to be begun and not finished
-	From, To   int64  // positions; To 0 means to the end
-	Begins     bool   // at From, 0 too: what is missing before the first object is a gap
-	Deep       bool   // read the contents
+	Life string
+	Open []Open // cuts that are known to be begun and not finished
+	// is asked once all objects are listed for what was archived meanwhile, of which some may have
+	// been missed; nil for nothing
+	Moved      func() []Open
+	From, To   int64 // positions; To 0 means to the end
+	Begins     bool  // at From, 0 too: what is missing before the first object is a gap
+	Deep       bool  // read the contents
 	OnProgress func(done, total int)
 }
 
-// Open is a cut that is begun and not finished, as the note of its log says.
+// Open is a cut that is begun and not finished, as the note of its log says, or a range of them.
 type Open struct {
 	Log        string
 	Start, End int64
@@ -91,6 +94,7 @@ type verifier struct {
 	store spool.Store
 	opts  Options
 	rep   *Report
+	moved []Open
 }
 
 func (v *verifier) problem(kind string, o *Object, format string, args ...any) {
@@ -103,10 +107,13 @@ func (v *verifier) problem(kind string, o *Object, format string, args ...any) {
 // Deep, their contents. The error tells that it could not be done; what is wrong with the archive
 // is in the report.
 func Verify(ctx context.Context, store spool.Store, opts Options) (*Report, error) {
-	v := &verifier{store, opts, &Report{Logs: map[string]*LogReport{}}}
+	v := &verifier{store: store, opts: opts, rep: &Report{Logs: map[string]*LogReport{}}}
 	all, err := List(ctx, store, opts.Prefix)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Moved != nil {
+		v.moved = opts.Moved()
 	}
 	logs := map[string][]*Object{}
 	for _, o := range all {
@@ -241,7 +248,7 @@ func (v *verifier) cut(lr *LogReport, cut []*Object) {
 			o.Start, o.End, lr.End,
 		)
 	case o.Start > lr.End:
-		v.rep.Gaps = append(v.rep.Gaps, Gap{o.Log, lr.End, o.Start})
+		v.gap(Gap{o.Log, lr.End, o.Start})
 	}
 	lr.End = max(lr.End, o.End)
 	total := int64(0)
@@ -253,6 +260,18 @@ func (v *verifier) cut(lr *LogReport, cut []*Object) {
 		v.problem(
 			"count", o, "%d records in the objects of a cut of %d positions", total, o.End-o.Start,
 		)
+	}
+}
+
+// gap notes a gap, but for what of it was archived while objects were listed.
+func (v *verifier) gap(g Gap) {
+	for _, m := range v.moved {
+		if m.Log == g.Log && m.Start < g.End && g.End <= m.End {
+			g.End = m.Start
+		}
+	}
+	if g.Start < g.End {
+		v.rep.Gaps = append(v.rep.Gaps, g)
 	}
 }
 
@@ -270,11 +289,12 @@ func (v *verifier) whole(cut []*Object, total int64) {
 	missing := records - total
 	switch gone := lost + compacted; {
 	case missing > gone:
-		if slices.ContainsFunc(
-			v.opts.Open,
-			func(c Open) bool { return c.Log == o.Log && c.Start == o.Start && c.End == o.End },
-		) {
-			return // that is told of the whole cut
+		if slices.ContainsFunc(v.opts.Open, func(c Open) bool {
+			return c.Log == o.Log && c.Start == o.Start && c.End == o.End // it is told of it whole
+		}) || slices.ContainsFunc(v.moved, func(c Open) bool {
+			return c.Log == o.Log && c.Start <= o.Start && o.End <= c.End
+		}) {
+			return
 		}
 		v.problem(
 			"incomplete",
