@@ -103,6 +103,33 @@ func TestCommandIsRunForAPartition(t *testing.T) {
 	}
 }
 
+// What is posted to an address that has moved is not taken, whatever is to be read there.
+func TestWebhookThatIsRedirected(t *testing.T) {
+	posts := 0
+	mux := http.NewServeMux()
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	mux.HandleFunc("GET /there", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /there", func(_ http.ResponseWriter, r *http.Request) {
+		if b, _ := io.ReadAll(r.Body); strings.Contains(string(b), "app/dt=2026-01-02") {
+			posts++
+		}
+	})
+	for status, done := range map[int]bool{301: false, 302: false, 303: true, 307: true, 308: true} {
+		mux.Handle(fmt.Sprintf("/%d", status), http.RedirectHandler("/there", status))
+		h := mustHook(t, func(c *Config) {
+			c.Type, c.URL = "webhook", fmt.Sprintf("%s/%d", srv.URL, status)
+		})
+		err := h.Run(t.Context(), testPartition())
+		if done != (err == nil) || err != nil && !strings.Contains(err.Error(), "not to /there") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+	if posts != 2 {
+		t.Errorf("posted %d times", posts)
+	}
+}
+
 func TestTrinoRegistersPartitions(t *testing.T) {
 	var statements []string
 	polls := 0

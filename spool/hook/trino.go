@@ -21,7 +21,7 @@ type trino struct {
 	client *http.Client
 }
 
-func newTrino(c Config) *trino { return &trino{c, &http.Client{Timeout: c.Timeout}} }
+func newTrino(c Config) *trino { return &trino{c, newClient(c)} }
 
 type trinoAnswer struct {
 	NextURI string `json:"nextUri"`

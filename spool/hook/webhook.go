@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,7 +18,25 @@ type webhook struct {
 	client *http.Client
 }
 
-func newWebhook(c Config) *webhook { return &webhook{c, &http.Client{Timeout: c.Timeout}} }
+func newWebhook(c Config) *webhook { return &webhook{c, newClient(c)} }
+
+// newClient returns a client that does not follow where a POST would become a GET: the answer to
+// that would be taken for one to what was posted.
+func newClient(c Config) *http.Client {
+	return &http.Client{
+		Timeout: c.Timeout,
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			// 303 tells that what was posted was taken, and where to read on.
+			if req.Method != via[0].Method && req.Response.StatusCode != http.StatusSeeOther {
+				return http.ErrUseLastResponse
+			}
+			if len(via) > 10 {
+				return errors.New("too many redirects")
+			}
+			return nil
+		},
+	}
+}
 
 func (w *webhook) Run(ctx context.Context, p *Partition) error {
 	body, err := json.Marshal(p)
@@ -39,6 +58,9 @@ func (w *webhook) Run(ctx context.Context, p *Partition) error {
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 512)) // only for the message
+	if resp.StatusCode/100 == 3 {
+		text = []byte("what is posted has to go to url itself, not to " + resp.Header.Get("Location"))
+	}
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf(
 			"webhook: %s answers %s: %s", req.URL.Host, resp.Status, bytes.TrimSpace(text),
