@@ -3,21 +3,29 @@ package hook
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
-// command runs a program. Its exit code 0 means done.
+// command runs a program. Its exit code 0 means done, also where what it has begun goes on. One
+// that takes too long is killed with all that it has begun.
 type command struct{ cfg Config }
+
+// said is how much of a program's output is kept for the message.
+const said = 512
 
 func (c *command) Run(ctx context.Context, p *Partition) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.cfg.Command[0], c.cfg.Command[1:]...)
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Env = append(
 		os.Environ(),
 		"PENSTOCK_TOPIC="+p.Topic,
@@ -33,11 +41,21 @@ func (c *command) Run(ctx context.Context, p *Partition) error {
 			"PENSTOCK_VALUE_"+variable(name)+"="+strings.ReplaceAll(p.Values[i], "\x00", ""),
 		)
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		out = bytes.TrimSpace(out)
-		return fmt.Errorf("command %s: %w: %s", c.cfg.Command[0], err, out[max(0, len(out)-512):])
+	var out tail
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return fmt.Errorf("command %s: %w: %s", c.cfg.Command[0], err, bytes.TrimSpace(out))
 	}
 	return nil
+}
+
+// tail is the end of what was written.
+type tail []byte
+
+func (t *tail) Write(p []byte) (int, error) {
+	*t = append(*t, p[max(0, len(p)-said):]...)
+	*t = append((*t)[:0], (*t)[max(0, len(*t)-said):]...)
+	return len(p), nil
 }
 
 func variable(name string) string {

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,7 +9,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -128,6 +132,49 @@ func TestWebhookThatIsRedirected(t *testing.T) {
 	if posts != 2 {
 		t.Errorf("posted %d times", posts)
 	}
+}
+
+// A program that prints without end is stopped by its timeout, with what it has begun, and costs no
+// memory; one that has begun something and ends well is done.
+func TestCommandWithChildren(t *testing.T) {
+	run := func(timeout time.Duration, script string) error {
+		h := mustHook(t, func(c *Config) {
+			c.Type, c.Timeout, c.Command = "command", timeout, []string{"sh", "-c", script}
+		})
+		return h.Run(t.Context(), testPartition())
+	}
+	pid := filepath.Join(t.TempDir(), "pid")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := run(300*time.Millisecond, "sleep 100 & echo $! > "+pid+"; yes no table")
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), "no table\nno table") || len(err.Error()) > 1000 {
+		t.Errorf("got %.2000v", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+		t.Errorf("%d bytes were allocated", n)
+	}
+	b, err := os.ReadFile(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ended(child) {
+		_ = syscall.Kill(child, syscall.SIGKILL)
+		t.Error("what the program had begun goes on")
+	}
+	if err := run(time.Minute, "sleep 3 & exit 0"); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+// ended reports whether a process is no more, or waits for somebody to ask how it ended.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
 func TestTrinoRegistersPartitions(t *testing.T) {
