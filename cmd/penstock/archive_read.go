@@ -202,7 +202,12 @@ that was interrupted is begun again from its start: records may then be there tw
 			ctx, cancel := context.WithCancelCause(cmd.Context())
 			defer cancel(nil)
 			err = eachEntry(cmd, t, args, life, func(e *format.Entry) error {
-				if e.Located && (e.Offset < from || until > 0 && e.Offset >= until) {
+				switch asked := from > 0 || until > 0; {
+				case asked && !e.Located:
+					return configError(
+						"the objects do not say at which offsets their records were: leave --from and --until out",
+					)
+				case asked && (e.Offset < from || until > 0 && e.Offset >= until):
 					return nil
 				}
 				rec, err := r.record(e)

@@ -309,6 +309,17 @@ func TestArchiveCommand(t *testing.T) {
 		t.Errorf("cat of a file: %v\n%s", err, out)
 	}
 
+	plain := t.TempDir()
+	if err := os.WriteFile(filepath.Join(plain, "plain.ndjson"), []byte("{}\n{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--from", "--until"} {
+		if out, _, err := runArchive(
+			"restore", "-c", config, "--directory", plain, "--topic", "copy", flag, "1", "plain",
+		); err == nil || !strings.Contains(err.Error(), "leave --from and --until out") {
+			t.Fatalf("restore %s of what has no offsets: %v\n%s", flag, err, out)
+		}
+	}
 	out, stderr, err = runArchive(
 		"restore", "-c", config, "--directory", dir, "--topic", "copy", "--keep-partitions", "app/",
 	)
