@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -188,6 +189,19 @@ func TestVerifyFindsDamage(t *testing.T) {
 		}},
 		{"metadata of another cut", "name", false, func(t *testing.T, s spool.Store) {
 			copyObject(t, s, first, first, func(b []byte, m map[string]string) []byte { m[spool.MetaEnd] = "401"; return b })
+		}},
+		{"a cut that ends long before it begins", "range", true, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, firstObject, firstObject, func(b []byte, m map[string]string) []byte {
+				m[spool.MetaStart] = "400"
+				m[spool.MetaEnd] = "1"
+				return b
+			})
+		}},
+		{"a cut without end", "name", true, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, firstObject, firstObject, func(b []byte, m map[string]string) []byte {
+				m[spool.MetaEnd] = fmt.Sprint(int64(math.MaxInt64))
+				return b
+			})
 		}},
 		{"a wrong count", "count", true, func(t *testing.T, s spool.Store) {
 			copyObject(t, s, first, first, func(b []byte, m map[string]string) []byte { m[spool.MetaRecords] = "7"; return b })

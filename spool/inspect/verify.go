@@ -371,24 +371,31 @@ func (v *verifier) deep(ctx context.Context, cut []*Object) error {
 	return nil
 }
 
-// offsets is a set of positions in a cut, one bit each.
+// offsets is a set of positions in a cut, one bit each, of those stretches that have any: a
+// compacted log, or damaged metadata, can make a cut of few records as wide as can be.
 type offsets struct {
 	start, end int64
-	bits       []uint64
+	stretches  map[int64]*stretch
 }
 
+type stretch [1 << 10]uint64
+
 func newOffsets(start, end int64) *offsets {
-	return &offsets{start: start, end: end, bits: make([]uint64, min(end-start, 1<<36)/64+1)}
+	return &offsets{start: start, end: end, stretches: map[int64]*stretch{}}
 }
 
 // add reports whether pos was not there yet. Positions outside of the cut are not kept.
 func (s *offsets) add(pos int64) bool {
-	i := (pos - s.start) / 64
-	if pos < s.start || pos >= s.end || i >= int64(len(s.bits)) {
+	if pos < s.start || pos >= s.end {
 		return true
 	}
-	bit := uint64(1) << ((pos - s.start) % 64)
-	fresh := s.bits[i]&bit == 0
-	s.bits[i] |= bit
+	word, bit := (pos-s.start)/64, uint64(1)<<((pos-s.start)%64)
+	at := word / int64(len(stretch{}))
+	if s.stretches[at] == nil {
+		s.stretches[at] = new(stretch)
+	}
+	to := &s.stretches[at][word%int64(len(stretch{}))]
+	fresh := *to&bit == 0
+	*to |= bit
 	return fresh
 }
