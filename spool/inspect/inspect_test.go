@@ -296,6 +296,34 @@ func TestVerifyWhileObjectsGo(t *testing.T) {
 	}
 }
 
+// A log that an earlier release began, whose names have no life, was archived anew.
+func TestVerifyOneTopicInTwoLives(t *testing.T) {
+	for id, want := range map[string]int{"x": 1, "y": 0} {
+		store := archive(t, nil)
+		for o, err := range store.List(t.Context(), "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			copyObject(t, store, o.Key, o.Key, func(b []byte, m map[string]string) []byte {
+				m[spool.MetaTopicID] = "x"
+				return b
+			})
+			if !strings.Contains(o.Key, "-00000000000000000800") {
+				continue
+			}
+			copyObject(t, store, o.Key, strings.Replace(o.Key, ".ndjson", ".0a1b2c3d.ndjson", 1),
+				func(b []byte, m map[string]string) []byte {
+					m[spool.MetaTopicID], m[spool.MetaLife] = id, "0a1b2c3d"
+					return b
+				})
+		}
+		rep := verify(t, store, Options{})
+		if len(rep.Problems) != want || want > 0 && rep.Problems[0].Kind != "overlap" {
+			t.Errorf("%s: %+v", id, rep.Problems)
+		}
+	}
+}
+
 // What a consumer stores while objects are listed may be seen in part.
 func TestVerifyWhileACutIsStored(t *testing.T) {
 	store := archive(t, nil)

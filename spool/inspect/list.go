@@ -168,7 +168,7 @@ func LifeOf(key string) string {
 // isPartition reports whether a log's name is that of a partition, in any of its lives.
 func isPartition(log, topic string, partition int32) bool {
 	rest, ok := strings.CutPrefix(log, spool.PartitionSlug(topic, partition))
-	return ok && (rest == "" || logLife.MatchString(rest))
+	return ok && rest == logLife.FindString(rest)
 }
 
-var logLife = regexp.MustCompile(`^\.[0-9a-f]{8}$`)
+var logLife = regexp.MustCompile(`\.[0-9a-f]{8}$`)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/format"
@@ -126,7 +127,38 @@ func Verify(ctx context.Context, store spool.Store, opts Options) (*Report, erro
 			return nil, err
 		}
 	}
+	v.lives(logs)
 	return v.rep, nil
+}
+
+// lives checks the logs of one partition and one topic ID against each other: a log that an earlier
+// release began has no life in its name, and has one where it was archived anew.
+func (v *verifier) lives(logs map[string][]*Object) {
+	for _, name := range slices.Sorted(maps.Keys(logs)) {
+		life := logLife.FindString(name)
+		former := strings.TrimSuffix(name, life)
+		if life == "" || logs[former] == nil ||
+			v.rep.Logs[former].TopicID != v.rep.Logs[name].TopicID || v.rep.Logs[name].TopicID == "" {
+			continue
+		}
+		told := Object{Start: -1}
+		rest := logs[former] // both are sorted by now
+		for _, o := range logs[name] {
+			for len(rest) > 0 && rest[0].End <= o.Start {
+				rest = rest[1:]
+			}
+			if len(rest) == 0 || rest[0].Start >= o.End ||
+				o.Start == told.Start && o.End == told.End {
+				continue
+			}
+			told = *o
+			v.problem(
+				"overlap", o,
+				"the cuts [%d, %d) and, of %s, [%d, %d) are of the same topic: records may be there twice",
+				o.Start, o.End, former, rest[0].Start, rest[0].End,
+			)
+		}
+	}
 }
 
 func (v *verifier) wanted(o *Object) bool {
