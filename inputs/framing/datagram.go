@@ -107,6 +107,11 @@ func (d *Datagrams) rest(rc syscall.RawConn, g *Gather) error {
 
 // drain reads until the socket is empty or there was a burst.
 func (d *Datagrams) drain(fd int) (n int, err error) {
+	defer func() {
+		if total, ok := dropsSoFar(fd); ok && n > 0 {
+			d.dropped(total)
+		}
+	}()
 	for n < burst {
 		size, oobn, flags, from, err := unix.Recvmsg(fd, d.buf, d.oob, unix.MSG_DONTWAIT)
 		switch {
@@ -118,15 +123,23 @@ func (d *Datagrams) drain(fd int) (n int, err error) {
 			return n, fmt.Errorf("receive: %w", err)
 		}
 		n++
-		if total, ok := drops(d.oob[:oobn]); ok && total != d.drops {
-			d.Dropped.add(total - d.drops)
-			d.drops = total
+		if total, ok := drops(d.oob[:oobn]); ok {
+			d.dropped(total)
 		}
 		if err := d.Handle(d.host(from), d.buf[:size], flags&unix.MSG_TRUNC != 0); err != nil {
 			return n, err
 		}
 	}
 	return n, nil
+}
+
+// dropped takes how many the kernel had dropped at a time, which may be before that of the last
+// call.
+func (d *Datagrams) dropped(total uint32) {
+	if more := int32(total - d.drops); more > 0 {
+		d.Dropped.add(uint32(more))
+		d.drops = total
+	}
 }
 
 func (d *Datagrams) host(from unix.Sockaddr) string {

@@ -2,6 +2,7 @@ package framing
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ func setReceiveBuffer(fd, n int) error {
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, n)
 }
 
-// countDrops has the kernel say with each datagram how many it has dropped, where it can.
+// countDrops has the kernel say with each datagram how many it had dropped when that came.
 func countDrops(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1) }
 
 // drops returns the count that came with a datagram.
@@ -34,4 +35,16 @@ func drops(oob []byte) (total uint32, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// dropsSoFar returns how many the kernel has dropped, also since the last datagram that it took; ok
+// is false before Linux 4.12.
+func dropsSoFar(fd int) (total uint32, ok bool) {
+	var info [9]uint32 // the last is SK_MEMINFO_DROPS
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := unix.Syscall6(
+		unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0,
+	)
+	return info[8], errno == 0 && size == uint32(unsafe.Sizeof(info))
 }
