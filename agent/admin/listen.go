@@ -95,8 +95,12 @@ func removeStale(path string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if c, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
 		return errors.Join(fmt.Errorf("listen unix %s: %w", path, syscall.EADDRINUSE), c.Close())
+	case !errors.Is(err, syscall.ECONNREFUSED): // someone who is busy, or of another type
+		return fmt.Errorf("listen unix %s: it may be in use by another process: %w", path, err)
 	}
 	return os.Remove(path)
 }

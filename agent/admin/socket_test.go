@@ -109,6 +109,11 @@ func TestThereNeedBeNoSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	other, err := net.ListenPacket("unixgram", filepath.Join(dir, "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -116,6 +121,7 @@ func TestThereNeedBeNoSocket(t *testing.T) {
 	for path, why := range map[string]string{
 		filepath.Join(dir, strings.Repeat("x", maxSocketPath)): "of which a socket can have",
 		filepath.Join(dir, "taken"):                            syscall.EADDRINUSE.Error(),
+		filepath.Join(dir, "other"):                            "may be in use by another process",
 		file:                                                   "is no socket",
 		filepath.Join(dir, "missing", "a.sock"):                "no such file or directory",
 	} {

@@ -2,10 +2,12 @@ package listen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/penstock/penstock/network"
 )
@@ -42,9 +44,13 @@ func removeStale(network, path string) error {
 	if err != nil || info.Mode()&os.ModeSocket == 0 {
 		return nil // listening tells what is wrong
 	}
-	if conn, err := net.Dial(network, path); err == nil {
+	conn, err := net.Dial(network, path)
+	switch {
+	case err == nil:
 		conn.Close()
 		return fmt.Errorf("%s is in use by another process", path)
+	case !errors.Is(err, syscall.ECONNREFUSED): // someone who is busy, or of another type
+		return fmt.Errorf("%s may be in use by another process: %w", path, err)
 	}
 	return os.Remove(path)
 }

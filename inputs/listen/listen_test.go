@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -77,4 +79,34 @@ func TestUnixSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	second.Close()
+}
+
+// A socket whose owner cannot be reached just now is not taken away from it.
+func TestUnixSocketsOfOthersStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	theirs, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	if _, err := OpenPacket(t.Context(), "unixgram", path); err == nil ||
+		!strings.Contains(err.Error(), "in use") {
+		t.Fatal(err)
+	}
+	for err == nil { // until as many wait to be accepted as may
+		var nc net.Conn
+		if nc, err = net.Dial("unix", path); err == nil {
+			defer nc.Close()
+		}
+	}
+	if !errors.Is(err, syscall.EAGAIN) {
+		t.Skip(err)
+	}
+	if _, err := Open(t.Context(), "unix://"+path); err == nil ||
+		!strings.Contains(err.Error(), "in use") {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Fatal(err)
+	}
 }
