@@ -169,6 +169,9 @@ func (e *Exec) lines(ctx context.Context, out *os.File, g *framing.Gather) error
 			if ferr := g.Flush(); ferr != nil {
 				return ferr
 			}
+			if err == framing.ErrCutOff {
+				e.warnings.Warn(e.name, "stopped before all was stored", "error", err)
+			}
 			if err == io.EOF || ctx.Err() != nil {
 				return nil
 			}

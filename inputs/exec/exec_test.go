@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
@@ -133,6 +134,45 @@ func TestLinesThatWaitedInThePipe(t *testing.T) {
 	}
 	if n := len(sink.Values()); n != count {
 		t.Fatalf("%d lines of %d", n, count)
+	}
+}
+
+// What is not read of the pipe when LastWords are over is told.
+func TestCutOffIsTold(t *testing.T) {
+	cfg := Default()
+	cfg.Command = []string{"true"}
+	var log runtest.LogBuffer
+	env := inputstest.Env("input.exec.test", t.TempDir())
+	env.Log = slog.New(slog.NewTextHandler(&log, nil))
+	e, err := New(cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	defer in.Close()
+	for i := range 2000 {
+		fmt.Fprintln(in, "line", i)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	sink := inputstest.New()
+	sink.Block()
+	g := framing.NewGather(t.Context(), sink, "t", func(err error) { t.Error(err) })
+	read := make(chan error, 1)
+	go func() { read <- e.lines(ended, out, g) }()
+	runtest.Until(t, "an append waits", func() bool { return sink.Waiting() == 1 })
+	late := time.Now().Add(framing.LastWords)
+	runtest.Until(t, "they are over", func() bool { return time.Now().After(late) })
+	sink.Unblock()
+	if err := errors.Join(<-read, g.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if len(log.Lines("WARN", framing.ErrCutOff.Error())) != 1 {
+		t.Fatal(log.String())
 	}
 }
 
