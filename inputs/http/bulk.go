@@ -169,8 +169,7 @@ func (r *request) addDocument(index string, id, value []byte, now time.Time) err
 	at := now
 	err := wire.JSONMembers(value, func(name, v []byte) error {
 		if len(v) < 100 && isName(name, "@timestamp") {
-			text, _ := unquote(v)
-			if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			if t, ok := elasticTime(v); ok {
 				if _, ok := record.Nanos(t); ok {
 					at = t
 				}
@@ -182,6 +181,26 @@ func (r *request) addDocument(index string, id, value []byte, now time.Time) err
 		return err
 	}
 	return r.add(index, at.UnixNano(), id, value, nil)
+}
+
+// elasticTime reads a time as Elasticsearch does where no mapping says otherwise: of ISO 8601, in
+// UTC without a zone, or in milliseconds since the epoch.
+func elasticTime(v []byte) (time.Time, bool) {
+	text, quoted := unquote(v)
+	if !quoted {
+		text = string(v)
+	}
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) > len("2026") {
+		return time.UnixMilli(ms), true
+	}
+	for _, layout := range []string{
+		time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", time.DateOnly,
+	} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // document takes a single document: POST /<index>/_doc.

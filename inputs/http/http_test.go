@@ -675,6 +675,37 @@ func TestFluentBitMsgpack(t *testing.T) {
 	}
 }
 
+func TestElasticsearchTimes(t *testing.T) {
+	r := start(t, nil)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		`"2026-01-02T03:04:05.678901234Z"`: at.Add(678901234),
+		`"2026-01-02T04:04:05,6+01:00"`:    at.Add(6e8),
+		`"2026-01-02T04:04:05.678+0100"`:   at.Add(678e6),
+		`"2026-01-02T03:04:05.678901"`:     at.Add(678901e3), // as of Python's isoformat
+		`"2026-01-02"`:                     at.Truncate(24 * time.Hour),
+		`1767323045678`:                    at.Add(678e6),
+		`"1767323045678"`:                  at.Add(678e6),
+		`"yesterday"`:                      {},
+		`2026`:                             {},
+		`9223372036854775807`:              {},
+		`{"a":1}`:                          {},
+	} {
+		before := time.Now()
+		code, answer, _ := r.send(
+			"POST", "/logs/_doc", "application/json", []byte(`{"@timestamp":`+text+`}`),
+		)
+		if code != 201 {
+			t.Fatal(text, code, answer)
+		}
+		rec := r.sink.Records()[len(r.sink.Records())-1]
+		if when := rec.When(); !want.IsZero() && !when.Equal(want) ||
+			want.IsZero() && when.Before(before) {
+			t.Errorf("%s: %v", text, when)
+		}
+	}
+}
+
 func TestElasticsearchDocumentsAndQuestions(t *testing.T) {
 	r := start(t, nil)
 	for _, c := range []struct{ method, path, id string }{
