@@ -7,7 +7,7 @@
 // is kept raw, flagged with "malformed": true.
 //
 // A record's value is a JSON object with what the message has of: facility, severity, hostname,
-// app_name, proc_id, msg_id, structured_data (an object of objects), message; its time is the
-// message's, or that of its arrival. A message over max_message_size becomes several records, all
-// but the first marked "continued": true.
+// app_name, proc_id, msg_id, structured_data (an object of objects; of a parameter that is repeated
+// the values are an array), message; its time is the message's, or that of its arrival. A message
+// over max_message_size becomes several records, all but the first marked "continued": true.
 package syslog

@@ -3,6 +3,7 @@ package syslog
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -339,30 +340,68 @@ func (m *message) appendRest(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// param is one of an element of structured data.
+type param struct{ name, value []byte }
+
+// mostGrouped bounds the parameters of an element that are compared with each other.
+const mostGrouped = 256
+
 func appendData(dst, sd []byte) []byte {
-	var plain []byte
+	var few [8]param
+	params := few[:0]
 	for first := true; len(sd) > 0; first = false {
 		if !first {
 			dst = append(dst, ',')
 		}
-		params := 0
+		params = params[:0]
 		end, _ := sdElement(sd, func(name, value []byte) {
 			if name == nil {
 				dst = append(wire.AppendJSONString(dst, value), ":{"...)
 				return
 			}
-			if params++; params > 1 {
-				dst = append(dst, ',')
-			}
-			dst = append(wire.AppendJSONString(dst, name), ':')
-			if bytes.IndexByte(value, '\\') >= 0 {
-				plain = unescape(plain[:0], value)
-				value = plain
-			}
-			dst = wire.AppendJSONString(dst, value)
+			params = append(params, param{name, value})
 		})
-		dst = append(dst, '}')
+		dst = append(appendParams(dst, params), '}')
 		sd = sd[end:]
+	}
+	return dst
+}
+
+// appendParams appends parameters as members of an object; the values of one that is repeated, such
+// as ip of origin, are an array.
+func appendParams(dst []byte, params []param) []byte {
+	var plain []byte
+	value := func(v []byte) {
+		if bytes.IndexByte(v, '\\') >= 0 {
+			plain = unescape(plain[:0], v)
+			v = plain
+		}
+		dst = wire.AppendJSONString(dst, v)
+	}
+	begun := len(dst)
+	for i, p := range params {
+		is := func(other param) bool { return bytes.Equal(other.name, p.name) }
+		group := len(params) <= mostGrouped
+		if group && slices.ContainsFunc(params[:i], is) {
+			continue
+		}
+		if len(dst) > begun {
+			dst = append(dst, ',')
+		}
+		dst = append(wire.AppendJSONString(dst, p.name), ':')
+		if !group || !slices.ContainsFunc(params[i+1:], is) {
+			value(p.value)
+			continue
+		}
+		dst = append(dst, '[')
+		value(p.value)
+		for _, other := range params[i+1:] {
+			if is(other) {
+				dst = append(dst, ',')
+				value(other.value)
+			}
+		}
+		dst = append(dst, ']')
 	}
 	return dst
 }

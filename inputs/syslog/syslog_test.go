@@ -31,6 +31,8 @@ func TestParse(t *testing.T) {
 			`{"facility":"auth","severity":"crit","priority":34,"hostname":"mymachine.example.com","app_name":"su","msg_id":"ID47","message":"'su root' failed"}`, "2003-10-11T22:14:15.003Z"},
 		{`<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - [a@1 x="1" y="q\"\\\]\n"][b@2] text`,
 			`{"facility":"local4","severity":"notice","priority":165,"hostname":"192.0.2.1","app_name":"myproc","proc_id":"8710","structured_data":{"a@1":{"x":"1","y":"q\"\\]\\n"},"b@2":{}},"message":"text"}`, "2003-08-24T12:14:15.000003Z"},
+		{`<13>1 - - - - - [origin ip="192.0.2.1" sw="x" ip="192.0.2.\]"][b c="1"]`,
+			`{"facility":"user","severity":"notice","priority":13,"structured_data":{"origin":{"ip":["192.0.2.1","192.0.2.]"],"sw":"x"},"b":{"c":"1"}},"message":""}`, "2026-01-05T12:00:00Z"},
 		{`<0>1 - - - - - -`, `{"facility":"kern","severity":"emerg","priority":0,"message":""}`, "2026-01-05T12:00:00Z"},
 		{`<34>Oct 11 22:14:15 mymachine su: 'su root' failed`, `{"facility":"auth","severity":"crit","priority":34,"hostname":"mymachine","app_name":"su","message":"'su root' failed"}`, "2025-10-11T22:14:15Z"},
 		{`<13>Jan  5 11:59:59 web-1 app[123]: hello`, `{"facility":"user","severity":"notice","priority":13,"hostname":"web-1","app_name":"app","proc_id":"123","message":"hello"}`, "2026-01-05T11:59:59Z"},
