@@ -372,7 +372,12 @@ func TestWhatNeedsAPersonSaysWhatToChange(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	o.Refusals, o.Held = nil, []string{`topic "x"`}
-	if s := w.step(); kind(s) != Delivering || s.Problems[0].Kind != Held {
+	if s := w.step(); kind(s) != Delivering || s.Problems[0].Kind != Held ||
+		!strings.Contains(s.Problems[0].Do, "the rest goes on") {
+		t.Errorf("%+v", s)
+	}
+	o.HoldsAll = true
+	if s := w.step(); strings.Contains(s.Problems[0].Do, "the rest goes on") {
 		t.Errorf("%+v", s)
 	}
 	o.Held, o.Unit, o.UnitError = nil, "waiting", "no such thing"

@@ -82,7 +82,8 @@ type Output struct {
 	BrokenSince time.Time // the first of them
 
 	Refusals   []string // what only a person can mend
-	Held       []string // what is held up while the rest goes on
+	Held       []string // what is held up while the rest goes on, unless HoldsAll
+	HoldsAll   bool     // what is behind that waits, too
 	DeadLetter string   // why the dead letter cannot be written
 	Stranded   string   // where records wait into which it does not look; "" for nowhere
 	Dead       int64    // records refused for good since the start, but for those brought back

@@ -239,10 +239,12 @@ func (p Pipeline) State(now time.Time) PipelineState {
 			})
 		}
 		if len(out.Held) > 0 {
+			do := "mend what it says; the rest goes on meanwhile"
+			if out.HoldsAll {
+				do = "mend what it says"
+			}
 			s.Problems = append(s.Problems, Problem{
-				st.ID, Held, Warning, time.Time{},
-				holdsUp + strings.Join(out.Held, "; "),
-				"mend what it says; the rest goes on meanwhile",
+				st.ID, Held, Warning, time.Time{}, holdsUp + strings.Join(out.Held, "; "), do,
 			})
 		}
 	}

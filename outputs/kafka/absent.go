@@ -92,6 +92,17 @@ func (a *absent) gone(topic string) (why error, ask bool) {
 	return t.err, ask
 }
 
+// isMissing reports whether the metadata says that a topic is not there.
+func (a *absent) isMissing(topic string) bool {
+	if a.count.Load() == 0 {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.topics[topic]
+	return t != nil && t.missing
+}
+
 // refused counts records that go to the dead letter because of their topic.
 func (a *absent) refused(topic string, records int) {
 	a.mu.Lock()

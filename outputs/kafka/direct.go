@@ -47,7 +47,10 @@ func (w *Writer) direct(
 			d.finish(0, b.Len(), outputs.Permanent(err))
 			return "", true
 		}
-		dest = w.find(ctx, string(name), b)
+		if dest, err = w.find(ctx, string(name), d); err != nil {
+			d.refuse(err)
+			return "", true
+		}
 	}
 	if dest.err != nil {
 		w.absent.refused(dest.topic, b.Len())

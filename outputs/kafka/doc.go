@@ -5,7 +5,7 @@
 // partition 0 of the position topic, with a note of whose it is.
 //
 // A topic that is not there holds up its own records alone: they are parked until it is, or refused
-// after a while, and the dead letter keeps them.
+// after a while, and the dead letter keeps them. With transactions all behind them waits as well.
 //
 // It owns the way from a batch to a partition: topic, key, partitioner, and whether a batch goes
 // out as it lies (the direct path) or record by record (the record path). Sequences, retries and

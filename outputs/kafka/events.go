@@ -52,7 +52,12 @@ func (e events) Denied(topic string, err error, missing bool) bool {
 	if !isAbsence(err) {
 		return false
 	}
-	te := &producer.TopicError{Topic: topic, Err: err, Asked: e.w.cfg.AllowAutoTopicCreation}
+	te := &producer.TopicError{
+		Topic: topic,
+		Err:   err,
+		Asked: e.w.cfg.AllowAutoTopicCreation,
+		Holds: e.w.session != nil && e.w.absent.after == 0,
+	}
 	over := e.w.absent.note(topic, te, missing, time.Now())
 	if missing {
 		e.w.failing.failed(producer.Key{Topic: topic, Partition: -1}, te)

@@ -150,6 +150,84 @@ func TestMissingTopicThatComesInTime(t *testing.T) {
 	})
 }
 
+// With transactions what is behind the records of a missing topic waits, and is told to. What is
+// before them is committed, and no transaction is left open, which would keep readers waiting for
+// what others write to the same partitions.
+func TestMissingTopicHoldsUpTransactions(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
+	var joins atomic.Int64
+	c.ControlKey(
+		int16(kmsg.AddPartitionsToTxn),
+		func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			joins.Add(1)
+			return nil, nil, false
+		},
+	)
+	r := newTwoTopics(t, c, func(cfg *Config) {
+		cfg.Delivery, cfg.MissingTopic = ExactlyOnce, "wait"
+	})
+	r.log.Append(lines("logs", 0, 50, 120).Retag("logs"))
+	r.want["logs"] = 50
+	r.add(20, 50)
+	_, wait := r.drain(r.out)
+	const why = `topic "other": UNKNOWN_TOPIC_OR_PARTITION, ` +
+		`and with exactly_once all behind its records waits: create it, or set`
+	r.until("what is before it to be committed", func() bool {
+		pos, _ := r.log.Committed()
+		return pos == 50
+	})
+	r.until("the reason as what is held up", func() bool {
+		return strings.Contains(fmt.Sprint(r.out.Status().Held), why)
+	})
+	r.until("the reason as what fails", func() bool {
+		return strings.Contains(r.out.Status().LastError, why)
+	})
+	r.committed(50)
+	if n := joins.Load(); n != 1 {
+		t.Errorf("%d transactions have begun, want that of what is before it", n)
+	}
+	createTopic(t, c, "other")
+	r.ended(wait)
+	checkOrder(t, r.committed(r.want["logs"]), map[string]int{"logs": r.want["logs"]})
+	checkOrder(t, consume(t, c, "other", r.others), map[string]int{"other": r.others})
+	if s := r.out.Status(); len(s.Held) > 0 || s.Failing || r.dead.count() > 0 {
+		t.Errorf("held %v, failing %v, %d in the dead letter", s.Held, s.Failing, r.dead.count())
+	}
+}
+
+// A topic that is deleted is as one that never was, once that is known.
+func TestDeletedTopicHoldsUpTransactions(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil, kfake.SeedTopics(1, "logs", "other"))
+	r := newTwoTopics(t, c, func(cfg *Config) {
+		cfg.Delivery, cfg.MissingTopic = ExactlyOnce, "wait"
+	})
+	r.add(2, 50)
+	_, wait := r.drain(r.out)
+	r.until("both topics to be known", func() bool {
+		pos, _ := r.log.Committed()
+		return pos == int64(r.others+r.want["logs"])
+	})
+	deleteTopic(t, c, "other")
+	first := r.others
+	r.log.Append(lines("logs", r.want["logs"], 50, 120).Retag("logs"))
+	r.want["logs"] += 50
+	before := int64(r.others + r.want["logs"])
+	r.add(2, 50)
+	r.until("what is before its records to be committed", func() bool {
+		pos, _ := r.log.Committed()
+		return pos == before && len(r.out.Status().Held) == 1
+	})
+	createTopic(t, c, "other")
+	r.ended(wait)
+	checkOrder(t, r.committed(r.want["logs"]), map[string]int{"logs": r.want["logs"]})
+	if n := len(consume(t, c, "other", r.others-first)); n != r.others-first {
+		t.Errorf("%d records are in the topic that was made again, want %d", n, r.others-first)
+	}
+}
+
 // A topic that this user may not write to is as one that is missing, though the metadata has it.
 func TestDeniedTopicHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
@@ -256,5 +334,18 @@ func createTopic(t *testing.T, c *kfake.Cluster, name string) {
 	resp, err := req.RequestWith(t.Context(), cl)
 	if err != nil || resp.Topics[0].ErrorCode != 0 {
 		t.Fatalf("create %s: %v %+v", name, err, resp)
+	}
+}
+
+func deleteTopic(t *testing.T, c *kfake.Cluster, name string) {
+	t.Helper()
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.TopicNames = []string{name}
+	rt := kmsg.NewDeleteTopicsRequestTopic()
+	rt.Topic = kmsg.StringPtr(name)
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(t.Context(), adminClient(t, c))
+	if err != nil || resp.Topics[0].ErrorCode != 0 {
+		t.Fatalf("delete %s: %v %+v", name, err, resp)
 	}
 }

@@ -32,10 +32,14 @@ type parked struct {
 	lastReported time.Time
 	unwatch      func() bool // ends the watch over d.ctx
 	records      int
-	cuts         int64 // of the session when it came here
+	cuts         int64         // of the session when it came here
+	gate         chan struct{} // of one without records: closed once it waits no more
 }
 
 func (p *parked) finish(err error) {
+	if p.gate != nil {
+		close(p.gate)
+	}
 	for _, r := range p.runs {
 		p.d.finish(r.from, r.to, err)
 	}
@@ -76,8 +80,10 @@ func (k *parking) add(topic string, p *parked) {
 	for _, r := range p.runs {
 		p.records += r.to - r.from
 	}
-	// What waits here is bounded by the windows, and must not keep others from going on.
-	p.d.onFree()
+	if p.gate == nil {
+		// What waits here is bounded by the windows, and must not keep others from going on.
+		p.d.onFree()
+	}
 	p.cuts = k.w.cuts()
 	p.unwatch = context.AfterFunc(p.d.ctx, k.wake)
 	k.queues[topic] = append(k.queues[topic], p)
@@ -144,18 +150,21 @@ func (k *parking) work(topic string) bool {
 		}
 		p := q[0]
 		k.w.mu.Unlock()
-		dest := k.w.find(p.d.ctx, topic, p.d.b)
+		dest := k.w.lookUp(p.d.ctx, topic, p.d.b)
 		switch {
 		case p.d.ctx.Err() != nil:
 			k.drop(topic)
 			p.finish(p.d.ctx.Err())
+		case dest.awaitsTopic:
+			k.reportOverdue(p, topic)
+			return true
+		case p.gate != nil:
+			k.drop(topic)
+			p.finish(nil)
 		case dest.err != nil:
 			k.drop(topic)
 			k.w.absent.refused(topic, p.records)
 			p.finish(dest.err)
-		case dest.awaitsTopic:
-			k.reportOverdue(p, topic)
-			return true
 		case k.w.outgrown(topic):
 			return true
 		default:
@@ -215,6 +224,20 @@ func (k *parking) reportOverdue(p *parked, topic string) {
 	err := k.w.prod.TopicError(topic)
 	k.w.failing.failed(producer.Key{Topic: topic, Partition: -1}, err)
 	k.w.overdue(err)
+}
+
+// await waits until a topic is there, or its records are refused.
+func (k *parking) await(topic string, d *delivery) error {
+	p := &parked{d: d, gate: make(chan struct{})}
+	k.w.mu.Lock()
+	if k.w.closed {
+		k.w.mu.Unlock()
+		return producer.ErrClosed
+	}
+	k.add(topic, p)
+	k.w.mu.Unlock()
+	<-p.gate
+	return d.ctx.Err()
 }
 
 // unpark sends the first of a topic's queue and takes it off.

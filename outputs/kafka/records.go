@@ -243,8 +243,23 @@ type plan struct {
 	of  []*destination
 }
 
-// find looks a topic up.
-func (w *Writer) find(ctx context.Context, name string, b *record.Batch) *destination {
+// find looks a topic up. With transactions it waits for one that is not there: what is behind its
+// records could not be committed before them, and the open transaction would keep readers waiting
+// for all that was written to the same partitions since, whoever wrote it.
+func (w *Writer) find(ctx context.Context, name string, d *delivery) (*destination, error) {
+	for {
+		dest := w.lookUp(ctx, name, d.b)
+		if w.session == nil || !dest.awaitsTopic {
+			return dest, nil
+		}
+		if err := w.parking.await(name, d); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// lookUp returns what is known of a topic now.
+func (w *Writer) lookUp(ctx context.Context, name string, b *record.Batch) *destination {
 	dest := &destination{topic: name}
 	n, err := w.prod.Topic(name)
 	gone, ask := w.absent.gone(name)
@@ -256,7 +271,7 @@ func (w *Writer) find(ctx context.Context, name string, b *record.Batch) *destin
 		dest.err = outputs.Permanent(err)
 	case gone != nil:
 		dest.err = outputs.Permanent(gone)
-	case n == 0:
+	case n == 0, w.session != nil && w.absent.isMissing(name):
 		dest.awaitsTopic = true
 	default:
 		dest.partitions, dest.maxAge = n, w.maxAge(ctx, name, b)
@@ -266,13 +281,13 @@ func (w *Writer) find(ctx context.Context, name string, b *record.Batch) *destin
 
 func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 	known := map[string]*destination{}
-	find := func(name []byte) *destination {
-		dest := known[string(name)]
-		if dest == nil {
-			dest = w.find(ctx, string(name), d.b)
-			known[dest.topic] = dest
+	find := func(name []byte) (dest *destination, err error) {
+		if dest = known[string(name)]; dest == nil {
+			if dest, err = w.find(ctx, string(name), d); err == nil {
+				known[dest.topic] = dest
+			}
 		}
-		return dest
+		return dest, err
 	}
 	if d.b.Topic != "" || dialect.OfBatch(w.cfg.Topic) {
 		name := []byte(d.b.Topic)
@@ -287,7 +302,8 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 				all: &destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))},
 			}, nil
 		}
-		return plan{all: find(name)}, nil
+		dest, err := find(name)
+		return plan{all: dest}, err
 	}
 	recs, err := d.b.Records()
 	if err != nil {
@@ -306,7 +322,11 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 			)
 			continue
 		}
-		out.of = append(out.of, find(name))
+		dest, err := find(name)
+		if err != nil {
+			return plan{}, err
+		}
+		out.of = append(out.of, dest)
 	}
 	return out, nil
 }

@@ -150,13 +150,18 @@ type TopicError struct {
 	Topic string
 	Err   error
 	Asked bool // the brokers were asked to create it
+	Holds bool // nothing that is behind its records goes on before them
 }
 
 func (e *TopicError) Error() string {
-	if errors.Is(e.Err, kerr.UnknownTopicOrPartition) { // what brokers say of it helps nobody
-		return fmt.Sprintf("topic %q: %s: %s", e.Topic, e.Reason(), e.Do())
+	waits := ""
+	if e.Holds {
+		waits = ", and with exactly_once all behind its records waits"
 	}
-	return fmt.Sprintf("topic %q: %v", e.Topic, e.Err)
+	if errors.Is(e.Err, kerr.UnknownTopicOrPartition) { // what brokers say of it helps nobody
+		return fmt.Sprintf("topic %q: %s%s: %s", e.Topic, e.Reason(), waits, e.Do())
+	}
+	return fmt.Sprintf("topic %q: %v%s", e.Topic, e.Err, waits)
 }
 
 // Do says what to do about a topic that is not there.
@@ -189,7 +194,7 @@ func (p *Producer) Topic(name string) (int, error) {
 		p.Refresh()
 	}
 	if t.err != nil {
-		return 0, &TopicError{name, t.err, p.cfg.AutoCreate}
+		return 0, &TopicError{Topic: name, Err: t.err, Asked: p.cfg.AutoCreate}
 	}
 	return 0, nil
 }
@@ -209,6 +214,7 @@ func (p *Producer) TopicError(name string) error {
 		}
 	}
 	return fmt.Errorf(
-		"%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout, &TopicError{name, t.err, p.cfg.AutoCreate},
+		"%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout,
+		&TopicError{Topic: name, Err: t.err, Asked: p.cfg.AutoCreate},
 	)
 }
