@@ -1,6 +1,10 @@
 package config
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // removes is the configuration of an input that may remove what it has read.
 type removes interface {
@@ -9,6 +13,9 @@ type removes interface {
 	// ReadsWith returns one of its patterns for what may be read by another input too, which has
 	// the configuration other; "" if there is none.
 	ReadsWith(other any) string
+	// ReadsToo returns a file that is there, or one of its patterns, which another input reads too,
+	// that has the configuration other; "" if there is none.
+	ReadsToo(other any) string
 }
 
 // drops is the configuration of a buffer.
@@ -47,8 +54,8 @@ func (l *loader) checkRemoval(p *Pipeline) {
 	}
 }
 
-// checkReadTwice finds inputs that may be left nothing to read by one that removes it, and knows
-// nothing of how far they have come.
+// checkReadTwice finds inputs that read the same files. One that removes them would leave the other
+// nothing to read, and knows nothing of how far it has come.
 func (l *loader) checkReadTwice() {
 	used := map[string]*Instance{}
 	var ids []string
@@ -59,16 +66,26 @@ func (l *loader) checkReadTwice() {
 			}
 		}
 	}
-	for _, id := range ids {
+	for i, id := range ids {
 		c, ok := used[id].Config.(removes)
-		if !ok || c.Removes() == "" {
+		if !ok {
 			continue
 		}
-		for _, other := range ids {
+		for j, other := range ids {
 			if other == id {
 				continue
 			}
-			if pattern := c.ReadsWith(used[other].Config); pattern != "" {
+			o, ok := used[other].Config.(removes)
+			if !ok {
+				continue
+			}
+			if c.Removes() == "" {
+				if j < i && o.Removes() == "" {
+					l.warnReadTwice(used[id], c.ReadsToo(o), other)
+				}
+				continue
+			}
+			if pattern := c.ReadsWith(o); pattern != "" {
 				attr, _, _ := strings.Cut(c.Removes(), " ")
 				l.report.errorf(
 					used[id].positions.position(attr),
@@ -79,4 +96,23 @@ func (l *loader) checkReadTwice() {
 			}
 		}
 	}
+}
+
+// warnReadTwice tells of files that another input, which is written before, reads as well.
+func (l *loader) warnReadTwice(inst *Instance, files, other string) {
+	if files == "" {
+		return
+	}
+	without := fmt.Sprintf("exclude = [%q] in one of the two, or another path.", files)
+	hint := "Write " + without
+	if !slices.ContainsFunc(l.cfg.Pipelines, func(p *Pipeline) bool {
+		return slices.Contains(p.From, inst.ID()) && slices.Contains(p.From, other)
+	}) {
+		hint = "An input may feed several pipelines, and is read once for all of them: write " + other +
+			" in both.\nOr write " + without
+	}
+	l.report.warnf(
+		inst.positions.position("paths"), hint,
+		"%s: paths: %s reads %s, too: each of its lines is taken twice", inst.ID(), other, files,
+	)
 }

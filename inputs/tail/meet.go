@@ -31,6 +31,30 @@ func (c *Config) ReadsWith(other any) string {
 	return ""
 }
 
+// ReadsToo returns a file that is there now and that an input with the configuration other reads,
+// too, or a pattern that both have; "" if there is none.
+func (c *Config) ReadsToo(other any) string {
+	o, ok := other.(*Config)
+	if !ok || c.ReadsWith(other) == "" {
+		return ""
+	}
+	mine, theirs := newGlobs(c), newGlobs(o)
+	if slices.Equal(mine.exclude, theirs.exclude) {
+		for _, pattern := range mine.whole {
+			if slices.Contains(theirs.whole, pattern) && !slices.Contains(mine.exclude, pattern) {
+				return pattern
+			}
+		}
+	}
+	first := ""
+	for path := range mine.walk().paths {
+		if theirs.match(path) && (first == "" || path < first) {
+			first = path
+		}
+	}
+	return first
+}
+
 // mayMeet reports whether a path may match two patterns, given by their components. It errs towards
 // true.
 func mayMeet(a, b []string) bool {
