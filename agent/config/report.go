@@ -116,6 +116,9 @@ func (r *Report) amiss() int {
 }
 
 func (r *Report) tell(p Problem) {
+	if hint := hintForPattern(p.Summary); hint != "" {
+		p.Hint = hint
+	}
 	if from, ok := r.misread[p.Range.Filename]; !ok || p.Range.Start.Byte < from {
 		r.problems = append(r.problems, p)
 	}
