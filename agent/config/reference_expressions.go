@@ -57,7 +57,7 @@ func (c *Catalogue) expressionsPage() reference.Page {
 record. Numbers, text in single quotes, true, false, nil and lists [1, 2] stand for themselves. In the
 configuration, write \" for a double quote, \\ for a backslash, and $${ for a literal ${.`},
 			{Text: `An expression takes time in proportion to the record and gives the same for the same record,
-always. Lists and objects that it looks at as such may have 1000 elements.`},
+always. Lists and objects that it looks at as such may have 1000 elements, 100 levels deep.`},
 			{Heading: "What it sees"},
 			{Entries: expressionNames},
 			{Heading: "Operators"},

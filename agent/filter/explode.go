@@ -91,7 +91,7 @@ func (f *Explode) Edit(v *View) Verdict {
 		parts, ok = f.elements(r)
 	default:
 		value := bytes.TrimSpace(v.Value())
-		if len(value) == 0 || value[0] != '[' || !gjson.ValidBytes(value) {
+		if len(value) == 0 || value[0] != '[' || !wire.ValidJSON(value) {
 			return Unhandled
 		}
 		parts, ok = f.elements(gjson.Parse(alias(value)))

@@ -30,6 +30,7 @@ const (
 	maxExpressionNodes  = 1000
 	maxExpressionMemory = 10_000
 	maxExpressionList   = 1000
+	maxExpressionDepth  = 100
 )
 
 // UnmarshalText compiles an expression.

@@ -105,12 +105,15 @@ var functions = []expr.Option{
 	),
 }
 
-var errLong = fmt.Errorf("a list or an object has more than %d elements", maxExpressionList)
+var errLong = fmt.Errorf(
+	"a list or an object has more than %d elements, or nests deeper than %d",
+	maxExpressionList, maxExpressionDepth,
+)
 
 // limited returns what an expression works with, unless that has too many elements.
 func limited(r gjson.Result) (any, error) {
 	room := maxExpressionList
-	out := goValue(r, &room)
+	out := goValue(r, &room, maxExpressionDepth)
 	if room < 0 {
 		return nil, errLong
 	}
@@ -118,8 +121,8 @@ func limited(r gjson.Result) (any, error) {
 }
 
 // goValue returns what an expression works with: whole numbers as int where they fit. Of lists and
-// objects it takes up to room elements in all.
-func goValue(r gjson.Result, room *int) any {
+// objects it takes up to room elements in all, and none below depth levels.
+func goValue(r gjson.Result, room *int, depth int) any {
 	switch r.Type {
 	case gjson.String:
 		return r.Str
@@ -130,11 +133,17 @@ func goValue(r gjson.Result, room *int) any {
 	case gjson.False:
 		return false
 	case gjson.JSON:
+		if depth == 0 {
+			*room = -1
+		}
+		if *room < 0 {
+			return nil
+		}
 		if r.IsArray() {
 			out := []any{}
 			r.ForEach(func(_, v gjson.Result) bool {
 				*room--
-				out = append(out, goValue(v, room))
+				out = append(out, goValue(v, room, depth-1))
 				return *room >= 0
 			})
 			return out
@@ -142,7 +151,7 @@ func goValue(r gjson.Result, room *int) any {
 		out := map[string]any{}
 		r.ForEach(func(k, v gjson.Result) bool {
 			*room--
-			out[k.String()] = goValue(v, room)
+			out[k.String()] = goValue(v, room, depth-1)
 			return *room >= 0
 		})
 		return out

@@ -584,3 +584,27 @@ func headersOf(t *testing.T, b *record.Batch) string {
 	}
 	return "no record"
 }
+
+// A record that nests without end is one that filters cannot handle: it takes no stack and no time.
+func TestDeepNesting(t *testing.T) {
+	nested := func(depth int) string {
+		return `{"a":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `,"b":1}`
+	}
+	same := func(build func(Env) (Filter, error), values ...string) {
+		t.Helper()
+		for _, value := range values {
+			rewrites(t, build, [2]string{value, value})
+		}
+	}
+	for _, build := range []func(Env) (Filter, error){
+		with(ParseConfig{Format: "json", OnFailure: "pass"}, NewParse),
+		with(ParseConfig{Format: "docker", OnFailure: "pass"}, NewParse),
+		redact(RedactConfig{Presets: []string{"email"}}),
+		with(DefaultExplode(), NewExplode),
+		with(FlattenConfig{Separator: ".", Lists: true}, NewFlatten),
+	} {
+		same(build, strings.Repeat("[", 6<<20), nested(6<<20))
+	}
+	condition := must(t, "field.a == 1 or len(field) > 9")
+	same(with(WhereConfig{Condition: condition}, NewWhere), nested(1<<20))
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock/penstock/agent/filter/formats"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tidwall/gjson"
 )
@@ -247,7 +248,7 @@ func csvLine(text []byte) (line, rest []byte, err error) {
 }
 
 func (f *Lookup) readJSON(text []byte) (rows, error) {
-	if !gjson.ValidBytes(text) {
+	if !wire.ValidJSON(text) {
 		return nil, errors.New("is not well-formed JSON")
 	}
 	table := rows{}

@@ -340,7 +340,7 @@ func firstByte(text []byte) byte {
 func beginsObject(value []byte) bool { return firstByte(value) == '{' }
 
 // isObject reports whether value is one well-formed JSON object.
-func isObject(value []byte) bool { return beginsObject(value) && gjson.ValidBytes(value) }
+func isObject(value []byte) bool { return beginsObject(value) && wire.ValidJSON(value) }
 
 // alias returns p as a string without a copy. Nobody writes to what records hold.
 func alias(p []byte) string { return unsafe.String(unsafe.SliceData(p), len(p)) }

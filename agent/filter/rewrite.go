@@ -76,7 +76,7 @@ type rewriters []rewriter
 
 // value rewrites a value, JSON or not.
 func (rs rewriters) value(value []byte) ([]byte, bool) {
-	if mayBeDocument(value) || !gjson.ValidBytes(value) {
+	if mayBeDocument(value) || !wire.ValidJSON(value) {
 		return rs.text(value)
 	}
 	raw := bytes.TrimSpace(value)
@@ -102,7 +102,7 @@ func (rs rewriters) scalar(raw []byte) ([]byte, bool) {
 // text rewrites a text, which may be a JSON object or list.
 func (rs rewriters) text(text []byte) ([]byte, bool) {
 	var read *reading
-	if mayBeDocument(text) && hasEscape(text) && gjson.ValidBytes(text) {
+	if mayBeDocument(text) && hasEscape(text) && wire.ValidJSON(text) {
 		read = readingOf(text)
 	}
 	found := false
@@ -159,7 +159,7 @@ func (r *rewriter) findsIn(read *reading, text []byte) bool {
 func (r *rewriter) text(text []byte, empty bool) ([]byte, bool) {
 	found := r.find(text, empty)
 	if mayBeDocument(text) && (found != nil || r.anchored || hasEscape(text)) &&
-		gjson.ValidBytes(text) {
+		wire.ValidJSON(text) {
 		return r.document(text, found)
 	}
 	some := found != nil
@@ -326,7 +326,7 @@ func (r *rewriter) all(raw []byte) []byte {
 
 // quote returns what raw has become as JSON.
 func (r *rewriter) quote(raw, text []byte) []byte {
-	if raw[0] != '"' && !r.asText && !mayBeDocument(text) && gjson.ValidBytes(text) {
+	if raw[0] != '"' && !r.asText && !mayBeDocument(text) && wire.ValidJSON(text) {
 		return text
 	}
 	return wire.AppendJSONString(nil, text)
@@ -349,7 +349,7 @@ func (r *rewriter) document(text []byte, found [][]int) ([]byte, bool) {
 		list = moved(text, list)
 		across = acrossTokens(text, list, r.find(text, false))
 	}
-	if out := r.replace(text, across); gjson.ValidBytes(out) {
+	if out := r.replace(text, across); wire.ValidJSON(out) {
 		return out, true
 	}
 	if !r.cover(text, list, across) {

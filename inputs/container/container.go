@@ -3,6 +3,7 @@ package container
 import (
 	"bytes"
 
+	"github.com/penstock/penstock/network/wire"
 	"github.com/tidwall/gjson"
 )
 
@@ -40,7 +41,7 @@ func ParseCRI(line []byte) (l CRILine, ok bool) {
 func ParseDocker(
 	line []byte, onLog func(text []byte, isPartial bool), onOther func(name string, v gjson.Result),
 ) bool {
-	if len(line) == 0 || line[0] != '{' || !gjson.ValidBytes(line) {
+	if len(line) == 0 || line[0] != '{' || !wire.ValidJSON(line) {
 		return false
 	}
 	ok := false
