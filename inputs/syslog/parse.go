@@ -246,7 +246,9 @@ func (m *message) stamp(b []byte, now time.Time) (rest []byte, ok bool) {
 			continue
 		}
 		if !f.year {
-			t = nearestYear(t, now)
+			if t, ok = nearestYear(t, now); !ok {
+				continue
+			}
 		}
 		m.time, m.stamped = t, true
 		return bytes.TrimPrefix(bytes.TrimPrefix(b[n:], []byte(":")), []byte(" ")), true
@@ -263,16 +265,16 @@ var stamps = []struct {
 	{"2006 Jan _2 15:04:05", true},
 }
 
-// nearestYear gives t, which has none, the year that puts it closest to now.
-func nearestYear(t, now time.Time) time.Time {
-	best := t.AddDate(now.Year()-t.Year(), 0, 0)
-	for _, y := range []int{now.Year() - 1, now.Year() + 1} {
+// nearestYear gives t, which has none, the year that puts it closest to now: this one, the last or
+// the next. None of them may have a 29 February.
+func nearestYear(t, now time.Time) (best time.Time, ok bool) {
+	for y := now.Year() - 1; y <= now.Year()+1; y++ {
 		c := t.AddDate(y-t.Year(), 0, 0)
-		if c.Sub(now).Abs() < best.Sub(now).Abs() && c.Day() == t.Day() {
-			best = c
+		if c.Day() == t.Day() && (!ok || c.Sub(now).Abs() < best.Sub(now).Abs()) {
+			best, ok = c, true
 		}
 	}
-	return best
+	return best, ok
 }
 
 // maxTag bounds a tag: RFC 3164 says 32, senders write more.

@@ -104,6 +104,28 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// A year is filled in that has the day, and none where there is no such day.
+func TestYearOfTheOldFormat(t *testing.T) {
+	for stamp, want := range map[string]string{
+		"Feb 29 10:00:00 2029-01-10": "2028-02-29", "Feb 29 10:00:00 2027-03-01": "2028-02-29",
+		"Feb 29 10:00:00 2026-03-01": "", "Feb 28 10:00:00 2026-03-01": "2026-02-28",
+		"Dec 31 23:59:59 2026-01-01": "2025-12-31", "Jan  1 00:00:00 2026-12-31": "2027-01-01",
+	} {
+		now, err := time.Parse(time.DateOnly, stamp[len(stamp)-10:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, at, err := AppendLine(nil, []byte(stamp[:len(stamp)-10]+"host app: text"), now)
+		got := ""
+		if err == nil {
+			got = at.Format(time.DateOnly)
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", stamp, got, want)
+		}
+	}
+}
+
 func TestTransports(t *testing.T) {
 	ca := certtest.New(t)
 	cert, key := ca.Issue("server")
