@@ -424,7 +424,7 @@ func (f *Parse) write(v *View) bool {
 // appendEncoded appends a field's value as JSON, with its type.
 func (f *Parse) appendEncoded(dst []byte, fd *formats.Field) []byte {
 	as := f.typeOf(fd.Name)
-	if fd.Kind == formats.JSON && (as == asItIs || as == asAuto) {
+	if fd.Kind == formats.JSON && (as == asItIs || as == asAuto || fd.Value[0] == 'n') {
 		return append(dst, fd.Value...)
 	}
 	text := fd.Value
@@ -509,7 +509,7 @@ func (f *Parse) retype(v *View, raw []byte, as typing, copied bool) []byte {
 	if as != asItIs && !(as == asAuto && raw[0] != '"') {
 		text := textOf(raw)
 		if as == asString {
-			if raw[0] != '"' {
+			if raw[0] != '"' && raw[0] != 'n' {
 				return v.String(text)
 			}
 		} else if raw[0] != '{' && raw[0] != '[' && raw[0] != 'n' {
@@ -534,17 +534,7 @@ func (f *Parse) takeObject(v *View, value []byte) {
 	o.members = v.members
 	o.split(value)
 	for _, t := range f.types {
-		i := o.find(t.path.names[0])
-		switch {
-		case i < 0:
-		case t.path.rest == "":
-			o.members[i].value = f.retype(v, o.members[i].value, t.as, false)
-		default:
-			r := gjson.Get(alias(o.members[i].value), t.path.rest)
-			if r.Exists() {
-				o.set(t.path.names, t.path.key, f.retype(v, bytesOf(r.Raw), t.as, false))
-			}
-		}
+		o.each(t.path.names, func(raw []byte) []byte { return f.retype(v, raw, t.as, false) })
 	}
 	if f.cfg.AutoTypes {
 		for i := range o.members {

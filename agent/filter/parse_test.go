@@ -80,6 +80,9 @@ func TestParseFormats(t *testing.T) {
 		{"docker", `{"log":"part","stream":"stderr","attrs":{"tag":"x"},"time":"2026-11-28T01:02:03.1Z"}`,
 			`{"log":"part","partial":true,"stream":"stderr","attrs":{"tag":"x"},"time":"2026-11-28T01:02:03.1Z"}`, ""},
 		{"logfmt", `level=info msg="a \"b\"" ok n=`, `{"level":"info","msg":"a \"b\"","ok":true,"n":""}`, ""},
+		{"logfmt", `a="\x1b[31m\u00e9\"\a" b="\/x" c="\q"`, `{"a":"\u001b[31mé\"\u0007","b":"/x","c":"\\q"}`, ""},
+		{"logfmt", "a=\"\xff\\n\"", `{"a":"\\xff\n"}`, ""},
+		{"syslog", `Jan  1 00:00:00 web-1 cron: x`, `{"hostname":"web-1","app_name":"cron","message":"x","time":"2027-01-01T00:00:00Z"}`, "2027-01-01T00:00:00Z"},
 		{"key_value", `a=1 b="x y" c=`, `{"a":"1","b":"x y","c":""}`, ""},
 		{"query", `/search?q=a%20b+c&tag=x&tag=y&bad=%zz&empty#top`, `{"q":"a b c","tag":["x","y"],"bad":"%zz","empty":""}`, ""},
 		{"syslog", `<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - - %% It's time to make the do-nuts.`,
@@ -322,9 +325,15 @@ func TestParseKeepsIntoAndTypes(t *testing.T) {
 			"gone":   "int",
 		}
 	})
-	out = lines(t, f, near, `{"status":"200","n":{"m":1.0},"s":"200"}`)
-	if got, want := string(out[0].Value), `{"status":200,"n":{"m":"1.0"},"s":"200"}`; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	for in, want := range map[string]string{
+		`{"status":"200","n":{"m":1.0},"s":"200"}`: `{"status":200,"n":{"m":"1.0"},"s":"200"}`,
+		// Null is of any type, and names may repeat.
+		`{"status":null,"n":{"m":null}}`:               `{"status":null,"n":{"m":null}}`,
+		`{"status":1,"n":{},"status":"2","n":{"m":3}}`: `{"status":1,"n":{},"status":2,"n":{"m":"3"}}`,
+	} {
+		if out = lines(t, f, near, in); string(out[0].Value) != want {
+			t.Errorf("got  %s\nwant %s", out[0].Value, want)
+		}
 	}
 	f = newParse(t, func(p *ParseConfig) { p.Format, p.AutoTypes = "logfmt", true })
 	out = lines(

@@ -2,7 +2,10 @@ package formats
 
 import (
 	"bytes"
-	"encoding/json"
+	"strconv"
+
+	"github.com/penstock/penstock/network/wire"
+	"github.com/tidwall/gjson"
 )
 
 var errNotLogfmt = &Error{
@@ -84,10 +87,12 @@ func rawEnd(text []byte, i int) int {
 	return 0
 }
 
-// unquote undoes the quoting of a logfmt value, as far as it is quoted the way Go and JSON do.
+// unquote undoes the quoting of a logfmt value, as far as it is quoted the way JSON or Go does.
 func unquote(q []byte) []byte {
-	var s string
-	if json.Unmarshal(q, &s) == nil {
+	if wire.ValidJSON(q) {
+		return []byte(gjson.Parse(alias(q)).Str)
+	}
+	if s, err := strconv.Unquote(alias(q)); err == nil {
 		return []byte(s)
 	}
 	return q[1 : len(q)-1]
