@@ -240,8 +240,7 @@ func (r *LineReader) Key() (key string, ok bool) {
 	if x == nil {
 		return "", true
 	}
-	out, _ := appendValue(nil, x)
-	return string(out), true
+	return string(r.f.cfg.Key.keyText(&r.view, x)), true
 }
 
 // CanTake reports whether first can have another text in place of its line. What was read before

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,35 @@ func TestThrottle(t *testing.T) {
 		t, Chain{f}.ForLog("y"), at(8, "1100 a5", "1200 a6", "1300 a7"),
 	); got != "8:a5 9:a6" {
 		t.Errorf("another output has a memory of its own: %s", got)
+	}
+}
+
+// Numbers that are one to a float64 are two keys.
+func TestDedupeKnowsEveryDigit(t *testing.T) {
+	f, err := NewDedupe(
+		DedupeConfig{Key: must(t, "field.id"), Within: time.Second, MaxKeys: 100},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []string{}
+	for _, id := range []string{
+		"18446744073709551615", "18446744073709551614", "18446744073709551615", "0.5",
+		"0.12345678901234567", "0.12345678901234568", "9007199254740993", "9007199254740992", "0.50",
+	} {
+		in = append(in, "1 "+`{"id":`+id+`}`)
+	}
+	var passed []int64
+	out, err := Chain{f}.ForLog("x").Apply(at(0, in...)).Batch.Records()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := range out {
+		passed = append(passed, r.Offset)
+	}
+	if want := []int64{0, 1, 3, 4, 5, 6, 7}; !slices.Equal(passed, want) {
+		t.Errorf("%v passed, want %v", passed, want)
 	}
 }
 

@@ -101,6 +101,20 @@ func keyOf(v *View, e Expression, agent string) string {
 	if s, ok := x.(string); ok {
 		return string([]byte(s))
 	}
+	return string(e.keyText(v, x))
+}
+
+// keyText returns what the expression gave as text that tells it from all else. A float64 may have
+// lost digits of a field.
+func (e Expression) keyText(v *View, x any) []byte {
+	const exact = 15 // digits that a float64 keeps
+	if _, ok := x.(float64); ok {
+		if p := e.field(); p != nil {
+			if r := v.Get(p); len(r.Raw) > exact {
+				return []byte(r.Raw)
+			}
+		}
+	}
 	out, _ := appendValue(nil, x)
-	return string(out)
+	return out
 }
