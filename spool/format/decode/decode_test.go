@@ -83,6 +83,27 @@ func TestAvroToJSON(t *testing.T) {
 	}
 }
 
+// A time of day that no day has, such as PostgreSQL's 24:00, is the number that it is.
+func TestAvroTimesOfDay(t *testing.T) {
+	for kind, c := range map[string][3]int64{
+		`{"type":"int","logicalType":"time-millis"}`:  {86_399_999, 86_400_000, 1},
+		`{"type":"long","logicalType":"time-micros"}`: {86_399_999_000, 86_400_000_000, 1000},
+	} {
+		schema, err := avro.Parse(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, want := range map[int64]string{
+			0: `"00:00:00"`, c[0]: `"23:59:59.999"`, c[1]: fmt.Sprint(c[1]), -c[2]: fmt.Sprint(-c[2]),
+		} {
+			got, _, err := AppendAvro(nil, binary.AppendVarint(nil, n), schema)
+			if err != nil || string(got) != want {
+				t.Errorf("%s: %d is %s, %v, want %s", kind, n, got, err, want)
+			}
+		}
+	}
+}
+
 // registry answers as a Confluent schema registry does; down makes it fail.
 type registry struct {
 	down     atomic.Bool

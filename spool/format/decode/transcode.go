@@ -217,7 +217,7 @@ func (t *transcoder) integer(n int64, logical avro.LogicalSchema) {
 	if logical != nil {
 		kind = logical.Type()
 	}
-	const stamp = "2006-01-02T15:04:05.999999999"
+	const clock, stamp = "15:04:05.999999999", "2006-01-02T15:04:05.999999999"
 	var when time.Time
 	layout := stamp + "Z07:00"
 	switch kind {
@@ -235,10 +235,13 @@ func (t *transcoder) integer(n int64, logical avro.LogicalSchema) {
 			layout = ""
 		}
 	case avro.TimeMillis:
-		when, layout = time.UnixMilli(n), "15:04:05.999999999"
+		when, layout = time.UnixMilli(n), clock
 	case avro.TimeMicros:
-		when, layout = time.UnixMicro(n), "15:04:05.999999999"
+		when, layout = time.UnixMicro(n), clock
 	default:
+		layout = ""
+	}
+	if layout == clock && (n < 0 || when.Unix() >= 86400) { // no time of a day, as 24:00
 		layout = ""
 	}
 	when = when.UTC()
