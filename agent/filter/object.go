@@ -278,6 +278,9 @@ func (o *object) merge(members []member) {
 		name := m.name()
 		if i := o.find(name); i >= 0 && i < at {
 			o.members[i].value = m.value
+			before := len(o.members)
+			o.drop(name, i+1) // names may repeat
+			at -= before - len(o.members)
 		} else {
 			o.members = append(o.members, m)
 		}
@@ -292,13 +295,22 @@ func (o *object) mergeMany(members []member) {
 			index[name] = i + 1
 		}
 	}
+	at, set := len(o.members), map[string]bool{}
 	for _, m := range members {
-		if i := index[m.name()]; i > 0 {
-			o.members[i-1].value = m.value
+		name := m.name()
+		if i := index[name]; i > 0 {
+			o.members[i-1].value, set[name] = m.value, true
 		} else {
 			o.members = append(o.members, m)
 		}
 	}
+	out := o.members[:0]
+	for i, m := range o.members {
+		if name := m.name(); i >= at || !set[name] || index[name] == i+1 { // names may repeat
+			out = append(out, m)
+		}
+	}
+	o.members = out
 }
 
 // size returns the length of the text.

@@ -1,6 +1,9 @@
 package filter
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // Of a name that stands twice in an object some readers take the first, and some the last: what has
 // to be changed is changed in all, and none goes.
@@ -45,4 +48,19 @@ func TestNamesThatStandTwice(t *testing.T) {
 			`{"user":{"n":1},"user":{"n":2},"user":3}`,
 		},
 	}...)
+}
+
+// What is set takes the place of all that has the name: none of it is left for who takes the last.
+func TestMergedFieldsStandOnce(t *testing.T) {
+	many := ""
+	for i := range 2000 {
+		many += fmt.Sprintf(`,"n%d":0`, i)
+	}
+	for _, more := range []string{"", many} {
+		parse := ParseConfig{Format: "logfmt", Field: "m"}
+		rewrites(t, with(parse, NewParse), [2]string{
+			`{"a":1,"m":"a=x b=y c=z","b":2,"a":3,"o":4,"a":5,"o":6` + more + `}`,
+			`{"a":"x","b":"y","o":4,"o":6` + more + `,"c":"z"}`,
+		})
+	}
 }
