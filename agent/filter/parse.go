@@ -329,6 +329,9 @@ func (f *Parse) fail(v *View, reason string) Verdict {
 
 // store puts what was found into the record.
 func (f *Parse) store(v *View, a *attempt, text []byte) Verdict {
+	if f.field != nil && !v.IsObject() {
+		return f.fail(v, "not_json")
+	}
 	if f.cfg.Time {
 		f.setTime(v, a)
 	}
@@ -356,8 +359,6 @@ func (f *Parse) store(v *View, a *attempt, text []byte) Verdict {
 		v.obj.reset()
 		v.obj.state = edited
 		v.changed = true
-	} else if !v.IsObject() {
-		return f.fail(v, "not_json")
 	} else {
 		v.Remove(f.field)
 	}

@@ -128,6 +128,16 @@ func TestParseFormatsRefuse(t *testing.T) {
 	}
 }
 
+// What the fields cannot be put into stays as it was, with the time that it had.
+func TestParseOfAFieldOfNoJSON(t *testing.T) {
+	f := newParse(t, func(p *ParseConfig) { p.Format, p.Field, p.Time = "cri", "log", true })
+	const in = `{"log":"2026-01-02T03:04:05Z stdout F x","cut o`
+	out := lines(t, f, near, in)
+	if string(out[0].Value) != in || !out[0].When().Equal(near) {
+		t.Errorf("%s at %v", out[0].Value, out[0].When())
+	}
+}
+
 func TestParseCSV(t *testing.T) {
 	columns := newParse(
 		t, func(p *ParseConfig) { p.Format, p.Columns = "csv", []string{"a", "b", "c"} },
