@@ -89,9 +89,11 @@ func (f *RenameFields) Edit(v *View) Verdict {
 			continue
 		}
 		raw := bytesOf(value.Raw)
+		obj, changed := v.obj, v.changed
+		v.obj.members = slices.Clone(obj.members)
 		v.Remove(r.from)
 		if !v.Set(r.to, raw) {
-			v.Set(r.from, raw)
+			v.obj, v.changed = obj, changed
 			continue
 		}
 		result = Changed

@@ -64,3 +64,12 @@ func TestMergedFieldsStandOnce(t *testing.T) {
 		})
 	}
 }
+
+// A field that cannot move stays where it is, byte for byte.
+func TestRenamedFieldsStay(t *testing.T) {
+	const in = `{"a": 1, "x":5, "n":{ "b":2,"c":3 }, "a":2}`
+	fields := map[string]string{"a": "x.y", "n.b": "x.z"}
+	rewrites(t, with(RenameFieldsConfig{Fields: fields, Overwrite: true}, NewRenameFields),
+		[2]string{in, in},
+	)
+}
