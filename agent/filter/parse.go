@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/filter/formats"
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/timefmt"
 	"github.com/penstock/penstock/network/wire"
 	"github.com/prometheus/client_golang/prometheus"
@@ -332,6 +333,7 @@ func (f *Parse) store(v *View, a *attempt, text []byte) Verdict {
 	if f.field != nil && !v.IsObject() {
 		return f.fail(v, "not_json")
 	}
+	asItWas := f.snapshot(v)
 	if f.cfg.Time {
 		f.setTime(v, a)
 	}
@@ -373,10 +375,28 @@ func (f *Parse) store(v *View, a *attempt, text []byte) Verdict {
 	if f.keep != nil {
 		stored = v.Set(f.keep, v.String(text)) && stored
 	}
-	if !stored {
-		f.untyped.Inc()
+	if !stored { // what was parsed, or its text, would be gone
+		v.rec, v.obj, v.changed = asItWas.rec, asItWas.obj, asItWas.changed
+		return f.fail(v, "no_object")
 	}
 	return Changed
+}
+
+// snapshot is what a record was.
+type snapshot struct {
+	rec     record.Record
+	obj     object
+	changed bool
+}
+
+// snapshot returns what the record can be restored from where into or keep lies in an object that
+// may be something else.
+func (f *Parse) snapshot(v *View) (s snapshot) {
+	if f.into != nil && f.into.rest != "" || f.keep != nil && f.keep.rest != "" {
+		s.rec, s.obj, s.changed = v.rec, v.obj, v.changed
+		v.obj.members = slices.Clone(v.obj.members)
+	}
+	return s
 }
 
 // write makes the value of the fields that were found, and takes note of the members where they lie

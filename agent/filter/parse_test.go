@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"runtime"
 	"strconv"
@@ -135,6 +136,28 @@ func TestParseOfAFieldOfNoJSON(t *testing.T) {
 	out := lines(t, f, near, in)
 	if string(out[0].Value) != in || !out[0].When().Equal(near) {
 		t.Errorf("%s at %v", out[0].Value, out[0].When())
+	}
+}
+
+// Where there is no object for what was parsed, or for its text, neither is lost.
+func TestParseIntoWhatIsNoObject(t *testing.T) {
+	for _, c := range []struct{ field, into, keep, value, want string }{
+		{"m", "x.y", "", `{"m": "a=1","x":5, "m":2}`, ""},
+		{"m", "", "a.raw", `{"x":5,"m":"a=1"}`, ""},
+		{"", "", "a.raw", `a=1`, ""},
+		{"m", "x.y", "m.raw", `{"m":"a=1","x":{"z":1}}`, `{"x":{"z":1,"y":{"a":"1"}},"m":{"raw":"a=1"}}`},
+		{"", "x.y", "raw", `a=1`, `{"x":{"y":{"a":"1"}},"raw":"a=1"}`},
+	} {
+		f := newParse(t, func(p *ParseConfig) {
+			p.Format, p.Field, p.Into, p.Keep = "logfmt", c.field, c.into, c.keep
+			p.OnFailure = "mark"
+		})
+		out := lines(t, f, near, c.value)
+		reason, failed := out[0].Header(MarkHeader)
+		if want := cmp.Or(c.want, c.value); string(out[0].Value) != want ||
+			failed != (c.want == "") || failed && string(reason) != "no_object" {
+			t.Errorf("%s\ngot  %s, %s\nwant %s", c.value, out[0].Value, reason, want)
+		}
 	}
 }
 
