@@ -234,10 +234,13 @@ func (m *message) stamp(b []byte, now time.Time) (rest []byte, ok bool) {
 		return b[i+1:], true
 	}
 	for _, f := range stamps {
-		if len(b) < len(f.layout) {
+		n := len(f.layout)
+		if i := f.day; len(b) > i+1 && b[i] != ' ' && b[i+1] == ' ' { // not filled up with a space
+			n--
+		}
+		if len(b) < n {
 			continue
 		}
-		n := len(f.layout)
 		for n < len(b) && (b[n] == '.' || b[n] >= '0' && b[n] <= '9') {
 			n++
 		}
@@ -258,11 +261,12 @@ func (m *message) stamp(b []byte, now time.Time) (rest []byte, ok bool) {
 
 var stamps = []struct {
 	layout string
+	day    int // where it stands
 	year   bool
 }{
-	{"Jan _2 15:04:05", false},
-	{"Jan _2 2006 15:04:05", true},
-	{"2006 Jan _2 15:04:05", true},
+	{"Jan _2 15:04:05", 4, false},
+	{"Jan _2 2006 15:04:05", 4, true},
+	{"2006 Jan _2 15:04:05", 9, true},
 }
 
 // nearestYear gives t, which has none, the year that puts it closest to now: this one, the last or
