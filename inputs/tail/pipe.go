@@ -37,12 +37,19 @@ func (m *manager) sweepPipes(ctx context.Context) {
 	defer func() { m.run.pipes.Store(int64(len(m.pipes))) }()
 	for id, p := range m.pipes {
 		if !p.started {
+			src, err := openFIFO(p.path, p.id)
+			if err != nil { // it is found again by a look
+				delete(m.pipes, id)
+				m.unreadable.failed(p.path, err)
+				continue
+			}
+			m.unreadable.works(p.path)
 			p.started = true
 			var until context.Context
 			until, p.cancel = context.WithCancel(ctx)
 			go func() {
 				defer close(p.stopped)
-				if err := m.run.follow(ctx, until, p.path, p.id); err != nil {
+				if err := m.run.follow(ctx, until, src, p.path); err != nil {
 					m.log.Error("cannot follow a named pipe", "path", p.path, "error", err)
 					m.run.tail.counts.errors.WithLabelValues("pipe").Inc()
 				}

@@ -36,13 +36,10 @@ type pipeReader struct {
 	spans   []span
 }
 
-// follow reads a pipe until the context until ends, and then what had been written by that time.
-// What was taken is offered to the sink until framing.Grace after ctx has ended.
-func (r *run) follow(ctx, until context.Context, path string, id ident) error {
-	src, err := openFIFO(path, id)
-	if err != nil {
-		return err
-	}
+// follow reads the pipe src, which it closes, until the context until ends, and then what had been
+// written by that time. What was taken is offered to the sink until framing.Grace after ctx has
+// ended.
+func (r *run) follow(ctx, until context.Context, src *os.File, path string) error {
 	defer func() { _ = src.Close() }()
 	late, end := framing.Stopping(ctx)
 	defer end()

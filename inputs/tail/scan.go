@@ -399,7 +399,7 @@ func reasonOf(err error) string {
 func adviceFor(reason string) string {
 	switch reason {
 	case "permission":
-		return "give the agent's user read permission, and search permission on the directories above"
+		return "give the agent's user read permission, of a named pipe also write permission, and search permission on the directories above"
 	case reasonTooMany:
 		return "raise the limit of open files (LimitNOFILE, ulimit -n), or lower close_inactive or max_open_files"
 	case "corrupt":

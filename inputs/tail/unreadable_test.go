@@ -47,6 +47,13 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 			spoil: func(r *rig) error { r.write("a.log", "2\n"); return os.Chmod(r.path("a.log"), 0o200) },
 			mend:  func(r *rig) error { return os.Chmod(r.path("a.log"), 0o644) },
 		},
+		"no permission to keep a named pipe open": {
+			reason: "permission", at: "a.log",
+			spoil: func(r *rig) error { return syscall.Mkfifo(r.path("a.log"), 0o400) },
+			mend: func(r *rig) error { // it is written once it is read
+				return errors.Join(os.Chmod(r.path("a.log"), 0o600), os.WriteFile(r.path("a.log"), []byte("2\n"), 0))
+			},
+		},
 		"no permission for the directory": {
 			reason: "permission", at: "d",
 			spoil: func(r *rig) error {
