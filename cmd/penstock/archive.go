@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent"
@@ -56,6 +57,7 @@ type archiveTarget struct {
 	output      string
 	directory   string
 	cfg         *config.Config
+	chosen      string // the output that store has opened; "" for a directory
 }
 
 func configError(format string, args ...any) error {
@@ -125,7 +127,30 @@ func (t *archiveTarget) store(cmd *cobra.Command) (spool.Store, func() error, er
 			"which store? give one of them with --output: %s", strings.Join(names, ", "),
 		)
 	}
+	t.chosen = found[0].ID()
 	return openStore(found[0].Config)
+}
+
+// elsewhere returns the output that archives what an input reads, if the chosen one archives what
+// others read, and "" otherwise.
+func (t *archiveTarget) elsewhere(src *kafkain.Config) (output string) {
+	used := false
+	for _, p := range t.cfg.Pipelines {
+		outs := p.Outputs()
+		if slices.Contains(outs, t.chosen) {
+			used = true
+			continue
+		}
+		for _, id := range p.From {
+			if in := t.cfg.Find(id); in != nil && in.Config == src && len(outs) > 0 {
+				output = outs[0]
+			}
+		}
+	}
+	if !used {
+		return ""
+	}
+	return output
 }
 
 func openStore(cfg any) (spool.Store, func() error, error) {

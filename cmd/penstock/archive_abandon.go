@@ -44,7 +44,8 @@ buffer of an agent that archives what it reads itself. The next start archives i
 
 Nor can a cut be finished whose topic was deleted and made again meanwhile. Its records are gone with the topic, and what was stored of it is
 all that there is: --keep leaves the objects. The topic that there is now is then archived from its beginning. All members of the group, or
-the agent whose buffer it is, must be stopped. Without --yes it only tells what it would do.`,
+the agent whose buffer it is, must be stopped. Where the configuration has several archives, those cuts are meant whose pipeline leads to
+--output. Without --yes it only tells what it would do.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.cmd = cmd
@@ -76,7 +77,7 @@ func (a *abandoning) run(t *archiveTarget) error {
 		if !ok {
 			continue
 		}
-		n, err := a.ofGroup(src)
+		n, err := a.ofGroup(src, t.elsewhere(src))
 		if err != nil {
 			return fmt.Errorf("group %s: %w", src.Group, err)
 		}
@@ -100,7 +101,9 @@ func (a *abandoning) run(t *archiveTarget) error {
 	return nil
 }
 
-func (a *abandoning) ofGroup(src *kafka.Config) (int, error) {
+// ofGroup gives up what a group has begun, unless the objects are elsewhere, in another output's
+// store.
+func (a *abandoning) ofGroup(src *kafka.Config, elsewhere string) (int, error) {
 	ctx := a.cmd.Context()
 	cl, err := kafkaClient(a.cmd, &src.Config)
 	if err != nil {
@@ -116,6 +119,15 @@ func (a *abandoning) ofGroup(src *kafka.Config) (int, error) {
 		return r.Intent == nil || a.topic != "" && r.Topic != a.topic ||
 			a.partition >= 0 && r.Partition != a.partition
 	})
+	if elsewhere != "" {
+		for _, r := range rows {
+			fmt.Fprintf(
+				a.cmd.OutOrStdout(), "%s/%d: the cut [%d, %d) of group %s is left: see --output %s\n",
+				r.Topic, r.Partition, r.Intent.Start, r.Intent.End, src.Group, elsewhere,
+			)
+		}
+		return 0, nil
+	}
 	if len(rows) == 0 {
 		return 0, nil
 	}

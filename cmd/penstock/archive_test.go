@@ -452,6 +452,85 @@ func TestArchiveAbandon(t *testing.T) {
 	}
 }
 
+// Of two archives each has the begun cuts of its own group: another's cannot be given up without
+// the objects that are in its store, and is no problem of this one.
+func TestArchiveAbandonOfTwoStores(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	dir := t.TempDir()
+	text := "agent { data_dir = \"data\" }\n"
+	for _, name := range []string{"one", "two"} {
+		text += fmt.Sprintf(`
+input "kafka" %[1]q {
+  brokers = [%[2]q]
+  topics  = ["app"]
+  group   = %[1]q
+}
+output "local" %[1]q { directory = %[3]q }
+pipeline %[1]q {
+  from = [input.kafka.%[1]s]
+  to   = [output.local.%[1]s]
+}
+`, name, c.ListenAddrs()[0], filepath.Join(dir, name))
+		offsets := kadm.Offsets{}
+		offsets.Add(kadm.Offset{Topic: "app", LeaderEpoch: -1, Metadata: protocol.Note{
+			Life: "0badcafe", Intent: &protocol.Intent{End: 5, Config: "old", Files: 1, Records: 5},
+		}.Encode()})
+		if err := adm.CommitAllOffsets(t.Context(), name, offsets); err != nil {
+			t.Fatal(err)
+		}
+		object := filepath.Join(
+			dir, name, "app-0_00000000000000000000-00000000000000000005.0badcafe.ndjson",
+		)
+		if err := os.Mkdir(filepath.Dir(object), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(object, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := filepath.Join(dir, "c.hcl")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string, args ...string) (string, error) {
+		out, _, err := runArchive(append(args, "-c", config, "--output", "output.local."+name)...)
+		return out, err
+	}
+	if out, err := run("one", "verify"); err == nil || strings.Count(out, "open: ") != 1 {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	intent := func(group string) *protocol.Intent {
+		rows, err := groupLag(t.Context(), adm, group, nil)
+		if err != nil || len(rows) != 1 {
+			t.Fatal(rows, err)
+		}
+		return rows[0].Intent
+	}
+	for i, name := range []string{"one", "two"} {
+		out, err := run(name, "abandon", "--yes")
+		if err != nil || strings.Count(out, "delete") != 1 ||
+			strings.Contains(out, "of group two is left: see --output output.local.two") != (i == 0) {
+			t.Errorf("abandon of %s: %v\n%s", name, err, out)
+		}
+		if intent(name) != nil || (intent("two") != nil) != (i == 0) {
+			t.Errorf("after that of %s: %v, %v", name, intent("one"), intent("two"))
+		}
+	}
+	if out, err := run("one", "verify"); err != nil {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+}
+
 // Of a consumer that runs, some objects of a cut may be stored behind where the listing is.
 func TestArchiveMovement(t *testing.T) {
 	intent := func(start, end int64) *protocol.Intent { return &protocol.Intent{Start: start, End: end} }

@@ -115,6 +115,9 @@ func (t *archiveTarget) openCuts(
 	}
 	before := map[*kafka.Config][]lagRow{}
 	for _, src := range sources {
+		if t.elsewhere(src) != "" {
+			continue
+		}
 		rows, members, err := openRows(cmd, src)
 		if err != nil {
 			sayUnknown(cmd, src, err)
