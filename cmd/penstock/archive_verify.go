@@ -28,8 +28,9 @@ func archiveVerify(t *archiveTarget) *cobra.Command {
 		Long: `Check archived objects whose keys begin with PREFIX, such as app-logs/dt=2026-01-02/, or all.
 
 A gap is a range of positions that no object covers. It is no mistake where the log held only control records, or where filters
-discarded all there was; --strict makes it one. A time partition alone has gaps when its neighbours hold the records between, so
-gaps are told only when PREFIX ends above the time partitions. A topic that was deleted and made again is a log of its own, whose name
+discarded all there was; --strict makes it one. A time partition alone has gaps when its neighbours hold the records between, and has
+some objects of a cut only: gaps mean something when PREFIX ends above the time partitions, and whether all objects of a cut are there
+is checked without PREFIX, since dead letters lie elsewhere. A topic that was deleted and made again is a log of its own, whose name
 ends in the life that its objects have in theirs.
 
 With --config the offsets of the groups are looked at too: a cut that is begun and not finished is no mistake while a consumer runs, which
@@ -238,6 +239,12 @@ func printReport(cmd *cobra.Command, rep *inspect.Report, deep bool) error {
 		out, "%d objects, %s, %d records: %d problems, %d gaps\n", rep.Objects,
 		humanize.IBytes(uint64(rep.Bytes)), rep.Records, len(rep.Problems), len(rep.Gaps),
 	)
+	if rep.Partial > 0 {
+		fmt.Fprintf(
+			out, "%d of %d cuts have records that are in no object below PREFIX: without it, it is told "+
+				"whether they are elsewhere or missing\n", rep.Partial, rep.Cuts,
+		)
+	}
 	if deep && rep.Located < rep.Read {
 		fmt.Fprintf(
 			out,

@@ -259,6 +259,13 @@ func TestVerifyFindsDamage(t *testing.T) {
 		rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
 		t.Errorf("a range that is not archived yet: %+v", rep)
 	}
+	if rep := verify(t, store, Options{Prefix: "app/"}); !rep.OK() || rep.Cuts != 2 ||
+		rep.Partial != 2 {
+		t.Errorf("dead letters are not below the prefix: %+v", rep)
+	}
+	if rep := verify(t, store, Options{}); rep.Partial != 0 {
+		t.Errorf("%+v", rep)
+	}
 	deleteCut("00000000000000000400")
 	if rep := verify(t, store, Options{}); len(rep.Gaps) != 0 {
 		t.Errorf("the oldest objects went by their age: %+v", rep)

@@ -66,6 +66,8 @@ type Report struct {
 	Problems []Problem
 	Gaps     []Gap
 	Open     []Open `json:",omitempty"` // that a running consumer is about to finish
+	// cuts of which only some is below Options.Prefix: the rest is elsewhere, or missing
+	Partial int `json:",omitempty"`
 }
 
 // LogReport is what there is of one log.
@@ -314,11 +316,17 @@ func (v *verifier) whole(cut []*Object, total int64) {
 		objects, records = max(objects, o.CutObjects), max(records, o.CutRecords)
 		lost, compacted = max(lost, o.CutLost), max(compacted, o.CutCompact)
 	}
-	if records < 0 || v.opts.Prefix != "" {
+	if records < 0 {
 		return
 	}
 	o := cut[0]
 	missing := records - total
+	if v.opts.Prefix != "" {
+		if missing > lost+compacted {
+			v.rep.Partial++
+		}
+		return
+	}
 	switch gone := lost + compacted; {
 	case missing > gone:
 		if slices.ContainsFunc(v.opts.Open, func(c Open) bool {
