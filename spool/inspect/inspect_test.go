@@ -331,6 +331,32 @@ func TestVerifyOneTopicInTwoLives(t *testing.T) {
 	}
 }
 
+// Objects that were copied without our metadata are told apart by their names.
+func TestVerifyCopiesWithoutMetadata(t *testing.T) {
+	store := archive(t, nil)
+	for o, err := range store.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, life := range []string{".0a1b2c3d", ".0a1b2c3e"} {
+			copyObject(t, store, o.Key, strings.Replace(o.Key, ".ndjson", life+".ndjson", 1),
+				func(b []byte, m map[string]string) []byte {
+					clear(m)
+					m["copied-by"] = "somebody"
+					return b
+				})
+		}
+		if err := store.Delete(t.Context(), o.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep := verify(t, store, Options{Deep: true})
+	if !rep.OK() || rep.Logs["app-3.0a1b2c3d"] == nil || rep.Logs["app-3.0a1b2c3e"] == nil ||
+		rep.Records != 2000 {
+		t.Errorf("%+v", rep)
+	}
+}
+
 // What a consumer stores while objects are listed may be seen in part.
 func TestVerifyWhileACutIsStored(t *testing.T) {
 	store := archive(t, nil)

@@ -119,7 +119,7 @@ func (o *Object) describe(ctx context.Context, store spool.Store) error {
 		o.Log = l
 	}
 	life := full.Metadata[spool.MetaLife]
-	if life == "" && full.Metadata == nil {
+	if life == "" && full.Metadata[spool.MetaLog] == "" { // there is none of ours
 		life = strings.TrimPrefix(LifeOf(o.Key), NoLife)
 	}
 	o.Log = InLife(o.Log, life)
