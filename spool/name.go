@@ -220,9 +220,13 @@ func PartitionSlug(topic string, partition int32) string {
 
 var hasPosition = regexp.MustCompile(`[0-9]{20}`)
 
-// IsMarker reports whether the name of an object tells readers that it is no data: _SUCCESS and the
-// like. The objects of a topic may begin as these do, but have a position in their names.
+// leases are the objects by which replays of an archive's dead letters exclude each other.
+const leases = "/.penstock/lease/"
+
+// IsMarker reports whether the name of an object tells that it is no data: _SUCCESS and the like.
+// The objects of a topic may begin as these do, but have a position in their names.
 func IsMarker(key string) bool {
 	base := path.Base(key)
-	return (base[0] == '_' || base[0] == '.') && !hasPosition.MatchString(base)
+	return (base[0] == '_' || base[0] == '.') && !hasPosition.MatchString(base) ||
+		strings.Contains("/"+key, leases)
 }

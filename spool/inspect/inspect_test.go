@@ -419,15 +419,17 @@ func TestListEndsWithTheFirstError(t *testing.T) {
 func TestVerifyTopicNamedLikeAMarker(t *testing.T) {
 	for _, topic := range []string{"_events", ".events"} {
 		store := archiveTopic(t, topic, nil)
-		for _, marker := range []string{"_SUCCESS", ".hidden"} {
+		for _, marker := range []string{
+			topic + "/dt=2026-01-02/hr=00/_SUCCESS", topic + "/dt=2026-01-02/hr=00/.hidden",
+			"_dead_letter/.penstock/lease/00000000000000000001.json",
+		} {
 			if err := store.Put(
-				t.Context(), topic+"/dt=2026-01-02/hr=00/"+marker, strings.NewReader(""), 0,
-				spool.PutOptions{},
+				t.Context(), marker, strings.NewReader(""), 0, spool.PutOptions{},
 			); err != nil {
 				t.Fatal(err)
 			}
 		}
-		rep := verify(t, store, Options{Deep: true, Topic: topic})
+		rep := verify(t, store, Options{Deep: true})
 		if !rep.OK() || rep.Records != 1000 || rep.Cuts != 3 {
 			t.Errorf("%s: %+v", topic, rep)
 		}
