@@ -452,6 +452,38 @@ func TestArchiveAbandon(t *testing.T) {
 	}
 }
 
+// The newest objects are gone, or all are: what the group has archived says so.
+func TestArchiveVerifyComparesWithTheGroup(t *testing.T) {
+	brokers, dir, config := archived(t, nil)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	rows, err := groupLag(t.Context(), adm, "lake", nil)
+	if err != nil || len(rows) != 2 {
+		t.Fatal(rows, err)
+	}
+	row, offsets := rows[0], kadm.Offsets{}
+	offsets.Add(kadm.Offset{
+		Topic: "app", At: row.Committed + 10, LeaderEpoch: -1, Metadata: row.note.Encode(),
+	})
+	if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := runArchive("verify", "-c", config, "--directory", dir)
+	if want := fmt.Sprintf(
+		"gap: %s: no object covers [%d, %d)", row.logName(), row.Committed, row.Committed+10,
+	); err != nil || !strings.Contains(out, want) {
+		t.Errorf("%v\n%swant %s", err, out, want)
+	}
+	out, _, err = runArchive("verify", "-c", config, "--directory", t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "no object is there, though the group has") {
+		t.Errorf("of an empty directory: %v\n%s", err, out)
+	}
+}
+
 // Of two archives each has the begun cuts of its own group: another's cannot be given up without
 // the objects that are in its store, and is no problem of this one.
 func TestArchiveAbandonOfTwoStores(t *testing.T) {

@@ -33,7 +33,7 @@ some objects of a cut only: gaps mean something when PREFIX ends above the time 
 is checked without PREFIX, since dead letters lie elsewhere. A topic that was deleted and made again is a log of its own, whose name
 ends in the life that its objects have in theirs.
 
-With --config the offsets of the groups are looked at too: a cut that is begun and not finished is no mistake while a consumer runs, which
+With --config the offsets of the groups are looked at too: a log that is archived further than its last object has a gap there. A cut that is begun and not finished is no mistake while a consumer runs, which
 is about to finish it, and it is one when none does.`,
 		Args: usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,8 +49,8 @@ is about to finish it, and it is one when none does.`,
 				return err
 			}
 			// before the objects: one that ends meanwhile is told as open
-			running, left, moved := t.openCuts(cmd, &opts)
-			opts.Open, opts.Moved = append(slices.Clone(running), left...), moved
+			running, left := t.openCuts(cmd, &opts)
+			opts.Open = append(slices.Clone(running), left...)
 			rep, err := inspect.Verify(cmd.Context(), store, opts)
 			if err = errors.Join(err, done()); err != nil {
 				return err
@@ -67,6 +67,12 @@ is about to finish it, and it is one when none does.`,
 				err = enc.Encode(rep)
 			} else {
 				err = printReport(cmd, rep, opts.Deep)
+			}
+			if err == nil && rep.OK() && rep.Objects == 0 && len(opts.Archived) > 0 &&
+				opts.Life == "" && opts.From == 0 && opts.To == 0 {
+				return errors.New(
+					"no object is there, though the group has archived records into this store: see that bucket, prefix or directory are those of then, or whether they were deleted",
+				)
 			}
 			if err == nil && rep.OK() && rep.Objects == 0 && (opts.Prefix != "" || opts.Topic != "") {
 				return errors.New(
@@ -101,20 +107,21 @@ func lifeFlag(cmd *cobra.Command, life *string) {
 }
 
 // openCuts returns the cuts that are begun and not finished, as the offsets of the configured
-// groups say: those that a running consumer is about to finish, and those that nobody is. moved
-// returns what is archived from then on until it is called. Where the brokers cannot be asked it
-// says so: the objects can be verified without.
+// groups say: those that a running consumer is about to finish, and those that nobody is. It has
+// opts tell how far they were, and how far they are. Where the brokers cannot be asked it says so:
+// the objects can be verified without.
 func (t *archiveTarget) openCuts(
 	cmd *cobra.Command, opts *inspect.Options,
-) (running, left []inspect.Open, moved func() []inspect.Open) {
+) (running, left []inspect.Open) {
 	if len(t.paths) == 0 || opts.Prefix != "" {
-		return nil, nil, nil
+		return nil, nil
 	}
 	sources, err := t.sources(cmd)
 	if err != nil {
-		return nil, nil, nil // an edge archives without a group
+		return nil, nil // an edge archives without a group
 	}
 	before := map[*kafka.Config][]lagRow{}
+	opts.Archived = map[string]int64{}
 	for _, src := range sources {
 		if t.elsewhere(src) != "" {
 			continue
@@ -126,8 +133,14 @@ func (t *archiveTarget) openCuts(
 		}
 		before[src] = rows
 		for _, r := range rows {
-			if r.Intent == nil || opts.Topic != "" && r.Topic != opts.Topic ||
+			if opts.Topic != "" && r.Topic != opts.Topic ||
 				len(opts.Partitions) > 0 && !slices.Contains(opts.Partitions, r.Partition) {
+				continue
+			}
+			if r.Life != "" && r.Committed > 0 && !r.former() {
+				opts.Archived[r.logName()] = r.Committed
+			}
+			if r.Intent == nil {
 				continue
 			}
 			o := inspect.Open{Log: r.logName(), Start: r.Intent.Start, End: r.Intent.End}
@@ -151,7 +164,7 @@ func (t *archiveTarget) openCuts(
 			}
 		}
 	}
-	return running, left, func() (out []inspect.Open) {
+	opts.Moved = func() (out []inspect.Open) {
 		for src, rows := range before {
 			after, err := lagOf(cmd, src)
 			if err != nil {
@@ -161,6 +174,7 @@ func (t *archiveTarget) openCuts(
 		}
 		return out
 	}
+	return running, left
 }
 
 func sayUnknown(cmd *cobra.Command, src *kafka.Config, err error) {

@@ -255,6 +255,11 @@ func TestVerifyFindsDamage(t *testing.T) {
 		rep.Gaps[0] != (Gap{"app-3", 400, 800}) {
 		t.Errorf("a missing cut: %+v", rep)
 	}
+	known := map[string]int64{"app-3": 1100, "app-4": 9}
+	if rep := verify(t, store, Options{From: 850, Archived: known}); len(rep.Gaps) != 1 ||
+		rep.Gaps[0] != (Gap{"app-3", 1000, 1100}) {
+		t.Errorf("the newest objects are missing: %+v", rep)
+	}
 	if rep := verify(t, store, Options{From: 850, To: 1200}); len(rep.Gaps) != 1 ||
 		rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
 		t.Errorf("a range that is not archived yet: %+v", rep)

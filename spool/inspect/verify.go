@@ -24,9 +24,10 @@ type Options struct {
 	// is asked once all objects are listed for what was archived meanwhile, of which some may have
 	// been missed; nil for nothing
 	Moved      func() []Open
-	From, To   int64 // positions; To 0 means to the end
-	Begins     bool  // at From, 0 too: what is missing before the first object is a gap
-	Deep       bool  // read the contents
+	Archived   map[string]int64 // up to where logs are known to be archived
+	From, To   int64            // positions; To 0 means to the end
+	Begins     bool             // at From, 0 too: what is missing before the first object is a gap
+	Deep       bool             // read the contents
 	OnProgress func(done, total int)
 }
 
@@ -232,8 +233,8 @@ func (v *verifier) log(ctx context.Context, name string, objects []*Object) erro
 	if (v.opts.Begins || v.opts.From > 0) && lr.Start > v.opts.From {
 		v.rep.Gaps = append(v.rep.Gaps, Gap{name, v.opts.From, lr.Start})
 	}
-	if v.opts.To > lr.End {
-		v.rep.Gaps = append(v.rep.Gaps, Gap{name, max(lr.End, v.opts.From), v.opts.To})
+	if to := cmp.Or(v.opts.To, v.opts.Archived[name]); to > lr.End {
+		v.rep.Gaps = append(v.rep.Gaps, Gap{name, max(lr.End, v.opts.From), to})
 	}
 	return nil
 }
