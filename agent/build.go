@@ -557,6 +557,7 @@ func (a *Agent) deadLetters(dir string) outputs.DeadLetter {
 func (p *plan) options(log *slog.Logger, reg *registry) buffer.Options {
 	opts := p.spec.Buffer.(*buffer.Config).Options()
 	opts.Codec, opts.Log, opts.Metrics, opts.Latency = p.codec, log, reg, p.spec.LatencyBudget
+	opts.OpenFull = true
 	return opts
 }
 

@@ -92,6 +92,7 @@ type ends struct {
 // phase is where in its life the buffer is. Buffer.mu guards it.
 type phase struct {
 	recovered bool // until then whoever opens the buffer changes all of it without mu
+	headless  bool // opened without room for a head; see Options.OpenFull
 	sealed    bool
 	closed    bool
 }

@@ -19,7 +19,7 @@ type chain struct {
 	bg    sync.WaitGroup  // segments being opened, closed and removed
 
 	mu       *sync.Mutex // Buffer.mu
-	segs     []*segment  // never empty once the buffer is open; the last is the head
+	segs     []*segment  // never empty once the buffer is open; the last is the head, if any
 	used     int64       // disk of all segments but the head, and what is written to the head
 	retiring int         // segments whose database is being closed
 	removing int         // segments out of the chain that nobody has tried to remove yet
@@ -74,6 +74,10 @@ func (c *chain) dense(pos int64) bool {
 	}
 	return true
 }
+
+// newestHoldsState reports whether the newest segment, while there is no head, is all that the next
+// start needs to know the state.
+func (c *chain) newestHoldsState() bool { return !c.segs[len(c.segs)-1].damaged.Load() }
 
 // trim takes the segments that end at or before pos out of the chain, but for the head.
 func (c *chain) trim(pos int64) (removed []*segment) {

@@ -37,6 +37,10 @@ type Options struct {
 	// how long what nobody waits for may wait for company; 0: not at all
 	Latency time.Duration
 
+	// Open even where the disk has no room for a segment, if there is something to be read. What is
+	// to be stored waits for room, positions of cursors included.
+	OpenFull bool
+
 	Log     *slog.Logger          // nil: silent
 	Metrics prometheus.Registerer // nil: none
 

@@ -94,8 +94,13 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	if !ok {
 		st.pos = b.chain.first(b.end)
 	}
+	headless := b.headless
 	b.mu.Unlock()
 	c.pos = st.pos
+	if !ok && headless {
+		c.Close()
+		return nil, fmt.Errorf("cursor %q is new: %w", name, errNoSpace)
+	}
 	if !ok {
 		op := &stateOp{done: make(chan error, 1), changes: []change{
 			{kind: changeCursor, name: name, pos: st.pos}, booksBegin(name, st.pos),

@@ -84,7 +84,7 @@ func (w *writer) makeRoom() {
 	full := b.space.blocked > 0 && !b.hasRoom(b.space.wanted)
 	b.mu.Unlock()
 	if low && !queued && !w.broken {
-		if w.ensureSpace(nil, true) == nil {
+		if w.findSpace() == nil {
 			w.enoughSpace()
 			return
 		}
@@ -111,16 +111,32 @@ func (w *writer) makeRoom() {
 	}
 }
 
+// findSpace reports whether there is space for data again. A writer without a head makes one.
+func (w *writer) findSpace() error {
+	if w.head == nil {
+		w.lastCommit = time.Now()
+		if err := w.roll(); err != nil {
+			return err
+		}
+	}
+	return w.ensureSpace(nil, true)
+}
+
 // mayDrop reports whether the disk is still full with all given back that was dropped, a moment
 // later: a file system may take its time to count as free what was removed.
 //
 // A segment that cannot be removed may be the only one, and inputs are not to wait for it for ever.
 // Where a second one cannot be, no other could: dropping more would lose records and free nothing,
 // so inputs wait until one is gone.
+//
+// Without a head it is inputs that wait what is dropped for, and the state must stay.
 func (w *writer) mayDrop() bool {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
 	c := &w.b.chain
+	if w.head == nil && (w.b.space.blocked == 0 || !c.newestHoldsState()) {
+		return false
+	}
 	return c.removing == 0 && c.failing < 2 && w.lastLow.Sub(c.triedAt) >= pollSpace
 }
 
@@ -130,7 +146,7 @@ func (w *writer) dropOldest(one bool) bool {
 	b.mu.Lock()
 	single := len(b.chain.segs) == 1
 	b.mu.Unlock()
-	if single && (w.seg.records == 0 || w.roll() != nil) {
+	if single && (w.head == nil || w.seg.records == 0 || w.roll() != nil) {
 		return false
 	}
 	var gone []*segment

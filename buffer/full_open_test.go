@@ -1,10 +1,18 @@
 package buffer
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
 )
 
 // A quota that is used up, as on a file system that copies what it changes, refuses that something
@@ -60,4 +68,161 @@ func TestOpenWhereNothingCanBeRenamed(t *testing.T) {
 			wantRun(t, readTo(t, cursor(t, b, "x"), 10), 0, 10)
 		})
 	}
+}
+
+// noRoom is a disk without room for another segment while isFull says so.
+func noRoom(isFull func() bool) disk {
+	return disk{fault: func(s step, _ string) error {
+		if s == stepCreate && isFull() {
+			return syscall.ENOSPC
+		}
+		return nil
+	}}
+}
+
+// stored makes a buffer in dir of n records in several segments, and the cursor x at their
+// beginning.
+func stored(t *testing.T, dir string, n int) {
+	t.Helper()
+	b := open(t, dir, small(t))
+	cursor(t, b, "x").Close()
+	for i := 0; i < n; i += 50 {
+		appendSome(t, b, i/50, batchOf(i, 50, 1000))
+	}
+	appendWait(t, b, nil, record.Position{Key: "n", Value: fmt.Append(nil, n)})
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Where there is no room for a segment the buffer opens all the same: it can be read, and what is
+// to be stored waits. A crash meanwhile repeats what was read, and once there is room all goes on.
+func TestOpenWithoutRoomForASegment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		const n = 4000
+		stored(t, dir, n)
+		var full atomic.Bool
+		full.Store(true)
+		opt := small(t)
+		opt.disk = noRoom(full.Load)
+		if b, err := Open(dir, opt); !errors.Is(err, errNoSpace) {
+			t.Fatalf("%v, %v", b, err)
+		}
+		opt.OpenFull = true
+		if b, err := Open(t.TempDir(), opt); !errors.Is(err, errNoSpace) {
+			t.Fatalf("an empty one: %v, %v", b, err)
+		}
+		for range 2 {
+			b := open(t, dir, opt)
+			if s := b.Stats(); !s.LowSpace || s.WriteError == "" || s.Waiting != n {
+				t.Errorf("%+v", s)
+			}
+			if c, err := b.Cursor("new"); !errors.Is(err, errNoSpace) {
+				t.Errorf("a new cursor: %v, %v", c, err)
+			}
+			c := cursor(t, b, "x")
+			wantRun(t, readTo(t, c, n), 0, n)
+			short, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if err := c.Commit(short, n, ""); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a commit: %v", err)
+			}
+			cancel()
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := open(t, dir, opt)
+		appended, committed := make(chan error, 1), make(chan error, 1)
+		c := cursor(t, b, "x")
+		wantRun(t, readTo(t, c, n/2), 0, n/2)
+		go func() {
+			committed <- c.Commit(t.Context(), n/2, "noted")
+		}()
+		go func() {
+			if err := b.Append(t.Context(), "in", batchOf(n, 50, 10), []record.Position{
+				{Key: "n", Value: []byte("more")},
+			}, func(err error) { appended <- err }); err != nil {
+				appended <- err
+			}
+		}()
+		time.Sleep(time.Minute)
+		if len(appended)+len(committed) > 0 {
+			t.Error("nothing waits for room")
+		}
+		full.Store(false)
+		if err := errors.Join(<-appended, <-committed); err != nil {
+			t.Fatal(err)
+		}
+		if s := b.Stats(); s.LowSpace || s.WriteError != "" {
+			t.Errorf("%+v", s)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b = open(t, dir, small(t))
+		if p := string(b.Positions("in")["n"]); p != "more" {
+			t.Errorf("position %q", p)
+		}
+		wantRun(t, readTo(t, cursor(t, b, "x"), n+50), n/2, n/2+50)
+	})
+}
+
+// It may be idle, and is as good as ever once there is room.
+func TestRoomIsFoundWithoutAnythingToStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		stored(t, dir, 50)
+		var full atomic.Bool
+		full.Store(true)
+		opt := small(t)
+		opt.OpenFull, opt.disk = true, noRoom(full.Load)
+		b := open(t, dir, opt)
+		time.Sleep(time.Hour)
+		full.Store(false)
+		time.Sleep(2 * retryWrite)
+		if s := b.Stats(); s.LowSpace || s.WriteError != "" {
+			t.Errorf("%+v", s)
+		}
+		cursor(t, b, "new").Close()
+	})
+}
+
+// Without a head, drop_oldest drops what it must for inputs that wait, and for nobody else.
+func TestDropOldestWithoutAHead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		const n = 4000
+		stored(t, dir, n)
+		opt := small(t)
+		opt.OpenFull, opt.WhenFull, opt.disk = true, DropOldest, noRoom(isThere(oldest(t, dir)))
+		b := open(t, dir, opt)
+		time.Sleep(time.Minute)
+		if d := b.Stats().Dropped; d != 0 {
+			t.Errorf("%d records are dropped for nobody", d)
+		}
+		appendWait(t, b, batchOf(n, 50, 10))
+		first := int(b.Stats().First)
+		if first == 0 || first > n/2 {
+			t.Errorf("the first record is %d", first)
+		}
+		wantRun(t, readTo(t, cursor(t, b, "x"), n+50), first, n+50-first)
+	})
+}
+
+// oldest returns the first segment in dir.
+func oldest(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, segmentDirName(0))
+	if !isThere(path)() {
+		t.Fatal("there is no first segment")
+	}
+	return path
+}
+
+func isThere(path string) func() bool {
+	return func() bool { _, err := os.Stat(path); return err == nil }
 }

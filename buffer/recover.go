@@ -336,7 +336,8 @@ func countFound(d disk, segs []*found, st *state) error {
 	return nil
 }
 
-// recover brings the chain into memory and begins a new head.
+// recover brings the chain into memory and begins a new head. Where there is no room for one the
+// writer may be without, as Options.OpenFull says.
 func (b *Buffer) recover() (*writer, error) {
 	if err := b.dir.emptyTrash(); err != nil {
 		return nil, err
@@ -364,6 +365,11 @@ func (b *Buffer) recover() (*writer, error) {
 	if errors.Is(err, errNoSpace) && b.dir.giveReserve() {
 		err = w.roll()
 	}
+	if errors.Is(err, errNoSpace) && b.opensFull() {
+		b.headless = true
+		w.outOfSpace(err)
+		return w, nil
+	}
 	if err != nil {
 		err = errors.Join(err, w.ahead.discard())
 		b.chain.bg.Wait() // for what was abandoned
@@ -376,6 +382,12 @@ func (b *Buffer) recover() (*writer, error) {
 	b.mu.Unlock()
 	b.chain.remove(empty...)
 	return w, nil
+}
+
+// opensFull reports whether the buffer is opened without a head, where there is no room for one: it
+// holds something to be read, and nobody need store a thing before they read.
+func (b *Buffer) opensFull() bool {
+	return b.opt.OpenFull && len(b.chain.segs) > 0 && !b.cursors.unresolved.any()
 }
 
 // inventory returns the segments in which something is readable, in order, and the newest number of

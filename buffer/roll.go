@@ -54,7 +54,7 @@ func (w *writer) roll() error {
 	w.idleRoll = max(idleRollMin, 64*int64(len(group)))
 	old, oldHead := w.seg, w.head
 	b.mu.Lock()
-	w.head, w.broken = h, false
+	w.head, w.broken, b.headless = h, false, false
 	w.seg = &segment{
 		first:  b.disk,
 		end:    b.disk,
@@ -103,6 +103,9 @@ func (w *writer) firstGroup() ([]byte, error) {
 // head that every cursor has passed and nobody writes to is given back.
 func (w *writer) idle() {
 	b := w.b
+	if w.head == nil {
+		return // makeRoom tries
+	}
 	w.ahead.poll()
 	b.mu.Lock()
 	low := b.space.low

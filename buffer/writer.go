@@ -17,7 +17,7 @@ const (
 // writer is the goroutine that writes: it alone changes the state, the head and the chain.
 type writer struct {
 	b    *Buffer
-	head *head
+	head *head    // nil: there was no room for one yet, since the buffer was opened
 	seg  *segment // of head
 	// the size from which it is worth it to roll an idle head, seen what the next one begins with
 	idleRoll int64
@@ -110,7 +110,7 @@ func (w *writer) wait() bool {
 		b.mu.Unlock()
 		d := time.Duration(-1) // for ever
 		switch {
-		case w.broken:
+		case w.mustRoll():
 			d = max(b.opt.retry-since, 0)
 		case data && !low && enough:
 			d = 0
@@ -125,7 +125,7 @@ func (w *writer) wait() bool {
 			d = idleRoll
 		}
 		for _, other := range []time.Duration{pace, advance, enoughIn} {
-			if other >= 0 && !w.broken && (d < 0 || other < d) {
+			if other >= 0 && !w.mustRoll() && (d < 0 || other < d) {
 				d = other
 			}
 		}
@@ -162,6 +162,9 @@ func (b *Buffer) company(now time.Time) time.Duration {
 	}
 	return min(b.opt.FlushInterval, b.opt.Latency) - now.Sub(b.queue.since)
 }
+
+// mustRoll reports whether there is no head that can be written to.
+func (w *writer) mustRoll() bool { return w.broken || w.head == nil }
 
 func (w *writer) pending() bool {
 	w.b.mu.Lock()
@@ -235,9 +238,9 @@ func (w *writer) putBack(states []*stateOp, which func(*stateOp) bool) (others [
 func (w *writer) write(k groupCommit) error {
 	b := w.b
 	data := len(k.ops) > k.positionsOnly
-	if w.broken || w.head.full(k.size, b.opt.SegmentSize, 1+int(k.size/b.opt.FlushBytes)) {
+	if w.mustRoll() || w.head.full(k.size, b.opt.SegmentSize, 1+int(k.size/b.opt.FlushBytes)) {
 		err := w.roll()
-		if err != nil && (w.broken || data) {
+		if err != nil && (w.mustRoll() || data) {
 			return err
 		}
 	}
@@ -429,12 +432,14 @@ func (w *writer) finish(err error) {
 	for _, s := range states {
 		s.done <- err
 	}
-	b.mu.Lock()
-	b.chain.retiring++
-	b.mu.Unlock()
 	discarded := make(chan error, 1) // either may take closePatience
 	go func() { discarded <- w.ahead.discard() }()
-	b.chain.retire(w.seg, w.head)
+	if w.head != nil {
+		b.mu.Lock()
+		b.chain.retiring++
+		b.mu.Unlock()
+		b.chain.retire(w.seg, w.head)
+	}
 	if err := <-discarded; err != nil {
 		b.opt.Log.Warn("buffer: remove unused segment", "error", err)
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -44,13 +45,7 @@ func fillDisk(t *testing.T, data string) {
 		return stopped && int64(st.Bavail)*int64(st.Bsize) < 32<<20
 	}, func() string { return "the disk did not fill" })
 	// Somebody else takes the rest.
-	hog, err := os.Create(filepath.Join(data, "hog"))
-	r.must(err)
-	block := make([]byte, 1<<20)
-	for err == nil {
-		_, err = hog.Write(block)
-	}
-	r.must(hog.Close())
+	takeAll(r, data)
 	pause(t.Context(), time.Second)
 	if !r.agent.running() {
 		t.Fatal("the agent ended on a full disk")
@@ -64,4 +59,62 @@ func fillDisk(t *testing.T, data string) {
 	r.must(os.Remove(filepath.Join(data, "hog")))
 	r.must(r.broker.Start())
 	r.arrives(2 * time.Minute)
+}
+
+// takeAll has somebody else take what there is of a disk, on top of what they have.
+func takeAll(r *rig, dir string) {
+	hog, err := os.OpenFile(filepath.Join(dir, "hog"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	r.must(err)
+	for n := 1 << 20; n > 0; n /= 2 {
+		for block := make([]byte, n); err == nil; {
+			_, err = hog.Write(block)
+		}
+		err = nil
+	}
+	r.must(hog.Close())
+}
+
+// An agent that is killed again and again while somebody else takes every byte that it gives up
+// starts all the same, and delivers what it has.
+func TestRestartsOnAFullDisk(t *testing.T) { withSmallDisk(t, "64m", restartOnAFullDisk) }
+
+func restartOnAFullDisk(t *testing.T, data string) {
+	r := newRig(
+		t,
+		replaceAll(
+			plainEdge, "DIR/data", data, "to   = [output.kafka.events]",
+			`to   = [output.kafka.events]
+  buffer { min_free = "4MiB" }`,
+		),
+	)
+	r.must(r.broker.Stop())
+	r.agent.start()
+	r.write(20_000)
+	runtest.Within(t, 30*time.Second, func() bool {
+		n, err := r.agent.metric("penstock_buffer_appended_records_total")
+		return err == nil && n == float64(r.app.Written())
+	}, func() string { return "not all is in the buffer" })
+	for range 8 {
+		r.agent.kill()
+		takeAll(r, data)
+		r.agent.start()
+		runtest.Within(t, 30*time.Second, func() bool {
+			_, _, err := r.agent.get("/healthz")
+			return err == nil || !r.agent.running()
+		}, func() string { return "the agent does not answer" })
+		if !r.agent.running() {
+			t.Fatal("the agent does not start on a full disk\n", lastLines(r.agent.logPath, 5))
+		}
+		takeAll(r, data)
+	}
+	log, err := os.ReadFile(r.agent.logPath)
+	r.must(err)
+	if !bytes.Contains(log, []byte("buffer: the disk is full; inputs wait, outputs go on")) {
+		t.Error("nobody says that the disk is full\n", lastLines(r.agent.logPath, 20))
+	}
+	r.must(r.broker.Start())
+	r.arrives(time.Minute)
+	r.write(1000)
+	r.must(os.Remove(filepath.Join(data, "hog")))
+	r.arrives(time.Minute)
 }
