@@ -70,6 +70,22 @@ func (b *Buffer) advanceDue(now time.Time) (in time.Duration, isUrgent bool) {
 	return in, false
 }
 
+// delivered returns the position that every cursor has come to, stored or not. Caller holds mu.
+func (b *Buffer) delivered() int64 {
+	if len(b.state.cursors) == 0 {
+		return 0
+	}
+	low := b.end
+	for name, st := range b.state.cursors {
+		pos := st.pos
+		if c := b.cursors.open[name]; c != nil {
+			pos = max(pos, c.advanced)
+		}
+		low = min(low, pos)
+	}
+	return low
+}
+
 // withAdvances adds the positions that cursors have come to, but of those that states are about.
 // Caller holds mu.
 func (b *Buffer) withAdvances(states []*stateOp) []*stateOp {

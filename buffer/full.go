@@ -122,6 +122,22 @@ func (w *writer) findSpace() error {
 	return w.ensureSpace(nil, true)
 }
 
+// giveDelivered removes the oldest segment, once every output has delivered what is in it, to make
+// room for the head that is missing. Nothing stored says so yet: after a crash before there is one,
+// readers find a gap in its place.
+func (w *writer) giveDelivered() {
+	b := w.b
+	b.mu.Lock()
+	var gone []*segment
+	c := &b.chain
+	if len(c.segs) > 1 && c.removing == 0 && c.failing == 0 && c.newestHoldsState() &&
+		c.segs[0].end <= b.delivered() {
+		gone = append(gone, c.unlink())
+	}
+	b.mu.Unlock()
+	c.remove(gone...)
+}
+
 // mayDrop reports whether the disk is still full with all given back that was dropped, a moment
 // later: a file system may take its time to count as free what was removed.
 //

@@ -226,3 +226,64 @@ func oldest(t *testing.T, dir string) string {
 func isThere(path string) func() bool {
 	return func() bool { _, err := os.Stat(path); return err == nil }
 }
+
+// Without a head, segments go one by one as all that is in them is delivered, until there is room
+// for one; the newest, which holds the state, stays.
+func TestWhatIsDeliveredMakesRoomForAHead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		records int
+		damaged bool // the newest segment
+		finds   bool
+	}{
+		"several segments": {records: 4000, finds: true},
+		"one segment":      {records: 50},
+		"damaged":          {records: 4000, damaged: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				stored(t, dir, c.records)
+				opt := small(t)
+				opt.Latency = time.Millisecond
+				opt.OpenFull, opt.disk = true, noRoom(isThere(oldest(t, dir)))
+				b := open(t, dir, opt)
+				if c.damaged {
+					b.mu.Lock()
+					b.chain.segs[len(b.chain.segs)-1].damaged.Store(true)
+					b.mu.Unlock()
+				}
+				x := cursor(t, b, "x")
+				got := readTo(t, x, int64(c.records))
+				wantRun(t, got, 0, c.records)
+				time.Sleep(time.Minute)
+				if !isThere(oldest(t, dir))() {
+					t.Fatal("a segment is removed that is not delivered")
+				}
+				if !x.Advance(int64(c.records)) {
+					t.Fatal("the cursor cannot advance")
+				}
+				time.Sleep(time.Minute)
+				if got := !b.Stats().LowSpace; got != c.finds {
+					t.Fatalf("there is room: %v, want %v", got, c.finds)
+				}
+				if c.finds {
+					appendWait(t, b, batchOf(c.records, 50, 10))
+				}
+				if err := b.Close(); err != nil {
+					t.Fatal(err)
+				}
+				b = open(t, dir, small(t))
+				if p := string(b.Positions("in")["n"]); p != fmt.Sprint(c.records) {
+					t.Errorf("position %q", p)
+				}
+				from, end := 0, c.records
+				if c.finds {
+					from, end = c.records, c.records+50
+				}
+				wantRun(t, readTo(t, cursor(t, b, "x"), int64(end)), from, end-from)
+			})
+		})
+	}
+}

@@ -104,7 +104,8 @@ func (w *writer) firstGroup() ([]byte, error) {
 func (w *writer) idle() {
 	b := w.b
 	if w.head == nil {
-		return // makeRoom tries
+		w.giveDelivered()
+		return
 	}
 	w.ahead.poll()
 	b.mu.Lock()
