@@ -15,6 +15,7 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
@@ -240,13 +241,15 @@ func (a *Agent) startAdmin(ctx context.Context) (*admin.Server, error) {
 	}
 }
 
-// awaitStart waits for the buffers of all pipelines.
+// awaitStart waits for the buffers of all pipelines, but not for room on the disk.
 func (a *Agent) awaitStart(ctx context.Context) error {
 	var errs []error
-	for range a.pipelines {
+	tried := map[string]bool{}
+	for len(tried) < len(a.pipelines) {
 		o := <-a.opened // opening takes no longer than reading one segment
 		a.handleOpened(o)
-		if o.err != nil {
+		tried[o.p.name] = true
+		if o.err != nil && !buffer.IsFull(o.err) {
 			errs = append(errs, fmt.Errorf("pipeline.%s: %w", o.p.name, o.err))
 		}
 	}
@@ -374,7 +377,7 @@ func (a *Agent) handleOpened(o opened) {
 		a.set(func() { p.run() })
 		return
 	}
-	if !a.isReady() {
+	if !a.isReady() && !buffer.IsFull(o.err) {
 		return // a mistake at the start ends the agent
 	}
 	p.log.Error(

@@ -141,3 +141,31 @@ func TestAReloadWithAFullBufferLosesNothing(t *testing.T) {
 	close(w.slow)
 	w.await(t, "all is delivered", w.has("x", n))
 }
+
+// An agent that finds no room for the buffer of a pipeline starts, says so, and opens it once there
+// is some.
+func TestAnAgentStartsWithoutRoomForABuffer(t *testing.T) {
+	t.Parallel()
+	data, logs := t.TempDir(), t.TempDir()
+	if err := unix.Mount("tmpfs", data, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skipf("cannot mount a small file system: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(data, unix.MNT_DETACH) })
+	w := newWorld()
+	w.more = Catalogue{InputType("tail", "Tail.", tail.Default, tail.New)}
+	block := fmt.Sprintf(`
+input "tail" "in" {
+  paths = ["%s/*.log"]
+  tag   = "app"
+}`, logs)
+	writeLog(t, logs, "a.log", "one\ntwo\n")
+	r := startAgent(t, w, data, withBuffer("tail", block, "min_free = 0"))
+	runtest.Until(t, "the pipeline says that there is no room", func() bool {
+		s := r.States()[0]
+		return s.Kind == state.Failed && strings.Contains(s.Problems[0].Text, "no space left")
+	})
+	if err := unix.Mount("tmpfs", data, "tmpfs", unix.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, "all lines are delivered", w.has("x", 2))
+}

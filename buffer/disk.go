@@ -177,6 +177,10 @@ func needRoom(dir string, n int) error {
 	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
+// IsFull reports whether a buffer could not be opened, or a cursor not be begun, because the disk
+// has no room. There may be some later.
+func IsFull(err error) bool { return errors.Is(err, errNoSpace) || isFull(err) }
+
 // isFull reports whether err says that there is no room on the disk, or none for this user.
 func isFull(
 	err error,
