@@ -166,7 +166,8 @@ func (u *outputUnit) sourceFacts(id string, now time.Time) state.Input {
 	}
 	if s, ok := source.own.(inputs.Failing); ok {
 		x := s.Failing()
-		f.FailingSince, f.Error, f.Do, f.InPart = x.Since, x.Error, x.Do, x.InPart
+		f.FailingSince, f.Error, f.Do = x.Since, x.Error, x.Do
+		f.InPart, f.Refused = x.InPart, x.Refused
 	}
 	if l, ok := source.own.(inputs.Lagging); ok {
 		if b, ok := l.Behind(); ok {

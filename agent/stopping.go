@@ -122,7 +122,7 @@ func (u *outputUnit) sourcesFail(lasts func(since time.Time) bool) bool {
 		if !ok {
 			return false
 		}
-		if f := own.Failing(); f.InPart || !lasts(f.Since) {
+		if f := own.Failing(); f.InPart || f.Refused || !lasts(f.Since) {
 			return false
 		}
 	}

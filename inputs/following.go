@@ -52,6 +52,8 @@ type Failure struct {
 	Error  string
 	Do     string // what a person can do about it
 	InPart bool   // some of it does answer
+	// it answers, and does not give what is asked for
+	Refused bool
 }
 
 // Lagging is implemented by sources that know how far they are behind.

@@ -47,6 +47,7 @@ type Input struct {
 	FailingSince time.Time
 	Error, Do    string
 	InPart       bool // some of it does answer
+	Refused      bool // it answers, and does not give what is asked for
 	Drops        Drops
 
 	Owner   string // the pipeline from whose buffer it comes, where that is another one
@@ -143,9 +144,13 @@ func (i Input) State(now time.Time) InputState {
 		}
 	case !i.FailingSince.IsZero():
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, i.FailingSince, i.Do
-		s.Text = "does not answer"
-		if i.InPart {
+		switch {
+		case i.InPart:
 			s.Text = "reads only a part"
+		case i.Refused:
+			s.Text = "reads nothing"
+		default:
+			s.Text = "does not answer"
 		}
 		s.Text += sinceText(i.FailingSince, now) + ": " + Plain(i.Error)
 	case i.OfFiles && i.Files == 0:

@@ -466,6 +466,11 @@ func TestSentenceTellsOfInputsAndArchives(t *testing.T) {
 	unread.Unread = []UnreadFile{{Path: "/a", Why: "no"}}
 	none.Files = 0
 	lag.Lag = 3 << 20
+	refused := in
+	refused.FailingSince, refused.Refused = now.Add(-time.Minute), true
+	refused.Error = "topic logs: TOPIC_AUTHORIZATION_FAILED"
+	some := refused
+	some.InPart = true
 	failed := Input{ID: "input.tcp.t", Unit: "waiting", UnitError: "address already in use"}
 	archive, late := out, out
 	archive.Collects, archive.Waiting, archive.Oldest = time.Hour, 7, time.Minute
@@ -491,6 +496,12 @@ func TestSentenceTellsOfInputsAndArchives(t *testing.T) {
 		},
 		"All safe. output.kafka.k is behind by 60 s: it takes no more than comes in; 7 records wait on disk.": {
 			Inputs: []Input{in}, Outputs: []Output{archive, late},
+		},
+		"Nothing is lost, but inputs wait. input.tail.app reads nothing for 60 s: topic logs: TOPIC_AUTHORIZATION_FAILED.": {
+			Inputs: []Input{refused}, Outputs: []Output{out},
+		},
+		"Nothing is lost, but inputs wait. input.tail.app reads only a part for 60 s: topic logs: TOPIC_AUTHORIZATION_FAILED.": {
+			Inputs: []Input{some}, Outputs: []Output{out},
 		},
 		"All safe. output.kafka.k takes nothing for 60 s: no such topic.": {
 			Inputs: []Input{in}, Outputs: []Output{held},

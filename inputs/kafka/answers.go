@@ -63,13 +63,31 @@ func (in *Input) Failing() (f inputs.Failure) {
 	defer a.mu.Unlock()
 	if a.times >= failsTimes && time.Since(a.since) >= failsFor {
 		f = inputs.Failure{Since: a.since, Error: a.err.Error(), Do: preflight.Advice(a.err)}
+	} else if first := in.refused.oldest(); first.err != nil {
+		f = inputs.Failure{
+			Since: first.since, Error: first.err.Error(), Do: advice(first.err), Refused: true,
+			InPart: in.readsSome(),
+		}
 	}
 	if s := silent; !s.Since.IsZero() {
-		f.InPart = f.Since.IsZero() && !s.AllOfThem
+		f.InPart = (f.Since.IsZero() || f.Refused) && !s.AllOfThem
+		f.Refused = false
 		if f.Since.IsZero() || s.Since.Before(f.Since) {
 			f.Since = s.Since
 		}
 		f.Error, f.Do = s.Why, s.Do // a timeout says less
 	}
 	return f
+}
+
+// readsSome reports whether a partition is read that nothing is refused of.
+func (in *Input) readsSome() bool {
+	if s := in.now.Load(); s != nil {
+		for _, l := range s.leases.all() {
+			if !in.refused.has(l.name) {
+				return true
+			}
+		}
+	}
+	return false
 }

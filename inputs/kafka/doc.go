@@ -16,4 +16,5 @@
 //     adopt.go (batches that are not copied)
 //   - offsets: offsets.go, lookup.go and start.go (where to begin), epochs.go (is the log still the
 //     one that was read?), coalesce.go (many at once), lag.go
+//   - what a person is told: answers.go (no broker answers), refusals.go (they do, and refuse)
 package kafka

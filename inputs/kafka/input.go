@@ -26,6 +26,7 @@ type Input struct {
 	limit   *rate.Limiter // nil: none
 	now     atomic.Pointer[session]
 	answers answers
+	refused refusals
 	gone    atomic.Int64 // records that retention took before they were read
 	silence *kafkaclient.Answers
 }

@@ -77,6 +77,7 @@ func newLease(s *session, p partition) *Lease {
 // run finds the position to begin at, runs the handle and gives the reader back.
 func (l *Lease) run(before <-chan struct{}) {
 	defer close(l.done)
+	defer l.s.in.refused.worked(l.name)
 	defer l.cancel(nil)
 	if before != nil {
 		<-before // two handles of one partition must not meet
@@ -88,6 +89,8 @@ func (l *Lease) run(before <-chan struct{}) {
 		}
 		return
 	}
+	l.s.in.refused.worked(ofGroup)
+	l.s.in.refused.worked(l.name)
 	log.Info("partition assigned", "position", l.committed.pos, "note", l.committed.note != "")
 	l.mu.Lock()
 	l.ahead.seekTo(l.committed.pos)

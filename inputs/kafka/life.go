@@ -95,27 +95,36 @@ func (s *session) suspectLife() {
 // the group's members nobody else need notice: with as many partitions as before the assignment
 // stays as it is.
 func (s *session) watchLives(ctx context.Context) {
-	tick := time.NewTicker(s.in.cfg.MetadataMaxAge)
-	defer tick.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		case <-s.suspect:
-		}
-		if err := s.checkLives(ctx); err != nil && ctx.Err() == nil {
+		missing, err := s.checkLives(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.in.metrics.logFailure(s.in.env.Log, "the topics cannot be looked up; trying again", err)
 		}
 		// One look a second at most, however many partitions have a suspicion.
 		if fault.Sleep(ctx, time.Second) != nil {
 			return
 		}
+		next := s.in.cfg.MetadataMaxAge
+		if missing {
+			next = min(next, refusedFor/3)
+		}
+		tick := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-s.suspect:
+		}
+		tick.Stop()
 	}
 }
 
-func (s *session) checkLives(ctx context.Context) error {
+// checkLives looks the topics up, also those of which nothing is read here. It reports whether one
+// is missing.
+func (s *session) checkLives(ctx context.Context) (missing bool, err error) {
 	known := map[string]bool{}
+	for _, t := range s.in.cfg.Topics {
+		known[t] = true
+	}
 	for p := range s.leases.byPartition() {
 		known[p.topic] = true
 	}
@@ -124,13 +133,23 @@ func (s *session) checkLives(ctx context.Context) error {
 		topics = append(topics, t)
 	}
 	if len(topics) == 0 {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	details, err := kadm.NewClient(s.reader).ListTopics(ctx, topics...)
 	if err != nil {
-		return err
+		return false, err
+	}
+	for _, t := range s.in.cfg.Topics {
+		if err := details[t].Err; err != nil {
+			missing = true
+			err = fmt.Errorf("topic %s: %w", t, err)
+			s.in.refused.failed(t, err)
+			s.in.metrics.logFailure(s.in.env.Log, "a topic cannot be read; trying again", err)
+		} else {
+			s.in.refused.worked(t)
+		}
 	}
 	s.leases.mu.Lock()
 	defer s.leases.mu.Unlock()
@@ -153,7 +172,7 @@ func (s *session) checkLives(ctx context.Context) error {
 		l.revoke(errReborn)
 		s.beginLocked(p, true)
 	}
-	return nil
+	return missing, nil
 }
 
 // located returns the id of the topic that the lease reads; zero while it is not known.

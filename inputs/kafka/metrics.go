@@ -85,6 +85,6 @@ func (m *metrics) logFailure(log *slog.Logger, what string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.repeats.Due(what, err, time.Now()) {
-		log.Warn(what, "error", err)
+		log.Warn(what, "error", err, "do", advice(err))
 	}
 }

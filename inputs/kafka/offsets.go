@@ -138,9 +138,11 @@ func (l *Lease) locate(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
+		err = fmt.Errorf("%s: %w", l.name, err)
+		l.s.in.refused.failed(l.name, err)
 		l.s.in.metrics.logFailure(
 			l.s.in.env.Log, "the committed position of a partition cannot be read; trying again",
-			fmt.Errorf("%s: %w", l.name, err),
+			err,
 		)
 		if err := fault.Sleep(ctx, fault.Spread(time.Second)); err != nil {
 			return context.Cause(ctx)

@@ -207,6 +207,7 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		l.onFetchError(ctx, fp.Err)
 		return
 	}
+	l.s.in.refused.worked(l.name)
 	first, last, under := int64(0), int64(0), epochs{}
 	if n := len(fp.Records); n > 0 {
 		first, last = fp.Records[0].Offset, fp.Records[n-1].Timestamp.UnixMilli()
@@ -419,6 +420,7 @@ func (l *Lease) onFetchError(ctx context.Context, err error) {
 			l.s.suspectLife()
 		}
 		l.s.in.metrics.fetchErrors.Inc()
+		l.s.in.refused.failed(l.name, fmt.Errorf("%s: %w", l.name, err))
 		l.s.in.metrics.logFailure(log, "a partition cannot be fetched; trying again", err)
 		// franz-go goes on by itself after most errors; after the others it waits to be asked.
 		if !kerr.IsRetriable(err) {

@@ -253,6 +253,7 @@ func (s *session) drainMember(ctx context.Context) {
 		fetches.EachError(func(topic string, p int32, err error) {
 			var group *kgo.ErrGroupSession
 			if errors.As(err, &group) {
+				s.in.refused.failed(ofGroup, err)
 				s.in.metrics.logFailure(
 					s.in.env.Log, "the consumer group session failed; joining again", err,
 				)

@@ -31,6 +31,7 @@ func (s *session) findFirstStart(ctx context.Context) error {
 	for {
 		first, err := s.tryFirstStart(ctx)
 		if err == nil {
+			s.in.refused.worked(ofGroup)
 			s.first = first
 			return nil
 		}
@@ -40,6 +41,7 @@ func (s *session) findFirstStart(ctx context.Context) error {
 		if errors.Is(err, errNoOffsets) {
 			return fmt.Errorf("%w: %s", err, beginAdvice)
 		}
+		s.in.refused.failed(ofGroup, err)
 		s.in.metrics.logFailure(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
 		if err := fault.Sleep(ctx, fault.Spread(startRetry)); err != nil {
 			return err
