@@ -129,8 +129,14 @@ func advice(err error) string {
 			te = new(producer.TopicError)
 		}
 		return te.Do()
-	case errors.Is(err, kerr.NotEnoughReplicas):
+	case errors.Is(err, kerr.NotEnoughReplicas), errors.Is(err, kerr.NotEnoughReplicasAfterAppend):
 		return "bring the topic's replicas back: fewer are in sync than min.insync.replicas"
+	case errors.Is(err, kerr.UnsupportedCompressionType):
+		return "set compression to one that the brokers know, such as snappy"
+	}
+	var remedy interface{ Do() string }
+	if errors.As(err, &remedy) {
+		return remedy.Do()
 	}
 	if _, ok := errors.AsType[*kerr.Error](err); ok {
 		return "look into the brokers' logs: they answer, and do not take what is sent"

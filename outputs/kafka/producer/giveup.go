@@ -26,7 +26,7 @@ func (m *Machine) Expire(now int64) {
 		}
 		cause := p.err
 		if cause == nil && p.leader < 0 {
-			cause = errNoLeader
+			cause = leaderless{}
 		}
 		err := fmt.Errorf(
 			"%s partition %d: %w within %v", p.Topic, p.Partition, ErrTimeout,
@@ -90,7 +90,15 @@ func (m *Machine) withdraw(p *partition, err error) {
 // producer.
 var errForgotten = errors.New("the leader has forgotten the producer and left a gap")
 
-var errNoLeader = errors.New("the partition has no leader that can be reached")
+// leaderless is why nothing of a partition is tried.
+type leaderless struct{}
+
+func (leaderless) Error() string { return "the partition has no leader that can be reached" }
+
+// Do says what to do about it.
+func (leaderless) Do() string {
+	return "bring the brokers that hold it back: none of those in sync is up"
+}
 
 func (m *Machine) giveUp(p *partition, err error) {
 	for _, it := range p.queue {
