@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -164,9 +165,17 @@ func (e *TopicError) Error() string {
 	return fmt.Sprintf("topic %q: %v%s", e.Topic, e.Err, waits)
 }
 
-// Do says what to do about a topic that is not there.
+// Do says what to do about it; of the zero TopicError, about a topic that is not there.
 func (e *TopicError) Do() string {
-	if e.Asked {
+	said, answered := errors.AsType[*kerr.Error](e.Err)
+	switch {
+	case said == kerr.TopicAuthorizationFailed:
+		return "give this user Write and Describe on the topic"
+	case answered && said != kerr.UnknownTopicOrPartition:
+		return "look into the brokers' logs: they answer, and tell no partitions of it"
+	case !answered && e.Err != nil:
+		return preflight.Advice(e.Err)
+	case e.Asked:
 		return "create it, or have auto.create.topics.enable let the brokers do so"
 	}
 	return "create it, or set allow_auto_topic_creation, if auto.create.topics.enable lets the brokers"

@@ -1,7 +1,9 @@
 package producer
 
 import (
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -43,6 +45,23 @@ func TestMetadataOfThePastIsNotBelieved(t *testing.T) {
 			t.Errorf(
 				"step %d: believed %v, %d partitions", i, believed, len(topics.get("logs").leaders),
 			)
+		}
+	}
+}
+
+// What is said to do about a topic goes by what is against it.
+func TestWhatToDoAboutATopic(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{kerr.UnknownTopicOrPartition, "create it"},
+		{kerr.TopicAuthorizationFailed, "give this user Write and Describe"},
+		{kerr.LeaderNotAvailable, "look into the brokers' logs"},
+		{fmt.Errorf("connecting failed: %w", syscall.ECONNREFUSED), "see that the server runs"},
+	} {
+		if got := (&TopicError{Topic: "logs", Err: c.err}).Do(); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
 		}
 	}
 }
