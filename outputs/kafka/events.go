@@ -56,7 +56,7 @@ func (e events) Denied(topic string, err error, missing bool) bool {
 		Topic: topic,
 		Err:   err,
 		Asked: e.w.cfg.AllowAutoTopicCreation,
-		Holds: e.w.session != nil && e.w.absent.after == 0,
+		Holds: e.w.holdsAll(),
 	}
 	over := e.w.absent.note(topic, te, missing, time.Now())
 	if missing {

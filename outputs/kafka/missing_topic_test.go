@@ -184,6 +184,15 @@ func TestMissingTopicHoldsUpTransactions(t *testing.T) {
 	r.until("the reason as what fails", func() bool {
 		return strings.Contains(r.out.Status().LastError, why)
 	})
+	r.until("it to be told for being long", func() bool {
+		return strings.Contains(r.logs.String(), "the destination is failing")
+	})
+	for line := range strings.Lines(r.logs.String()) {
+		if strings.Contains(line, "UNKNOWN_TOPIC_OR_PARTITION") &&
+			!strings.Contains(line, "all behind its records waits") {
+			t.Errorf("told in other words: %s", line)
+		}
+	}
 	r.committed(50)
 	if n := joins.Load(); n != 1 {
 		t.Errorf("%d transactions have begun, want that of what is before it", n)

@@ -221,10 +221,14 @@ func (k *parking) reportOverdue(p *parked, topic string) {
 		return
 	}
 	p.lastReported = now
-	err := k.w.prod.TopicError(topic)
+	err := k.w.prod.TopicError(topic, k.w.holdsAll())
 	k.w.failing.failed(producer.Key{Topic: topic, Partition: -1}, err)
 	k.w.overdue(err)
 }
+
+// holdsAll reports whether what is behind the records of a topic that is not there waits until it
+// is.
+func (w *Writer) holdsAll() bool { return w.session != nil && w.absent.after == 0 }
 
 // await waits until a topic is there, or its records are refused.
 func (k *parking) await(topic string, d *delivery) error {

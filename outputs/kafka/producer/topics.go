@@ -208,8 +208,8 @@ func (p *Producer) Topic(name string) (int, error) {
 	return 0, nil
 }
 
-// TopicError returns why nothing is known of a topic, for people.
-func (p *Producer) TopicError(name string) error {
+// TopicError returns why nothing is known of a topic, for people. holds is TopicError.Holds.
+func (p *Producer) TopicError(name string, holds bool) error {
 	t := p.topics.get(name)
 	var said *kerr.Error
 	if !errors.As(t.err, &said) {
@@ -224,6 +224,6 @@ func (p *Producer) TopicError(name string) error {
 	}
 	return fmt.Errorf(
 		"%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout,
-		&TopicError{Topic: name, Err: t.err, Asked: p.cfg.AutoCreate},
+		&TopicError{Topic: name, Err: t.err, Asked: p.cfg.AutoCreate, Holds: holds},
 	)
 }
