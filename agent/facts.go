@@ -187,6 +187,7 @@ func (u *outputUnit) unitFacts() state.Output {
 // archive is an output that cuts logs into objects.
 type archive interface {
 	Failing() (since time.Time, what, do string)
+	StoreFailing() (since time.Time, why, do string)
 	Collects() time.Duration
 	Cuts() []spool.CutState
 	DeadLettered() int64
@@ -234,6 +235,9 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 		}
 	case archive:
 		f.FailingSince, f.Error, f.Do = o.Failing()
+		if since, why, do := o.StoreFailing(); !since.IsZero() {
+			f.StoreSince, f.StoreError, f.StoreDo = since, why, do
+		}
 		f.Collects, f.Dead = o.Collects(), o.DeadLettered()
 	}
 	return f

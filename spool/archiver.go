@@ -56,6 +56,7 @@ type Archiver struct {
 	board   cutBoard
 	dead    atomic.Int64 // records archived as dead letters
 	failing *failureLogs
+	trial   *trial
 
 	writeAt func(f *os.File, p []byte, off int64) (int, error) // replaced by tests
 }
@@ -130,6 +131,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	}
 	a.metrics = newMetrics(a, env.Metrics)
 	a.failing = newFailureLogs(a.metrics, env, a.dir.path)
+	a.trial = newTrial(store, env)
 	return a, nil
 }
 
@@ -159,6 +161,7 @@ func (a *Archiver) start(ctx context.Context) error {
 	}
 	a.failing.disk.Worked("")
 	a.workers.start()
+	a.trial.start()
 	a.started = true
 	return nil
 }
@@ -171,6 +174,7 @@ func (a *Archiver) Close() error {
 		return nil
 	}
 	a.started = false
+	a.trial.end()
 	a.workers.stop()
 	return a.dir.remove()
 }

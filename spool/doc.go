@@ -7,7 +7,8 @@
 //
 // Where things are:
 //
-//   - the contract of a store: store.go, putonce.go (stores that refuse to overwrite), body.go;
+//   - the contract of a store: store.go, putonce.go (stores that refuse to overwrite), body.go,
+//     try.go (whether one would take an object, asked before it is needed);
 //     output.go (an archiver and the store that it owns)
 //   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
 //     fdcache.go, bufpool.go, workdir.go, workers.go; what it says of failures: failurelogs.go

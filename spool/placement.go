@@ -171,6 +171,9 @@ func (p *placement) newFile(c *cut, res *partition.Result) (*file, error) {
 	f, made := c.file(path, string(p.key[len(p.key)-p.schemaKey:]), res.Class)
 	if made {
 		p.a.paths.Add(1)
+		if res.Class == partition.Main {
+			p.a.trial.place(path)
+		}
 	}
 	c.byKey[string(p.key)] = f
 	return f, nil

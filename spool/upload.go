@@ -129,6 +129,7 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 	if err != nil {
 		return err
 	}
+	u.a.trial.took()
 	u.a.metrics.objects.Add(float64(len(files)))
 	u.a.metrics.objectBytes.Add(float64(size.Load()))
 	u.a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())
@@ -163,6 +164,7 @@ func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptio
 		return storeError{err}
 	}
 	u.a.failing.conflicts.forget(key)
+	u.a.trial.took()
 	u.a.metrics.objects.Inc()
 	u.a.metrics.objectBytes.Add(float64(obj.size))
 	u.a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())

@@ -78,7 +78,7 @@ type Admin struct {
 	TLS          *tlsconf.Server `hcl:"tls,block" doc:"Serve HTTPS. Who has a certificate of client_ca_file may do everything."`
 	AllowedHosts []string        `hcl:"allowed_hosts,optional" doc:"Names by which the admin server may be addressed, such as \"web-1.example.org\" or \"*.example.org\", beside localhost, this machine's name, the host of listen and any IP address; \"*\" is any name, and lets a web page that makes its own name lead here read all of it."`
 	Pprof        bool            `hcl:"pprof,optional" doc:"Whether profiles are served at /debug/pprof."`
-	NotReady     []string        `hcl:"not_ready,optional" doc:"The kinds of problems with which /readyz answers 503; with others it answers 200 and names them. failed, opening, refused, held (some records wait for a person), waiting_for_buffer; further ones are retrying, slow, paused, overflowing, standing_by, replaying, unreadable, nothing_matches, filling, dropped, damaged, orphan, not_accounted and reload_refused. While it starts and stops an agent is never ready."`
+	NotReady     []string        `hcl:"not_ready,optional" doc:"The kinds of problems with which /readyz answers 503; with others it answers 200 and names them. failed, opening, refused, held (some records wait for a person), waiting_for_buffer; further ones are retrying, slow, paused, overflowing, standing_by, store_fails, replaying, unreadable, nothing_matches, filling, dropped, damaged, orphan, not_accounted and reload_refused. While it starts and stops an agent is never ready."`
 }
 
 // DefaultAgent returns the agent block as it is when nothing is written.

@@ -390,6 +390,33 @@ func TestWhatNeedsAPersonSaysWhatToChange(t *testing.T) {
 	}
 }
 
+// A store that would take nothing is a problem long before something has to go there, and hides
+// nothing that is worse.
+func TestStoreThatIsNotNeededYet(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	o := Output{
+		ID: "output.s3.lake", Unit: "running", Mode: "direct", Collects: time.Hour,
+		StoreError: "put s3://b/k: 403", StoreDo: "see the key", StoreSince: now.Add(-time.Minute),
+	}
+	for _, to := range []string{"", "output.s3.overflow"} {
+		o.To = to
+		s := o.State(now)
+		if s.Kind != StoreFails || s.Level != Warning || s.Do != "see the key" ||
+			!s.Since.Equal(o.StoreSince) || !strings.Contains(s.Text, "put s3://b/k: 403") ||
+			strings.Contains(s.Text, "overflow") != (to != "") {
+			t.Errorf("%+v", s)
+		}
+		p := Pipeline{Name: "p", Buffer: &Buffer{}, Outputs: []Output{o}}.State(now)
+		if p.Level != Warning || !p.Safe || !p.Flows || len(p.Problems) != 1 {
+			t.Errorf("%+v", p)
+		}
+	}
+	o.FailingSince = now
+	if s := o.State(now); s.Kind != Retrying {
+		t.Errorf("%+v", s)
+	}
+}
+
 // Every kind of problem can be named in not_ready, and every kind is one of those listed.
 func TestKindsAreListed(t *testing.T) {
 	for _, k := range NotReady {

@@ -17,6 +17,7 @@ const (
 	Overflowing = "overflowing" // records go to the overflow's object store
 	Replaying   = "replaying"   // the overflow comes back, or dead letters do by hand
 	StandingBy  = "standing_by" // records go to the standby
+	StoreFails  = "store_fails" // the store would not take what may have to go there
 	Refused     = "refused"     // a person has to change something
 	Paused      = "paused"      // a person has told it to deliver nothing
 	Failed      = "failed"      // the component fails as a whole and is started again
@@ -32,6 +33,7 @@ var OutputKinds = []string{
 	Overflowing,
 	Replaying,
 	StandingBy,
+	StoreFails,
 	Refused,
 	Paused,
 	Failed,
@@ -73,8 +75,10 @@ type Output struct {
 	Back           float64       // records per second from the overflow
 
 	Objects, ObjectRecords int64 // in the overflow
-	StoreError             string
-	To                     string // overflow store or standby
+	// why its store, or that of its overflow, cannot be used; also where that is not needed yet
+	StoreError, StoreDo string
+	StoreSince          time.Time
+	To                  string // overflow store or standby
 
 	ByHand *ByHand // dead letters that are brought back; nil while nobody does
 
@@ -196,6 +200,13 @@ func (o Output) State(now time.Time) OutputState {
 		s.Kind, s.Level, s.Since = Slow, Warning, now.Add(-o.Stalled)
 		s.Text = "has taken nothing for " + Duration(o.Stalled) + " and does not say why"
 		s.Do = "look whether the destination hangs, or is short of disk or processor"
+	case o.StoreError != "":
+		s.Kind, s.Level, s.Since, s.Do = StoreFails, Warning, o.StoreSince, o.StoreDo
+		if o.To != "" {
+			s.Text = "delivers, but the store of its overflow cannot be used: " + o.StoreError
+		} else {
+			s.Text = "takes what comes, but its store would not take it: " + o.StoreError
+		}
 	case o.Behind():
 		o.tellBehind(&s)
 	default:

@@ -42,6 +42,7 @@ var ProblemKinds = []string{
 	Paused,
 	Overflowing,
 	StandingBy,
+	StoreFails,
 	Replaying,
 	Unreadable,
 	NoMatch,

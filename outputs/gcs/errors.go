@@ -28,6 +28,8 @@ func (s *Store) fail(verb, key string, err error) error {
 		return fmt.Errorf("%s: %w: %w: %w", where, spool.ErrRefused, spool.ErrNoBucket, err)
 	case isNotFound(err):
 		return fmt.Errorf("%s: %w", where, spool.ErrNotFound)
+	case refused(err) && status(err) == http.StatusForbidden:
+		return fmt.Errorf("%s: %w: %w: %w", where, spool.ErrRefused, spool.ErrDenied, err)
 	case refused(err):
 		return fmt.Errorf("%s: %w: %w", where, spool.ErrRefused, err)
 	}

@@ -27,7 +27,7 @@ type Store struct {
 	client *client // nil until first used
 }
 
-var _ spool.Store = (*Store)(nil)
+var _ spool.Trier = (*Store)(nil)
 
 // NewStore returns a store. Credentials that no file holds are looked for at first use, and again
 // until they are found: the metadata server of a machine that just booted is an error of Put and
@@ -105,33 +105,21 @@ func (s *Store) put(
 	if err != nil {
 		return err
 	}
-	metadata := opts.All()
 	sum := crc32.New(castagnoli)
 	if n, err := io.Copy(sum, io.NewSectionReader(r, 0, size)); err != nil || n != size {
 		return fmt.Errorf("%d of %d bytes read: %w", n, size, orShort(err))
 	}
 	full := s.prefix + key
-	u := &upload{
-		data: r, size: size, query: url.Values{"name": {full}},
-		meta: object{
-			Name: full, CRC32C: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
-			ContentType: opts.ContentType, ContentEncoding: opts.ContentEncoding,
-			StorageClass: s.cfg.StorageClass, Metadata: metadata,
-		},
-	}
-	if s.cfg.KMSKey != "" {
-		u.query.Set("kmsKeyName", s.cfg.KMSKey)
-	}
-	if s.cfg.PredefinedACL != "" {
-		u.query.Set("predefinedAcl", s.cfg.PredefinedACL)
-	}
+	u := s.upload(full, opts)
+	u.data, u.size = r, size
+	u.meta.CRC32C = base64.StdEncoding.EncodeToString(sum.Sum(nil))
 	if !opts.IfAbsent {
 		return c.put(ctx, u)
 	}
 	nonce := rand.Text()
 	u.query.Set("ifGenerationMatch", "0")
 	u.meta.Metadata = map[string]string{putNonce: nonce}
-	maps.Copy(u.meta.Metadata, metadata)
+	maps.Copy(u.meta.Metadata, opts.All())
 	if err = c.put(ctx, u); status(err) != http.StatusPreconditionFailed {
 		return err
 	}
@@ -149,6 +137,45 @@ func (s *Store) put(
 		return u.check(&there)
 	}
 	return spool.ErrExists
+}
+
+// upload is an object with a name, without its data.
+func (s *Store) upload(full string, opts spool.PutOptions) *upload {
+	u := &upload{
+		query: url.Values{"name": {full}},
+		meta: object{
+			Name: full, ContentType: opts.ContentType, ContentEncoding: opts.ContentEncoding,
+			StorageClass: s.cfg.StorageClass, Metadata: opts.All(),
+		},
+	}
+	if s.cfg.KMSKey != "" {
+		u.query.Set("kmsKeyName", s.cfg.KMSKey)
+	}
+	if s.cfg.PredefinedACL != "" {
+		u.query.Set("predefinedAcl", s.cfg.PredefinedACL)
+	}
+	return u
+}
+
+// Try implements spool.Trier: to open a session for an upload takes the right to create the object
+// and no other. A session of which nobody cares any more goes by itself.
+func (s *Store) Try(ctx context.Context, key string) error {
+	c, err := s.open()
+	if err != nil {
+		return s.fail("put", key, err)
+	}
+	session, err := c.begin(ctx, s.upload(s.prefix+key, spool.PutOptions{}))
+	if code := status(err); errors.Is(err, errNoSession) ||
+		code == http.StatusNotImplemented || code == http.StatusMethodNotAllowed {
+		return spool.ErrUntold
+	}
+	if err != nil {
+		return s.fail("put", key, err)
+	}
+	if resp, err := c.doOnce(ctx, call{method: http.MethodDelete, url: session}); err == nil {
+		resp.Body.Close()
+	}
+	return nil
 }
 
 func orShort(err error) error {

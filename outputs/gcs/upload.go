@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"github.com/penstock/penstock/spool/storehttp"
 	"io"
@@ -116,6 +117,8 @@ func (c *client) putChunks(ctx context.Context, u *upload) error {
 	}
 }
 
+var errNoSession = errors.New("the server names no session")
+
 // begin opens a session and returns its URL.
 func (c *client) begin(ctx context.Context, u *upload) (string, error) {
 	meta, err := json.Marshal(u.meta)
@@ -140,7 +143,7 @@ func (c *client) begin(ctx context.Context, u *upload) (string, error) {
 	}
 	session, err := url.Parse(got.Get("Location"))
 	if err != nil || got.Get("Location") == "" {
-		return "", fmt.Errorf("upload: the server names no session: %q", got.Get("Location"))
+		return "", fmt.Errorf("upload: %w: %q", errNoSession, got.Get("Location"))
 	}
 	if base, err := url.Parse(from); err == nil {
 		session = base.ResolveReference(session)

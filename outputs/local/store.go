@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/penstock/penstock/spool"
+	"golang.org/x/sys/unix"
 )
 
 // Store is a spool.Store over a directory. Metadata is kept in an extended attribute where the file
@@ -29,7 +31,7 @@ type Store struct {
 	naming sync.Mutex // see batch.nameAll
 }
 
-var _ spool.Store = (*Store)(nil)
+var _ spool.Trier = (*Store)(nil)
 
 // NewStore returns a store. The directory is made and cleaned of leftovers once it is written to,
 // so that a file system that is not mounted yet is an error of Put and not of the start, and that
@@ -179,6 +181,39 @@ func (s *Store) put(
 		tmp.name = ""
 	}
 	return syncDir(root, path.Dir(key))
+}
+
+// Try implements spool.Trier. It makes nothing: the file system may not be mounted yet.
+func (s *Store) Try(ctx context.Context, _ string) error {
+	may := make(chan error, 1)
+	go func() { may <- mayWrite(s.dir) }() // as long as the file system does not answer
+	select {
+	case err := <-may:
+		return s.fail("write to", "", err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// mayWrite returns why nothing can be written to dir, or dir not be made.
+func mayWrite(dir string) error {
+	for {
+		info, err := os.Stat(dir)
+		parent := filepath.Dir(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && parent != dir:
+			dir = parent
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+		}
+		if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+			return &fs.PathError{Op: "access", Path: dir, Err: err}
+		}
+		return nil
+	}
 }
 
 // makeDirs makes dir and what is missing above it, with durable each made durable in its parent.

@@ -39,6 +39,8 @@ func (s *Store) fail(verb, key string, err error) error {
 			"%s: %w: the bucket is elsewhere; set region (%q, the server says): %w", where,
 			spool.ErrRefused, region, err,
 		)
+	case refused(status, code) && status == http.StatusForbidden && !unknownKey(code):
+		return fmt.Errorf("%s: %w: %w: %w", where, spool.ErrRefused, spool.ErrDenied, err)
 	case refused(status, code):
 		return fmt.Errorf("%s: %w: %w", where, spool.ErrRefused, err)
 	}
@@ -119,6 +121,16 @@ func parseError(text []byte) *apiError {
 		return nil
 	}
 	return &apiError{code: e.Code, message: e.Message, request: e.RequestID}
+}
+
+// unknownKey reports whether a code tells that it is not known who asks, and all will be refused.
+func unknownKey(code string) bool {
+	switch code {
+	case "InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "InvalidToken",
+		"InvalidSecurity", "AccountProblem", "NotSignedUp":
+		return true
+	}
+	return clockRefused(code)
 }
 
 // refused reports whether trying the same again cannot help.

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/spool"
@@ -39,6 +40,26 @@ func (s *Store) putParts(
 	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	key = s.prefix + key
+	id, err := s.begin(ctx, key, opts)
+	if err != nil {
+		return err
+	}
+	parts, err := s.uploadParts(ctx, id, key, r, size)
+	if err == nil {
+		err = s.complete(ctx, id, key, parts)
+	}
+	if err == nil {
+		return nil
+	}
+	if abortErr := s.abort(ctx, id, key); abortErr != nil {
+		// Not %w: the class of the failure is that of the upload.
+		return errors.Join(err, errors.New("abort the multipart upload: "+abortErr.Error()))
+	}
+	return err
+}
+
+// begin begins an upload in parts and returns its id.
+func (s *Store) begin(ctx context.Context, key string, opts spool.PutOptions) (string, error) {
 	header := s.newObject(opts)
 	if s.cfg.Checksum == "crc32c" {
 		header.Set("X-Amz-Checksum-Algorithm", "CRC32C")
@@ -50,28 +71,45 @@ func (s *Store) putParts(
 		method: http.MethodPost, key: key, query: url.Values{"uploads": {""}}, header: header,
 		into: &upload,
 	}); err != nil {
-		return err
+		return "", err
 	}
 	if upload.UploadID == "" {
-		return errNoAnswer
+		return "", errNoAnswer
 	}
-	parts, err := s.uploadParts(ctx, upload.UploadID, key, r, size)
-	if err == nil {
-		err = s.complete(ctx, upload.UploadID, key, parts)
-	}
-	if err == nil {
-		return nil
-	}
+	return upload.UploadID, nil
+}
+
+// abort gives an upload in parts up, also when ctx has ended.
+func (s *Store) abort(ctx context.Context, id, key string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, abortErr := s.client.do(ctx, call{
-		method: http.MethodDelete, key: key, query: url.Values{"uploadId": {upload.UploadID}},
+	_, err := s.client.do(ctx, call{
+		method: http.MethodDelete, key: key, query: url.Values{"uploadId": {id}},
 	})
-	if abortErr != nil && errorCode(abortErr) != "NoSuchUpload" {
-		// Not %w: the class of the failure is that of the upload.
-		return errors.Join(err, errors.New("abort the multipart upload: "+abortErr.Error()))
+	if errorCode(err) == "NoSuchUpload" {
+		return nil
 	}
 	return err
+}
+
+// Try implements spool.Trier: to begin an upload in parts takes the right to put and no other, but
+// for that to decrypt by KMS, which reading the parts takes. What may not be aborted has no parts,
+// and costs nothing; no second one is left.
+func (s *Store) Try(ctx context.Context, key string) error {
+	if s.lingers.Load() {
+		return spool.ErrUntold
+	}
+	id, err := s.begin(ctx, s.prefix+key, spool.PutOptions{})
+	var api *apiError
+	switch {
+	case errors.As(err, &api) && (api.status == http.StatusNotImplemented ||
+		api.status == http.StatusMethodNotAllowed || strings.Contains(api.message, "kms:Decrypt")):
+		return spool.ErrUntold
+	case err != nil:
+		return s.fail("put", key, err)
+	}
+	s.lingers.Store(s.abort(ctx, id, s.prefix+key) != nil)
+	return nil
 }
 
 // part is one that the server has. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html

@@ -23,9 +23,10 @@ type Store struct {
 	client *client
 
 	conditional atomic.Bool // the server is known to honour If-None-Match
+	lingers     atomic.Bool // an upload that Try began may not be aborted
 }
 
-var _ spool.Store = (*Store)(nil)
+var _ spool.Trier = (*Store)(nil)
 
 // NewStore returns a store. It reads the AWS configuration files and opens no connection.
 func NewStore(cfg StoreConfig) (*Store, error) {
