@@ -221,6 +221,7 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 				continue
 			}
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
+			f.StoreDo, f.StoreSince = l.StoreDo, l.StoreSince
 			f.Objects, f.ObjectRecords = l.Objects, l.ObjectRecords
 			f.Stranded, f.Collects = l.Stranded, l.Collects
 			u.remember(log, overflow.State{

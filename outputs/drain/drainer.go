@@ -92,7 +92,7 @@ func newDrainer(
 		env.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "penstock_overflow_stuck_logs",
 			Help: "Logs whose overflow waits for a person: the object store refuses what trying again does not mend.",
-		}, func() float64 { return float64(len(d.Stuck())) }))
+		}, func() float64 { return float64(len(d.refused(true))) }))
 	}
 	return d, nil
 }

@@ -44,6 +44,8 @@ type LogStatus struct {
 	// for so long records are kept together before an object of them goes to the overflow
 	Collects    time.Duration
 	StoreError  string // why the overflow's store cannot be used, if it cannot
+	StoreDo     string // what a person can do about it
+	StoreSince  time.Time
 	CommitFails bool   // what is delivered cannot be committed, for a while now
 	Stranded    string // where records wait into which the output does not look; "" for nowhere
 }
@@ -85,6 +87,7 @@ func (d *Drainer) Status() Status {
 			o := f.State()
 			l.State, l.Objects, l.ObjectBytes = o.Name, o.Objects, o.Bytes
 			l.Oldest, l.StoreError = o.Oldest, o.StoreError
+			l.StoreDo, l.StoreSince = o.StoreDo, o.StoreSince
 			l.ObjectRecords, l.Since, l.Replayed, l.Down = o.Records, o.Since, o.Gone, o.Down
 			l.Answers, l.Trial = o.Answers, o.Trial
 			l.Stranded = o.Stranded
@@ -100,12 +103,15 @@ func (d *Drainer) Status() Status {
 }
 
 // Stuck returns what only a person can mend: a log whose overflow cannot go on by itself.
-func (d *Drainer) Stuck() []string {
+func (d *Drainer) Stuck() []string { return d.refused(false) }
+
+// refused returns whose overflow is refused by its store, with idle also where it is not in use.
+func (d *Drainer) refused(idle bool) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var out []string
 	for r := range d.drains {
-		if f := r.over; f != nil {
+		if f := r.over; f != nil && (idle || f.State().Name != overflow.StateDirect) {
 			if text := f.Stuck(); text != "" {
 				out = append(out, "the overflow of "+r.log.Name()+": "+text)
 			}

@@ -53,9 +53,10 @@ var errStore = errors.New("store: 500 internal error")
 // NewMemStore returns an empty store.
 func NewMemStore() *MemStore { return &MemStore{objects: map[string]memObject{}} }
 
-var _ spool.Store = (*MemStore)(nil)
+var _ spool.Trier = (*MemStore)(nil)
 
-// SetFault makes each request ask fault what goes wrong with it; op is put, get, list or delete.
+// SetFault makes each request ask fault what goes wrong with it; op is put, try, get, list or
+// delete.
 // nil ends it.
 func (s *MemStore) SetFault(fault func(op, key string) StoreFault) {
 	s.mu.Lock()
@@ -142,6 +143,15 @@ func (s *MemStore) Put(
 	}
 	s.objects[key] = o
 	return s.outcome(f, "put", key)
+}
+
+// Try implements spool.Trier.
+func (s *MemStore) Try(ctx context.Context, key string) error {
+	f, err := s.begin(ctx, "try", key)
+	if err != nil {
+		return err
+	}
+	return s.outcome(f, "try", key)
 }
 
 // Get implements spool.Store.

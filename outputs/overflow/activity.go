@@ -59,7 +59,7 @@ func (a *activity) ended() <-chan struct{} {
 }
 
 func (f *Controller) stopAll() {
-	for _, a := range []*activity{f.onLog, f.onObjects, f.onRecovery, f.onReconcile} {
+	for _, a := range []*activity{f.onLog, f.onObjects, f.onRecovery, f.onReconcile, f.onAsking} {
 		if a != nil {
 			a.cancel()
 			<-a.done

@@ -2,6 +2,7 @@ package overflow
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
@@ -28,6 +29,8 @@ type Shared struct {
 	Store   spool.Store     // nil with a standby
 	Standby *deliver.Sender // nil with a store
 	Over    *overflowMetrics
+
+	askAt atomic.Int64 // in nanoseconds: when one of the logs asks next; see asking.go
 }
 
 // Control is what a failover is given to control, for one log.

@@ -53,7 +53,7 @@ type Controller struct {
 	listed atomic.Int64
 
 	// The mover never runs beside a survey, which deletes what has a void cut's name.
-	onLog, onObjects, onRecovery, onReconcile *activity
+	onLog, onObjects, onRecovery, onReconcile, onAsking *activity
 
 	status overflowStatus
 }
@@ -214,6 +214,7 @@ func (f *Controller) Run(ctx context.Context) error {
 		case <-f.onObjects.ended():
 		case <-f.onRecovery.ended():
 		case <-f.onReconcile.ended():
+		case <-f.onAsking.ended():
 		}
 	}
 }
@@ -252,6 +253,8 @@ func (f *Controller) desiredState() (log string, replay bool) {
 
 // adjust stops what should not be working, and starts what should.
 func (f *Controller) adjust(ctx context.Context, log string, replay bool) error {
+	surveyed := f.onReconcile == nil && f.moving != nil
+	f.adjustAsking(ctx, surveyed && log == StateDirect && !replay)
 	if f.onLog != nil && f.onLog.kind != log {
 		if f.onLog.kind == StateDirect {
 			f.awaitAnswers(f.onLog)
@@ -411,6 +414,9 @@ func (f *Controller) collect(ctx context.Context) error {
 		if a.err != nil && !errors.Is(a.err, context.Canceled) {
 			return a.err
 		}
+	}
+	if f.onAsking.over() {
+		f.endAsking()
 	}
 	return nil
 }

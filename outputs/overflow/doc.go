@@ -27,5 +27,6 @@
 //
 // What is known: note.go (what stands in the log's note), inventory.go (what an object says of
 // itself), partial.go (an object that was cut short), rename.go (objects under names of before),
-// status.go and metrics.go (what is told), control.go (what the failovers of an output share).
+// asking.go (whether the store would take an object), status.go and metrics.go (what is told),
+// control.go (what the failovers of an output share).
 package overflow

@@ -163,6 +163,8 @@ type State struct {
 	Records    int64 // at most, by the objects' names
 	Oldest     time.Time
 	StoreError string // why the overflow's store cannot be used, if it cannot
+	StoreDo    string // what a person can do about it
+	StoreSince time.Time
 	Stranded   string // where records wait into which nobody looks; "" for nowhere
 }
 
@@ -187,8 +189,8 @@ func (s *overflowStatus) now() State {
 func (f *Controller) State() State {
 	s := f.status.now()
 	s.Stranded = f.note().Stranded(f.Config.To)
-	if bad, err, _ := f.failing.State(); !bad.IsZero() {
-		s.StoreError = err
+	if bad, err, do := f.failing.State(); !bad.IsZero() {
+		s.StoreError, s.StoreDo, s.StoreSince = err, do, bad
 	}
 	return s
 }
