@@ -571,6 +571,19 @@ func TestNothingChangesSilently(t *testing.T) {
 			[]string{`urls = ["http://CHANGE-ME:9200"]`},
 			[]string{`LEFT OUT: urls = ["parsed://`},
 		},
+		"Logstash a part of a text, and one of a list": {
+			"logstash", ".conf",
+			"input { stdin { } }\nfilter {\nif \"ELB\" in [agent] or [id] in [seen] { drop { } }\n" +
+				"if \"a\" not in [b][c] or \"x\" in [tags] { drop { } }\n}\n" +
+				"output { stdout { } }\n",
+			[]string{
+				`if = "(type(field.agent) == 'string' ? field.agent contains 'ELB' : 'ELB' in ` +
+					`(field.agent ?? [])) or (type(field.seen) == 'string' ? field.seen contains ` +
+					`string(field.id) : field.id in (field.seen ?? []))"`,
+				`if = "not ((type(field.b.c) == 'string' ? field.b.c contains 'a' : 'a' in ` +
+					`(field.b.c ?? []))) or 'x' in (field.tags ?? [])"`,
+			}, nil,
+		},
 		"Logstash files that two inputs would remove": {
 			"logstash", ".conf",
 			"input {\nfile { path => \"/d/*.csv\" mode => \"read\" }\n" +

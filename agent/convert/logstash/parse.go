@@ -318,11 +318,11 @@ func (c *conditions) not() (string, error) {
 		if op == "not" && c.next().text != "in" {
 			return "", fmt.Errorf("not stands where in was expected")
 		}
-		right, list, err := c.operand()
-		if list {
-			right = "(" + right + " ?? [])"
-		}
+		right, ofField, err := c.operand()
 		e := left + " in " + right
+		if ofField {
+			e = within(left, right)
+		}
 		if op == "not" {
 			e = "not (" + e + ")"
 		}
@@ -332,6 +332,18 @@ func (c *conditions) not() (string, error) {
 		return left + " != nil", nil
 	}
 	return left, nil
+}
+
+// within is the condition that a field has a value: one of a list, or a part of a text.
+func within(value, field string) string {
+	listed := value + " in (" + field + " ?? [])"
+	if field == kit.Field("tags") {
+		return listed
+	}
+	if !strings.HasPrefix(value, "'") {
+		value = "string(" + value + ")"
+	}
+	return "(type(" + field + ") == 'string' ? " + field + " contains " + value + " : " + listed + ")"
 }
 
 // operand reads a field, a text, a number or a list.
