@@ -584,6 +584,22 @@ func TestNothingChangesSilently(t *testing.T) {
 					`(field.b.c ?? []))) or 'x' in (field.tags ?? [])"`,
 			}, nil,
 		},
+		"fluent-bit the old multiline mode, whose lines go on in the last part": {
+			"fluent-bit", ".conf",
+			"[PARSER]\n name first\n format regex\n regex ^(?<l>[A-Z]+) (?<message>.*)$\n" +
+				"[PARSER]\n name other\n format regex\n regex ^(?<l>[A-Z]+) (?<n>\\d+) \n" +
+				"[INPUT]\n name tail\n tag a\n path /a.log\n multiline on\n parser_firstline first\n" +
+				"[INPUT]\n name tail\n tag b\n path /b.log\n multiline on\n parser_firstline other\n" +
+				"[OUTPUT]\n name stdout\n match *\n",
+			[]string{`start = "^(?P<l>[A-Z]+) (?P<message>.*)$"`, `"(?m)^(?P<l>[A-Z]+) (?P<message>(?s:.*))$"`},
+			[]string{"LEFT OUT: parser_firstline other: lines behind the first are in no field"},
+		},
+		"fluent-bit objects within what is lifted": {
+			"fluent-bit", ".conf",
+			"[INPUT]\n name stdin\n[FILTER]\n name nest\n match *\n operation lift\n" +
+				" nested_under k8s\n add_prefix k8s_\n[OUTPUT]\n name stdout\n match *\n",
+			nil, []string{"changed: FILTER nest lift k8s: objects within it come to the top as well"},
+		},
 		"Logstash files that two inputs would remove": {
 			"logstash", ".conf",
 			"input {\nfile { path => \"/d/*.csv\" mode => \"read\" }\n" +

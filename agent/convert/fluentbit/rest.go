@@ -185,6 +185,11 @@ func (c *converter) nest(s *section, m flow.Match, label string) {
 				"the fields are called "+name+", not "+was+": rename them with rename_fields",
 			)
 		}
+		c.d.Changed(
+			b, s.at, s.title()+" lift "+s.value("nested_under"),
+			"objects within it come to the top as well, by names such as "+
+				s.value("nested_under")+"_NAME_OTHER",
+		)
 		return
 	}
 	b := f.Filter("nest", label, m, "")

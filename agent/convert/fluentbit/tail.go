@@ -100,9 +100,9 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 		if first != nil && c.parsers[first.value] != nil {
 			if out, err := flow.RE2(c.parsers[first.value].value("regex")); err == nil {
 				re = out
-				c.orLogField(
-					c.parser(c.flow, first, c.parsers[first.value], m, c.inputName(s), ""), s,
-				)
+				event := c.parser(c.flow, first, c.parsers[first.value], m, c.inputName(s), "")
+				c.linesBehind(event, first, out)
+				c.orLogField(event, s)
 			} else {
 				c.d.Lost(b, first.at, shown(first), err.Error())
 			}
@@ -173,6 +173,24 @@ func (c *converter) container(b *draft.Block, p *prop, m flow.Match) {
 		b, p.at, shown(p), "the time that the runtime has written is the record's, not a field",
 	)
 	c.pods = append(c.pods, podLogs{b, m})
+}
+
+var lastGroup = regexp.MustCompile(`(\(\?P<\w+>)(\.[*+])(\)\$?)$`)
+
+// linesBehind has the last group of what parses an event take the lines behind its first one, as
+// the old multiline mode puts them there.
+func (c *converter) linesBehind(event *draft.Block, first *prop, re string) {
+	if event == nil || strings.HasPrefix(re, "(?s") {
+		return
+	}
+	if !lastGroup.MatchString(re) {
+		c.d.Lost(
+			event, first.at, shown(first),
+			"lines behind the first are in no field: end pattern with (?P<NAME>(?s:.*))",
+		)
+		return
+	}
+	event.Set("pattern", draft.Text(flow.OfLines(lastGroup.ReplaceAllString(re, "$1(?s:$2)$3"))))
 }
 
 // newline tells what all events of multiline.parser differ in.

@@ -69,6 +69,8 @@ filter "flatten" "nest" {
   if        = "tag == 'in'"
   field     = "ctx"
   separator = "_"
+  # Changed: FILTER nest lift ctx: objects within it come to the top as well, by names such as
+  # ctx_NAME_OTHER
 }
 
 output "stdout" "stdout" {

@@ -176,6 +176,8 @@ filter "flatten" "nest" {
   separator = "_"
   # Changed: FILTER nest lift: the fields are called kubernetes_NAME, not k8s_NAME: rename them
   # with rename_fields
+  # Changed: FILTER nest lift kubernetes: objects within it come to the top as well, by names such
+  # as kubernetes_NAME_OTHER
 }
 
 filter "set" "rewrite_tag" {

@@ -73,6 +73,8 @@ filter "flatten" "nest" {
   if        = "tag matches '^(?:kube(?:[.].*)?)$'"
   field     = "kubernetes"
   separator = "_"
+  # Changed: FILTER nest lift kubernetes: objects within it come to the top as well, by names such
+  # as kubernetes_NAME_OTHER
 }
 
 filter "remove_fields" "modify" {
