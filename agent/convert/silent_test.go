@@ -600,6 +600,19 @@ func TestNothingChangesSilently(t *testing.T) {
 				" nested_under k8s\n add_prefix k8s_\n[OUTPUT]\n name stdout\n match *\n",
 			nil, []string{"changed: FILTER nest lift k8s: objects within it come to the top as well"},
 		},
+		"Filebeat a copy of another type, one that moves, and the journal": {
+			"filebeat", ".yml",
+			"filebeat.inputs: [{type: journald, id: j}]\nprocessors:\n" +
+				"- convert: {fields: [{from: a, to: b, type: long}]}\n" +
+				"- convert: {fields: [{from: c, to: d, type: long}], mode: rename}\n" +
+				"output.console: {pretty: false}\n",
+			[]string{
+				`filter "set" "convert" { fields = { b = "field.a" } }`,
+				`filter "rename_fields" "convert" { fields = { c = "d" } }`,
+				`filter "rename_fields" "j" { fields = { MESSAGE = "message" } }`,
+			},
+			[]string{"changed: filebeat.inputs journald: fields other than message"},
+		},
 		"Logstash files that two inputs would remove": {
 			"logstash", ".conf",
 			"input {\nfile { path => \"/d/*.csv\" mode => \"read\" }\n" +

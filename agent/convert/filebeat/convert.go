@@ -282,6 +282,12 @@ func (c *converter) input(n *kit.Node, i int) {
 			"@timestamp, agent, ecs, host, input and log are no fields: write filter \"add_fields\"",
 		)
 	}
+	if typ == "journald" {
+		c.p.Filter("rename_fields", name, cond).Set("fields", draft.Map("MESSAGE", `"message"`))
+		c.D.Changed(
+			b, n.At, n.Name+" journald", "fields other than message are called as the journal calls them",
+		)
+	}
 	c.event(n, cond, name, tag)
 	c.processors(n.Find("processors"), cond)
 	c.Rest(b, n, harmless)

@@ -191,20 +191,30 @@ func (c *converter) processor(x *kit.Node, cond string) {
 		}
 		c.Set(b, "zone", x, "timezone")
 	case "convert":
-		var types, renames []draft.Value
+		var types, pairs []draft.Value
+		moves := x.Text("mode") == "rename"
 		for _, f := range x.List("fields") {
 			typ := map[string]string{"integer": "int", "long": "int", "float": "float", "double": "float", "boolean": "bool", "string": "string", "ip": "string"}[f.Text("type")]
 			from, to := f.Text("from"), f.Text("to")
-			if to != "" {
-				renames = append(renames, kit.Key(from), draft.Text(to))
+			switch {
+			case to == "" || to == from:
+			case moves:
+				pairs = append(pairs, kit.Key(from), draft.Text(to))
+				from = to
+			default:
+				pairs = append(pairs, kit.Key(to), draft.Text(kit.Field(from)))
 				from = to
 			}
 			if typ != "" {
 				types = append(types, kit.Key(from), draft.Text(typ))
 			}
 		}
-		if renames != nil {
-			add("rename_fields").Set("fields", draft.Map(renames...))
+		if pairs != nil {
+			typ := "set"
+			if moves {
+				typ = "rename_fields"
+			}
+			add(typ).Set("fields", draft.Map(pairs...))
 		}
 		if types != nil {
 			add("convert").Set("types", draft.Map(types...))

@@ -17,7 +17,6 @@ agent {
   # here
   # Left out: processors.decode_json_fields.overwrite_keys = true: what is parsed takes the place
   # of fields of its names
-  # Left out: processors.convert.mode = rename: penstock has nothing of this name here
   # Left out: processors.convert.ignore_missing = true: what is not there is left alone
   # Left out: processors.replace.ignore_missing = true: what is not there is left alone
   # Left out: processors.fingerprint.method = sha256: penstock has nothing of this name here
@@ -227,8 +226,17 @@ input "journald" "units" {
   matches = ["_SYSTEMD_UNIT=sshd.service", "PRIORITY=3"]
   from    = "beginning"
   tag     = "units"
+  # Changed: filebeat.inputs journald: fields other than message are called as the journal calls
+  # them
   # Left out: filebeat.inputs.id = units: the input has a name
   # Left out: filebeat.inputs.since = -24h: penstock has nothing of this name here
+}
+
+filter "rename_fields" "units" {
+  if = "tag == 'units'"
+  fields = {
+    MESSAGE = "message"
+  }
 }
 
 input "http" "http_endpoint_6" {
@@ -410,6 +418,7 @@ pipeline "main" {
     filter.grep.log_3,
     filter.grep.log_3_2,
     filter.parse.log_3,
+    filter.rename_fields.units,
     filter.add_fields.shipper,
     filter.set.shipper_tags,
     filter.add_fields.add_fields,

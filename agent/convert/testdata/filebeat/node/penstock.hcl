@@ -166,7 +166,16 @@ input "syslog" "syslog_5" {
 input "journald" "j" {
   matches = ["_SYSTEMD_UNIT=ssh.service"]
   tag     = "j"
+  # Changed: filebeat.inputs journald: fields other than message are called as the journal calls
+  # them
   # Left out: filebeat.inputs.id = j: the input has a name
+}
+
+filter "rename_fields" "j" {
+  if = "tag == 'j'"
+  fields = {
+    MESSAGE = "message"
+  }
 }
 
 filter "add_fields" "shipper" {
@@ -234,9 +243,9 @@ filter "time" "timestamp" {
   formats = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
 }
 
-filter "rename_fields" "convert" {
+filter "set" "convert" {
   fields = {
-    code = "status"
+    status = "field.code"
   }
 }
 
@@ -329,6 +338,7 @@ pipeline "main" {
     filter.grep.log_4_2,
     filter.parse.log_4,
     filter.add_fields.log_4,
+    filter.rename_fields.j,
     filter.add_fields.shipper,
     filter.set.shipper_tags,
     filter.remove_fields.drop_fields,
@@ -340,7 +350,7 @@ pipeline "main" {
     filter.set.copy_fields,
     filter.hash.fingerprint,
     filter.time.timestamp,
-    filter.rename_fields.convert,
+    filter.set.convert,
     filter.convert.convert,
     filter.replace.replace,
     filter.drop.drop_event_2,

@@ -35,7 +35,16 @@ input "journald" "ssh" {
   matches = ["_SYSTEMD_UNIT=ssh.service"]
   from    = "beginning"
   tag     = "ssh"
+  # Changed: filebeat.inputs journald: fields other than message are called as the journal calls
+  # them
   # Left out: filebeat.inputs.id = ssh: the input has a name
+}
+
+filter "rename_fields" "ssh" {
+  if = "tag == 'ssh'"
+  fields = {
+    MESSAGE = "message"
+  }
 }
 
 input "tail" "app" {
@@ -98,6 +107,7 @@ pipeline "main" {
     filter.where.container_1,
     filter.parse.container_1,
     filter.add_fields.container_1_stream,
+    filter.rename_fields.ssh,
     filter.parse.app,
     filter.parse.tcp_5,
   ]
