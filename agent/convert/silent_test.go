@@ -613,6 +613,50 @@ func TestNothingChangesSilently(t *testing.T) {
 			},
 			[]string{"changed: filebeat.inputs journald: fields other than message"},
 		},
+		"Logstash types, groups in replacements, characters that divide, tags out of fields": {
+			"logstash", ".conf",
+			"input { udp { port => 1 type => \"udp\" } }\nfilter {\n" +
+				"mutate { gsub => [\"m\", \"(\\d)x\", \"\\1y$\"] add_tag => [\"a\", \"%{n}\"] }\n" +
+				"kv { field_split => \"&?\" value_split => \"=\" }\n}\noutput { stdout { } }\n",
+			[]string{
+				`fields = { type = "udp" }`, `with = "$${1}y$$"`, `tags ?? [], ['a'])`,
+				`pair_separator = "&" #`, `value_separator = "="`,
+			},
+			[]string{
+				"LEFT OUT: kv.field_split = &?: one character divides here",
+				"LEFT OUT: mutate.add_tag %{n}: write filter",
+			},
+		},
+		"Logstash what each event has its own of": {
+			"logstash", ".conf",
+			"input { stdin { } }\noutput {\n" +
+				"elasticsearch { index => \"i\" pipeline => \"%{p}\" action => \"%{a}\" }\n" +
+				"http { url => \"http://h/\" headers => { \"A\" => \"b\" \"C\" => \"%{d}\" } }\n}\n",
+			[]string{`headers = { A = "b" }`},
+			[]string{
+				"LEFT OUT: elasticsearch.pipeline = %{p}: there is one pipeline for all records",
+				"LEFT OUT: elasticsearch.action = %{a}", "LEFT OUT: http.headers.C = %{d}",
+			},
+		},
+		"Filebeat an ingest pipeline that each event has its own of": {
+			"filebeat", ".yml",
+			"filebeat.inputs: [{type: stdin}]\n" +
+				"output.elasticsearch: {hosts: [h], pipeline: \"%{[fields.p]}\"}\n",
+			nil, []string{"LEFT OUT: output.elasticsearch.pipeline = %{[fields.p]}: there is one"},
+		},
+		"Vector what each event has its own of": {
+			"vector", ".yaml",
+			"sources: {in: {type: stdin}}\nsinks:\n" +
+				"  e: {type: elasticsearch, inputs: [in], endpoints: [\"http://h\"], pipeline: \"{{ p }}\", " +
+				"bulk: {action: \"{{ a }}\"}}\n" +
+				"  h: {type: http, inputs: [in], uri: \"http://h/{{ u }}\", encoding: {codec: json}, " +
+				"request: {headers: {A: \"{{ b }}\"}}}\n",
+			nil,
+			[]string{
+				"LEFT OUT: sinks.e.pipeline = {{ p }}", "LEFT OUT: sinks.e.bulk.action = {{ a }}",
+				"LEFT OUT: sinks.h.uri = http://h/{{ u }}", "LEFT OUT: sinks.h.request.headers.A = {{ b }}",
+			},
+		},
 		"Logstash files that two inputs would remove": {
 			"logstash", ".conf",
 			"input {\nfile { path => \"/d/*.csv\" mode => \"read\" }\n" +

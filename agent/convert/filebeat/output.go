@@ -80,7 +80,7 @@ func (c *converter) output(kind string, n *kit.Node) *draft.Block {
 		c.Set(b, "user", n, "username")
 		c.Set(b, "password", n, "password")
 		c.Set(b, "api_key", n, "api_key")
-		c.Set(b, "pipeline", n, "pipeline")
+		c.SetAlike(b, "pipeline", n, kit.EventReference, "pipeline")
 		c.ssl(b, n)
 	case "logstash":
 		add("http")

@@ -110,6 +110,34 @@ func (c *Conv) Set(b *draft.Block, attr string, n *Node, names ...string) bool {
 	return true
 }
 
+// SetAlike is Set for what is the same for all records of an output: a setting in which varies
+// stands, that each event has its own, is left out.
+func (c *Conv) SetAlike(b *draft.Block, attr string, n *Node, varies *regexp.Regexp, name string) {
+	if x := n.Take(name); x != nil && varies.MatchString(x.Value) {
+		c.Lost(b, x, "there is one "+attr+" for all records of an output: "+routes)
+		return
+	}
+	c.Set(b, attr, n, name)
+}
+
+// HeadersAlike sets the headers of requests in the same way.
+func (c *Conv) HeadersAlike(b *draft.Block, h *Node, varies *regexp.Regexp) {
+	var pairs []draft.Value
+	for _, k := range h.Kids {
+		if varies.MatchString(k.Value) {
+			c.Lost(b, k, "headers are the same for all records of an output: "+routes)
+			continue
+		}
+		pairs = append(pairs, Key(k.Key), Text(k.Value))
+	}
+	if pairs != nil {
+		b.Set("headers", draft.Map(pairs...))
+	}
+	h.Done()
+}
+
+const routes = "write a route with an output for each"
+
 // Flag sets an attribute to true if a setting is.
 func (c *Conv) Flag(b *draft.Block, attr string, n *Node, names ...string) {
 	if x := n.Take(names...); x != nil {

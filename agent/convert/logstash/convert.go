@@ -226,11 +226,11 @@ func (c *converter) format(b *draft.Block, at *kit.Node, value string) []draft.P
 
 func (c *converter) input(n *kit.Node) {
 	var b *draft.Block
-	want := n.Text("type")
+	typ := n.Text("type")
+	want := typ
 	if want == "" {
 		want = n.Key
 	}
-	typ := want
 	add := func(kind string) { b = c.Add("input", kind, want, n) }
 	lines := true
 	listen := func(before, preset string) draft.Value {
@@ -385,7 +385,7 @@ func (c *converter) input(n *kit.Node) {
 			}
 		}
 	}
-	if typ != n.Key {
+	if typ != "" {
 		c.p.Filter("add_fields", tag, cond).Set("fields", draft.Map("type", draft.Text(typ)))
 	}
 	if n.Key == "syslog" {
@@ -460,6 +460,10 @@ func (c *converter) common(n *kit.Node, label, cond string) {
 	var tags []string
 	for _, name := range []string{"tags", "add_tag"} {
 		for _, t := range n.Texts(name) {
+			if reference.MatchString(t) {
+				c.D.Lost(c.p.Notes, n.At, n.Name+"."+name+" "+t, "write filter \"set\" for this tag")
+				continue
+			}
 			tags = append(tags, kit.Quote(t))
 		}
 	}

@@ -34,12 +34,8 @@ func (c *converter) filter(n *kit.Node, cond string) {
 	case "kv":
 		b := add("parse")
 		c.parsed(n, b, "key_value")
-		if s := n.Take("field_split"); s != nil {
-			b.Set("pair_separator", draft.Text(s.Value))
-		}
-		if s := n.Take("value_split"); s != nil {
-			b.Set("value_separator", draft.Text(s.Value))
-		}
+		c.separator(b, "pair_separator", n.Take("field_split"))
+		c.separator(b, "value_separator", n.Take("value_split"))
 		c.mark(b, n, cond)
 	case "csv":
 		b := add("parse")
@@ -332,6 +328,21 @@ func inPairs(x *kit.Node) {
 	x.Kids = out
 }
 
+// separator carries over what divides the pairs of kv, which is any one of some characters there.
+func (c *converter) separator(b *draft.Block, attr string, s *kit.Node) {
+	if s == nil {
+		return
+	}
+	chars := []rune(strings.NewReplacer(`\t`, "\t", `\n`, "\n", `\\`, `\`).Replace(s.Value))
+	if len(chars) == 0 {
+		return
+	}
+	b.Set(attr, draft.Text(string(chars[:1])))
+	if len(slices.Compact(chars)) > 1 {
+		c.Lost(b, s, "one character divides here: have filter \"replace\" write it for the others")
+	}
+}
+
 // mutate does things in the order in which Logstash does them, whatever order they are written in.
 func (c *converter) mutate(n *kit.Node, cond string) {
 	add := func(typ, op string) *draft.Block {
@@ -393,10 +404,9 @@ func (c *converter) mutate(n *kit.Node, cond string) {
 				b := add("replace", op)
 				b.Set("field", draft.Text(field(list[i])))
 				b.Set("pattern", draft.Text(list[i+1]))
-				b.Set(
-					"with",
-					draft.Text(regexp.MustCompile(`\\(\d)`).ReplaceAllString(list[i+2], "$$$1")),
-				)
+				b.Set("with", draft.Text(backReference.ReplaceAllString(
+					strings.ReplaceAll(list[i+2], "$", "$$"), "$${$1}",
+				)))
 			}
 		case "split":
 			for _, k := range x.Kids {
@@ -417,6 +427,9 @@ func (c *converter) mutate(n *kit.Node, cond string) {
 	}
 	// its own conditions are those of the others
 }
+
+// backReference is a group of the pattern in a replacement of Ruby's.
+var backReference = regexp.MustCompile(`\\(\d)`)
 
 func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
 	match := n.Texts("match")

@@ -64,13 +64,16 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 			value, at = index.Value, index
 		}
 		b.Set("index", draft.Join(c.format(b, at, value)...))
-		if a := n.Text("action"); a != "create" {
+		if a := n.Take("action"); a == nil || a.Value != "create" {
 			b.Set("operation", draft.Text("index"))
+			if a != nil && a.Value != "index" {
+				c.Lost(b, a, "documents are created or indexed, all of an output alike")
+			}
 		}
 		c.Set(b, "user", n, "user")
 		c.Set(b, "password", n, "password")
 		c.Set(b, "api_key", n, "api_key")
-		c.Set(b, "pipeline", n, "pipeline")
+		c.SetAlike(b, "pipeline", n, reference, "pipeline")
 		if x := n.Take("document_id"); x != nil {
 			if name := reference.FindStringSubmatch(x.Value); name != nil && name[0] == x.Value &&
 				name[2] != "" {
@@ -211,12 +214,7 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 			c.Lost(b, f, "bodies are JSON")
 		}
 		if h := n.Find("headers"); h != nil {
-			var pairs []draft.Value
-			for _, k := range h.Kids {
-				pairs = append(pairs, kit.Key(k.Key), kit.Text(k.Value))
-			}
-			b.Set("headers", draft.Map(pairs...))
-			h.Done()
+			c.HeadersAlike(b, h, reference)
 		}
 		b.Set("compression", draft.Text("none"))
 	default:

@@ -85,20 +85,28 @@ func (c *converter) sink(x *component) *draft.Block {
 			index = "vector-%Y.%m.%d"
 		}
 		b.Set("index", tmpl(index))
-		if n.Text("bulk.action") != "create" && !stream {
+		if a := n.Take("bulk.action"); !stream && (a == nil || a.Value != "create") {
 			b.Set("operation", draft.Text("index"))
+			if a != nil && a.Value != "index" {
+				c.Lost(b, a, "documents are created or indexed, all of an output alike")
+			}
 		}
 		c.Set(b, "user", n, "auth.user")
 		c.Set(b, "password", n, "auth.password")
 		c.strategy(b, n)
-		c.Set(b, "pipeline", n, "pipeline")
+		c.SetAlike(b, "pipeline", n, template, "pipeline")
 		if id := n.Take("id_key"); id != nil {
 			c.Changed(b, id, "write id_header, and filter \"set\" for that header")
 		}
 		compression("none", "gzip")
 	case "http":
 		add("http")
-		b.Set("url", kit.Text(n.Text("uri")))
+		if uri := n.Take("uri"); uri != nil && template.MatchString(uri.Value) {
+			b.Set("url", draft.Text("http://CHANGE-ME/"))
+			c.Lost(b, uri, "there is one url for all records of an output: write a route with an output for each")
+		} else {
+			b.Set("url", kit.Text(n.Text("uri")))
+		}
 		switch codec := n.Text("encoding.codec"); {
 		case codec == "text" || codec == "raw_message":
 			b.Set("format", draft.Text("lines"))
@@ -115,12 +123,7 @@ func (c *converter) sink(x *component) *draft.Block {
 			b.Set("method", draft.Text("PUT"))
 		}
 		if h := n.Find("request.headers"); h != nil {
-			var pairs []draft.Value
-			for _, k := range h.Kids {
-				pairs = append(pairs, kit.Key(k.Key), kit.Text(k.Value))
-			}
-			b.Set("headers", draft.Map(pairs...))
-			h.Done()
+			c.HeadersAlike(b, h, template)
 		}
 		if n.Find("compression") == nil {
 			b.Set("compression", draft.Text("none"))
