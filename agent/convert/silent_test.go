@@ -657,6 +657,29 @@ func TestNothingChangesSilently(t *testing.T) {
 				"LEFT OUT: sinks.h.uri = http://h/{{ u }}", "LEFT OUT: sinks.h.request.headers.A = {{ b }}",
 			},
 		},
+		"Vector the journal, files that events name, and texts that are no JSON": {
+			"vector", ".yaml",
+			"sources: {in: {type: journald}, kin: {type: stdin}}\n" +
+				"transforms: {t: {type: filter, inputs: [in, kin], condition: 'exists(.message)'}}\n" +
+				"sinks:\n" +
+				"  f: {type: file, inputs: [t], path: \"/d/{{ app }}-%Y.m.log.gz\", encoding: {codec: logfmt}}\n" +
+				"  s: {type: aws_s3, inputs: [t], bucket: b, encoding: {codec: text}}\n" +
+				"  k: {type: kafka, inputs: [t], bootstrap_servers: k, topic: t, encoding: {codec: gelf}}\n",
+			[]string{
+				`if = "tag == 'in'" fields = { MESSAGE = "message" }`,
+				`directory = "/d" path = "${field.app}-${strftime("%Y")}"`,
+			},
+			[]string{
+				"LEFT OUT: sinks.f.encoding.codec = logfmt: records go out as JSON",
+				"LEFT OUT: sinks.s.encoding.codec = text: records are objects and go out whole",
+				"LEFT OUT: sinks.k.encoding.codec = gelf: records go out as JSON",
+			},
+		},
+		"Logstash files that events name": {
+			"logstash", ".conf",
+			"input { stdin { } }\noutput { file { path => \"/d/%{app}/%{+YYYY-MM-dd}.log.gz\" } }\n",
+			[]string{`path = "${field.app}/${strftime("%Y-%m-%d")}"`}, nil,
+		},
 		"Logstash files that two inputs would remove": {
 			"logstash", ".conf",
 			"input {\nfile { path => \"/d/*.csv\" mode => \"read\" }\n" +

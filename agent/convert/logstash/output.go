@@ -162,10 +162,7 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 			add("local")
 			i := strings.LastIndexByte(path[:strings.Index(path, "%{")], '/')
 			b.Set("directory", kit.Text(path[:max(i, 1)]))
-			rest := strings.Trim(path[max(i, 1):], "/")
-			if j := strings.LastIndexByte(rest, '/'); j > 0 {
-				rest = rest[:j]
-			}
+			rest := kit.Directories(path[max(i, 1):], reference)
 			b.Set("path", draft.Join(c.format(b, n, rest)...))
 			b.Set("compression", draft.Text("none"))
 			b.Add("format", "ndjson")

@@ -355,6 +355,16 @@ func (c *converter) objects(sources []*component) {
 			"app_name", `"appname"`, "proc_id", `"procid"`, "msg_id", `"msgid"`,
 		))
 	}
+	var journals []string
+	for _, x := range sources {
+		if x.typ == "journald" {
+			journals = append(journals, x.id)
+		}
+	}
+	if journals != nil {
+		c.p.Filter("rename_fields", "journald", c.tagged(journals)).
+			Set("fields", draft.Map("MESSAGE", `"message"`))
+	}
 	if tags == nil {
 		return
 	}

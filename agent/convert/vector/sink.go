@@ -142,8 +142,7 @@ func (c *converter) sink(x *component) *draft.Block {
 		add("local")
 		i := strings.LastIndexByte(path[:strings.IndexAny(path, "%{")], '/')
 		b.Set("directory", kit.Text(path[:max(i, 1)]))
-		rest := path[max(i, 1):]
-		b.Set("path", tmpl(strings.Trim(rest[:max(strings.LastIndexByte(rest, '/'), 0)], "/")))
+		b.Set("path", tmpl(kit.Directories(path[max(i, 1):], varying)))
 		if b.Get("path") == `""` {
 			b.Set("path", draft.Join(draft.Tmpl(`strftime("%Y-%m-%d")`)))
 		}
@@ -171,6 +170,7 @@ func (c *converter) sink(x *component) *draft.Block {
 		c.Lost(c.Agent, n, "there is no such output; see penstock help for those there are")
 		return nil
 	}
+	c.encoded(b, x)
 	if t := n.Find("tls"); t != nil && x.typ != "kafka" && x.typ != "aws_s3" {
 		c.tls(b, t)
 	}
@@ -220,6 +220,30 @@ func (c *converter) archive(b *draft.Block, n *kit.Node) {
 	c.Number(r, "records", n, "batch.max_events")
 	if r.Empty() {
 		r.Set("age", draft.Text("5m"))
+	}
+}
+
+// encoded tells of what a sink writes that is no JSON, and no text of lines that stay lines.
+func (c *converter) encoded(b *draft.Block, x *component) {
+	codec := x.node.Find("encoding.codec")
+	if codec == nil {
+		return
+	}
+	switch codec.Value {
+	case "json":
+	case "text", "raw_message":
+		if len(c.p.Filters()) > 0 {
+			c.Lost(
+				b, codec, "records are objects and go out whole, not their message alone: have a pipeline of "+
+					"its own, without what makes objects of lines",
+			)
+		}
+	case "csv", "avro", "parquet":
+		if x.typ == "kafka" || x.typ == "http" || x.typ == "console" {
+			c.Lost(b, codec, "records go out as JSON")
+		}
+	default:
+		c.Lost(b, codec, "records go out as JSON")
 	}
 }
 

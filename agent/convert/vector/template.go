@@ -13,6 +13,9 @@ var conversion = regexp.MustCompile(`^%[-_0^#:.]*\d*[A-Za-z+]`)
 
 var template = regexp.MustCompile(`\{\{\s*(\.?(?:[\w.@]|"[^"]*")+)\s*\}\}`)
 
+// varying is what stands for something of an event.
+var varying = regexp.MustCompile(template.String() + `|%[A-Za-z]`)
+
 // added are the fields that Vector adds to events, which are none here, as templates have them.
 var added = map[string]string{
 	"host": `expr("field.host ?? agent")`, "file": `expr("field.file ?? origin")`,

@@ -365,7 +365,7 @@ output "s3" "s3" {
 
 output "local" "file" {
   directory   = "/var/out"
-  path        = "${field.type}"
+  path        = "${field.type}/${strftime("%Y-%m-%d")}"
   compression = "gzip"
   format "ndjson" {}
   # Changed: file.path = /var/out/%{type}/%{+YYYY-MM-dd}.log: files appear whole, in directories by

@@ -199,7 +199,7 @@ filter "add_fields" "mutate_2" {
 
 output "local" "file" {
   directory   = "/var/log/bad"
-  path        = "${strftime("%Y-%m-%d")}.log"
+  path        = "${strftime("%Y-%m-%d")}"
   compression = "none"
   format "ndjson" {}
   # Changed: file.path = /var/log/bad/%{+YYYY-MM-dd}.log: files appear whole, in directories by

@@ -453,7 +453,7 @@ output "kafka" "kafka" {
 
 output "local" "file" {
   directory   = "/var/log/archive"
-  path        = "${field.type}/${strftime("%Y/%m-%d")}"
+  path        = "${field.type}/${strftime("%Y/%m-%d")}/events-${field.env}"
   compression = "gzip"
   format "ndjson" {}
   # Changed: file.path = /var/log/archive/%{type}/%{+YYYY}/%{+MM-dd}/events-%{env}.log.gz: files

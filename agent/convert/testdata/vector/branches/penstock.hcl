@@ -30,6 +30,8 @@ output "s3" "raw" {
   roll {
     age = "5m"
   }
+  # LEFT OUT: sinks.raw.encoding.codec = text: records are objects and go out whole, not their
+  # message alone: have a pipeline of its own, without what makes objects of lines
 }
 
 output "s3" "all" {

@@ -26,6 +26,13 @@ input "journald" "journal" {
   # field: write filter "add_fields"
 }
 
+filter "rename_fields" "journald" {
+  if = "tag == 'journal'"
+  fields = {
+    MESSAGE = "message"
+  }
+}
+
 filter "parse" "message" {
   if      = "tag == 'java'"
   format  = "regex"
@@ -61,9 +68,14 @@ output "elasticsearch" "es" {
 }
 
 pipeline "main" {
-  from   = [input.tail.java, input.journald.journal]
-  filter = [filter.parse.message, filter.parse.java_fields, filter.parse.java_fields_2]
-  to     = [output.elasticsearch.es]
+  from = [input.tail.java, input.journald.journal]
+  filter = [
+    filter.rename_fields.journald,
+    filter.parse.message,
+    filter.parse.java_fields,
+    filter.parse.java_fields_2,
+  ]
+  to = [output.elasticsearch.es]
   # Changed: transforms.java_fields: where a function with ! fails, Vector lets the event pass as
   # it came in; here the filters behind go on with it
 }

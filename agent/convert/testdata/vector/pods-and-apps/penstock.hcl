@@ -282,11 +282,13 @@ output "http" "out" {
 
 output "local" "arch" {
   directory = "/out"
-  path      = "${strftime("%Y-%m-%d")}"
+  path      = "${expr("field.host ?? agent")}-${strftime("%Y-%m-%d")}"
   # Changed: sinks.arch.path = /out/{{ host }}-%Y-%m-%d.log: files appear whole, in directories by
   # that path, when they roll
   format "raw" {}
   compression = "gzip"
+  # LEFT OUT: sinks.arch.encoding.codec = text: records are objects and go out whole, not their
+  # message alone: have a pipeline of its own, without what makes objects of lines
 }
 
 pipeline "main" {
