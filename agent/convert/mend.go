@@ -126,6 +126,9 @@ func (m *mender) problem(line string, elsewhere bool) bool {
 	if strings.Contains(why, "no such file") || strings.Contains(why, "permission denied") {
 		return m.setAside(spot)
 	}
+	if m.isAside(spot, "tls") && strings.Contains(why, "needs a tls block") {
+		return false
+	}
 	why = named.ReplaceAllString(why, "")
 	why, _, _ = strings.Cut(strings.Join(strings.Fields(why), " "), ": Add ")
 	why = "it is refused: " + why
@@ -155,6 +158,13 @@ func (m *mender) setAside(spot *draft.Spot) bool {
 	}
 	m.elsewhere = append(m.elsewhere, spot)
 	return true
+}
+
+// isAside reports whether a block of a component is left out of what is looked at.
+func (m *mender) isAside(spot *draft.Spot, typ string) bool {
+	return spot != nil && slices.ContainsFunc(m.elsewhere, func(s *draft.Spot) bool {
+		return s.Block.Kind() == typ && m.draft.Top(s.Block) == m.draft.Top(spot.Block)
+	})
 }
 
 // machines is what an expression has of the machine that it is evaluated on.

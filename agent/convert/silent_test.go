@@ -680,6 +680,19 @@ func TestNothingChangesSilently(t *testing.T) {
 			"input { stdin { } }\noutput { file { path => \"/d/%{app}/%{+YYYY-MM-dd}.log.gz\" } }\n",
 			[]string{`path = "${field.app}/${strftime("%Y-%m-%d")}"`}, nil,
 		},
+		"Vector syslog by TLS": {
+			"vector", ".yaml",
+			"sources: {in: {type: syslog, mode: tcp, address: \"0.0.0.0:1\", " +
+				"tls: {enabled: true, crt_file: /c, key_file: /k}}}\n" +
+				"sinks: {o: {type: console, inputs: [in], encoding: {codec: json}}}\n",
+			[]string{`listen = ["tls://0.0.0.0:1"]`}, nil,
+		},
+		"fluentd syslog by TLS": {
+			"fluentd", ".conf",
+			"<source>\n@type syslog\nport 6514\ntag s\n<transport tls>\ncert_path /c\n" +
+				"private_key_path /k\n</transport>\n</source>\n<match **>\n@type stdout\n</match>\n",
+			[]string{`} listen = ["tls://0.0.0.0:6514"] tag`}, nil,
+		},
 		"Logstash files that two inputs would remove": {
 			"logstash", ".conf",
 			"input {\nfile { path => \"/d/*.csv\" mode => \"read\" }\n" +

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,12 +74,20 @@ func (c *Config) Validate() error {
 	if c.ReceiveBuffer < 0 || c.ReceiveBuffer > 1<<30 {
 		bad("receive_buffer: must be from 0 to 1GiB")
 	}
+	if c.TLS != nil && len(c.Listen) > 0 && !c.encrypts() {
+		bad("tls: no address in listen uses it: write tls://host:port for what clients reach by TLS")
+	}
 	if c.TLS != nil {
 		if err := c.TLS.Validate(); err != nil {
 			bad("tls.%w", err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// encrypts reports whether an address is for TLS.
+func (c *Config) encrypts() bool {
+	return slices.ContainsFunc(c.Listen, func(l string) bool { return strings.HasPrefix(l, "tls://") })
 }
 
 // Listens returns where it listens.

@@ -130,6 +130,19 @@ func TestYearOfTheOldFormat(t *testing.T) {
 	}
 }
 
+func TestTLSThatNoAddressUsesIsAMistake(t *testing.T) {
+	cert, key := certtest.New(t).Issue("server")
+	cfg := Default()
+	cfg.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key}
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "write tls://host:port") {
+		t.Errorf("listening without TLS is told as %v", err)
+	}
+	cfg.Listen = append(cfg.Listen, "tls://127.0.0.1:6514")
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTransports(t *testing.T) {
 	ca := certtest.New(t)
 	cert, key := ca.Issue("server")

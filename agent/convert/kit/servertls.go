@@ -1,6 +1,18 @@
 package kit
 
-import "github.com/penstock/penstock/agent/convert/draft"
+import (
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+)
+
+// Encrypted is the block tls of what listens. Addresses of input "syslog" say that they are for it.
+func Encrypted(b *draft.Block) *draft.Block {
+	if listen := b.Get("listen"); listen != "" {
+		b.Set("listen", draft.Value(strings.ReplaceAll(string(listen), `"tcp://`, `"tls://`)))
+	}
+	return b.In("tls")
+}
 
 // ServerCert has a server show a certificate, and returns what says so; nil if that or its key is
 // missing, or empty, which is Lost.
@@ -13,7 +25,7 @@ func (c *Conv) ServerCert(
 		)
 		return nil
 	}
-	tls := b.In("tls")
+	tls := Encrypted(b)
 	tls.Set("cert_file", Text(cert.Value))
 	tls.Set("key_file", Text(key.Value))
 	c.Carry(cert)

@@ -172,7 +172,7 @@ func (c *converter) tls(b *draft.Block, t *kit.Node) {
 		t.Done()
 		return
 	}
-	in := b.In("tls")
+	in := kit.Encrypted(b)
 	c.Set(in, "ca_file", t, "ca_file")
 	c.Set(in, "cert_file", t, "crt_file")
 	c.Set(in, "key_file", t, "key_file")

@@ -210,7 +210,7 @@ filter "parse" "log_3" {
 }
 
 input "syslog" "syslog_4" {
-  listen           = ["tcp://0.0.0.0:9000"]
+  listen           = ["tls://0.0.0.0:9000"]
   max_message_size = "20KiB"
   tls {
     cert_file = "/etc/fb/crt.pem"

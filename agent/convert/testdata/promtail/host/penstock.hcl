@@ -78,7 +78,7 @@ filter "lookup" "journal" {
 
 input "syslog" "syslog" {
   tag              = "syslog"
-  listen           = ["tcp://0.0.0.0:1514"]
+  listen           = ["tls://0.0.0.0:1514"]
   idle_timeout     = "1m"
   max_message_size = "16KiB"
   tls {
