@@ -132,6 +132,9 @@ func example(f field) string {
 			return "0.5"
 		case reflect.Struct:
 			if strings.HasSuffix(t.Name(), "Expression") {
+				if f.name == "if" || f.name == "condition" {
+					return `"field.level == 'error'"`
+				}
 				return `"field.name"`
 			}
 			return `"text"`
