@@ -195,7 +195,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 		d.report.hidden = append(d.report.hidden, attr.Expr.Range())
 	}
 	before := len(d.report.problems)
-	isKnown := d.isKnown(attr.Expr)
+	isKnown := d.isKnown(attr.Expr) && !d.report.isUnmeant(attr.Expr.Range())
 	if isKnown {
 		d.value(attr.Expr, t.value, t.field, join(path, t.name))
 	}

@@ -395,7 +395,8 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 	d.validate(inst.Config)
 	if inst.Common != nil {
 		d.validate(inst.Common)
-		if w, ok := inst.Config.(commonWarner); ok && l.report.amiss() == before {
+		if w, ok := inst.Config.(commonWarner); ok && l.report.amiss() == before &&
+			len(d.failed) == 0 {
 			d.place(w.WarningsWith(inst.Common), "", true, false)
 		}
 	}

@@ -40,6 +40,7 @@ type Report struct {
 
 	declared map[Kind]string // the first component of each kind, which hints name
 	misread  map[string]int  // from which byte on a file is not what its writer meant
+	unmeant  []hcl.Range     // parts of files that are not, of which all has been told
 
 	elsewhere   bool            // see Options
 	unconnected bool            // see Options
@@ -119,9 +120,25 @@ func (r *Report) tell(p Problem) {
 	if hint := hintForPattern(p.Summary); hint != "" {
 		p.Hint = hint
 	}
-	if from, ok := r.misread[p.Range.Filename]; !ok || p.Range.Start.Byte < from {
-		r.problems = append(r.problems, p)
+	from, ok := r.misread[p.Range.Filename]
+	if ok && p.Range.Start.Byte >= from || r.isUnmeant(p.Range) {
+		return
 	}
+	r.problems = append(r.problems, p)
+}
+
+// tellOnly tells all that there is to tell of a part of a file.
+func (r *Report) tellOnly(at hcl.Range, hint, summary string) {
+	r.errorf(at, hint, "%s", summary)
+	r.unmeant = append(r.unmeant, at)
+}
+
+// isUnmeant reports whether what stands at a place begins in a part of which all has been told.
+func (r *Report) isUnmeant(at hcl.Range) bool {
+	return slices.ContainsFunc(r.unmeant, func(part hcl.Range) bool {
+		return part.Filename == at.Filename && part.Start.Byte <= at.Start.Byte &&
+			at.Start.Byte < part.End.Byte
+	})
 }
 
 // tellLast tells what makes all behind it in its file be misread.

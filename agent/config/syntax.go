@@ -27,7 +27,12 @@ const (
 	openString        = "Unterminated template string"
 	brokenString      = "Invalid multi-line string"
 
-	noSeparator = "Missing item separator"
+	openIndex = "Missing close bracket on index"
+
+	noSeparator  = "Missing item separator"
+	noNewline    = "Missing newline after argument"
+	noExpression = "Invalid expression"
+	noNumber     = "Invalid number literal"
 
 	wrongDirective = "Invalid template directive"
 	wrongKeyword   = "Invalid template control keyword"
@@ -56,12 +61,18 @@ func (r *Report) addSyntax(file string, src []byte, diags hcl.Diagnostics) {
 		}
 		from = place(d)
 		switch d.Summary {
-		case openInterpolation, openControl, openString, brokenString:
+		case openInterpolation, openControl, openString, brokenString, openIndex:
 			r.unclosed(src, d)
 			return
-		case noSeparator:
-			if d.Subject != nil && r.openList(src, d.Subject) {
+		case noSeparator, noNewline, noExpression, noNumber:
+			if d.Subject == nil {
+				break
+			}
+			if d.Summary == noSeparator && r.openList(src, d.Subject) {
 				return
+			}
+			if r.unquoted(src, d.Subject) {
+				continue
 			}
 		case wrongDirective, wrongKeyword:
 			if d.Subject != nil {
@@ -110,6 +121,17 @@ func (r *Report) unclosed(src []byte, d *hcl.Diagnostic) {
 		return
 	}
 	at := *d.Subject
+	if bracket, ok := indexWithoutEnd(src, at); ok {
+		r.tellLast(
+			bracket, `Write a ] where the index ends, as in "${tag[1]}" or "${field["name"]}".`,
+			"this index has no ]",
+		)
+		return
+	}
+	if d.Summary == openIndex {
+		r.add(hcl.Diagnostics{d})
+		return
+	}
 	begin := bytes.LastIndexByte(src[:min(at.Start.Byte, len(src))], '\n') + 1
 	line, _, _ := bytes.Cut(src[begin:], []byte("\n"))
 	if d.Summary == openInterpolation || d.Summary == openControl || openBrace(line) {
@@ -131,6 +153,123 @@ func (r *Report) unclosed(src []byte, d *hcl.Diagnostic) {
 		"Add the quote where the string ends. A line break in a string is written \\n; a text of many lines is\nwritten <<EOT, and EOT on a line of its own behind it.",
 		"this line has a string that does not end",
 	)
+}
+
+// indexWithoutEnd returns the bracket of an index within a ${ that ends before the bracket does, or
+// whose line does; it stands before a place.
+func indexWithoutEnd(src []byte, before hcl.Range) (hcl.Range, bool) {
+	tokens, _ := hclsyntax.LexConfig(src, before.Filename, hcl.InitialPos)
+	var open []hclsyntax.Token
+	var last hclsyntax.Token
+	for _, t := range tokens {
+		if n := len(open); n > 1 && open[n-2].Type == hclsyntax.TokenTemplateInterp &&
+			open[n-1].Type == hclsyntax.TokenOBrack &&
+			(t.Type == hclsyntax.TokenTemplateSeqEnd || t.Type == hclsyntax.TokenNewline) {
+			return open[n-1].Range, true
+		}
+		if t.Range.Start.Byte > before.Start.Byte {
+			break
+		}
+		switch t.Type {
+		case hclsyntax.TokenTemplateInterp:
+			open = append(open, t)
+		case hclsyntax.TokenOBrack:
+			if last.Type == hclsyntax.TokenIdent && last.Range.End.Byte == t.Range.Start.Byte {
+				open = append(open, t)
+			}
+		case hclsyntax.TokenCBrack, hclsyntax.TokenTemplateSeqEnd:
+			open = open[:max(len(open)-1, 0)]
+		}
+		last = t
+	}
+	return hcl.Range{}, false
+}
+
+// Texts that are written without quotes.
+const bareItem = `(?:/[\w.*?/{}-]*|\w[\w.-]*://[^\s,\]"]*|[A-Za-z_][\w.-]*:\d+|\d[\w.:-]*)`
+
+var (
+	bareItems = regexp.MustCompile(
+		`^(\[\s*)?(` + bareItem + `(?:\s*,\s*` + bareItem + `)*)[\s\]},]*(?:#.*)?$`,
+	)
+	quoteWithin = regexp.MustCompile(`^"(?:[^"\\]|\\.)*"\w`)
+	nameBefore  = regexp.MustCompile(`([\w-]+)[ \t]*=[ \t]*$`)
+	valueBegins = regexp.MustCompile(`(?:^|[{,])[ \t]*[\w-]+[ \t]*=[ \t]*([^\s=])`)
+)
+
+// unquoted reports a text without quotes in the line of a place, and those in the lines behind it,
+// which the parser does not look at; or a text with a quote in it.
+func (r *Report) unquoted(src []byte, at *hcl.Range) bool {
+	begin := bytes.LastIndexByte(src[:min(at.Start.Byte, len(src))], '\n') + 1
+	line, _, _ := bytes.Cut(src[begin:], []byte("\n"))
+	col := at.Start.Byte - begin
+	value := 0
+	for _, m := range valueBegins.FindAllSubmatchIndex(line, -1) {
+		if m[2] <= col {
+			value = m[2]
+		}
+	}
+	if value == 0 {
+		return false
+	}
+	where := hcl.Range{Filename: at.Filename, Start: hcl.Pos{
+		Line: at.Start.Line, Column: 1 + len([]rune(string(line[:value]))), Byte: begin + value,
+	}}
+	if !r.bare(line[value:], where) {
+		return false
+	}
+	from := where
+	for rest := src[begin+len(line):]; len(rest) > 0; {
+		from.Start.Line++
+		begin = len(src) - len(rest) + 1
+		line, rest, _ = bytes.Cut(rest[1:], []byte("\n"))
+		rest = src[min(begin+len(line), len(src)):]
+		if m := valueBegins.FindSubmatchIndex(line); m != nil && m[0] == 0 {
+			from.Start.Byte, from.Start.Column = begin+m[2], 1+len([]rune(string(line[:m[2]])))
+			_, diags := hclsyntax.ParseExpression(line[m[2]:], at.Filename, hcl.InitialPos)
+			if diags.HasErrors() {
+				r.bare(line[m[2]:], from)
+			}
+		}
+	}
+	return true
+}
+
+// bare reports a text without quotes, or a list of them, or one with quotes in it, where it stands.
+func (r *Report) bare(text []byte, where hcl.Range) bool {
+	text = bytes.TrimSpace(text)
+	if quoteWithin.Match(text) {
+		where.End.Byte = where.Start.Byte + len(text)
+		r.tellOnly(
+			where,
+			`Write \" for a quote within a text; expressions take ', too: "field.level == 'debug'".`,
+			"this text has a quote in it",
+		)
+		return true
+	}
+	m := bareItems.FindSubmatch(text)
+	if m == nil {
+		return false
+	}
+	items := strings.Split(string(m[2]), ",")
+	for i := range items {
+		items[i] = strings.TrimSpace(items[i])
+	}
+	write := strings.Join(quoted(items), ", ")
+	if len(m[1]) > 0 || len(items) > 1 {
+		write = "[" + write + "]"
+	}
+	if name := nameBefore.FindSubmatch(r.sources[where.Filename][:where.Start.Byte]); name != nil &&
+		unrepeated.Match(name[1]) {
+		write = fmt.Sprintf("env(%q)", strings.ToUpper(string(name[1])))
+	}
+	where.End.Byte = where.Start.Byte + len(m[1]) + len(m[2])
+	tell := r.tellOnly
+	if bytes.Contains(text, []byte("/*")) { // which begins a comment
+		tell = r.tellLast
+	}
+	tell(where, "Write "+write+".", "a text without quotes")
+	return true
 }
 
 // openBrace reports whether the last ${ of a line has no } behind it.

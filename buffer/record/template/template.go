@@ -159,7 +159,10 @@ func reference(expr hclsyntax.Expression, ctx *hcl.EvalContext) (Part, bool) {
 
 func (t *Template) literal(v cty.Value, at hcl.Range) hcl.Diagnostics {
 	s, err := convert.Convert(v, cty.String)
-	if err != nil || s.IsNull() || !s.IsKnown() {
+	if err == nil && !s.IsKnown() {
+		return nil // what could not be read, which has been told
+	}
+	if err != nil || s.IsNull() {
 		return hcl.Diagnostics{{
 			Severity: hcl.DiagError, Summary: "Not a string",
 			Detail: "This part of a template must be a string, a number or a bool.", Subject: &at,
