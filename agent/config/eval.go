@@ -21,6 +21,7 @@ import (
 type scope struct {
 	report    *Report
 	env       func(string) (string, bool)
+	unset     func(string) string // see Options
 	variables map[string]cty.Value
 	locals    map[string]cty.Value
 	contexts  map[string]*hcl.EvalContext // by directory of the config file

@@ -35,6 +35,8 @@ func (s *scope) functions(dir string) map[string]function.Function {
 					return cty.StringVal(v), nil
 				case len(args) == 2:
 					return args[1], nil
+				case s.unset != nil:
+					return cty.StringVal(s.unset(name)), nil
 				}
 				text := fmt.Sprintf(
 					`the environment variable %s is not set; set it, or give a default: env(%q, "value")`,

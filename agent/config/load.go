@@ -32,6 +32,9 @@ type Options struct {
 	// Unconnected is where nobody is connected to: files that this machine lacks and that only
 	// connections need are not told of, and components are made without them.
 	Unconnected bool
+	// Unset returns what env() stands for where a variable of the environment is not set and has no
+	// default: a mistake, unless it is given.
+	Unset func(name string) string
 }
 
 const stdin = "<stdin>"
@@ -54,6 +57,7 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		scope: &scope{
 			report:    report,
 			env:       opts.Env,
+			unset:     opts.Unset,
 			variables: map[string]cty.Value{},
 			locals:    map[string]cty.Value{},
 			contexts:  map[string]*hcl.EvalContext{},

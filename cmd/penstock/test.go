@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent"
@@ -67,7 +68,7 @@ stand for those that the input gives.`,
 			if err != nil {
 				return &exitError{exitConfig, err}
 			}
-			a, err := offline(cmd, configs, *vars, f.Env)
+			a, err := offline(cmd, configs, *vars, f.Env, false)
 			if err != nil {
 				return err
 			}
@@ -127,9 +128,10 @@ func runCases(
 	return ran, failed, nil
 }
 
-// offline makes an agent that is not to be run. env serves where the environment does not.
+// offline makes an agent that is not to be run. env serves where the environment does not, and, if
+// guess says so, the name of a variable for its value where neither does.
 func offline(
-	cmd *cobra.Command, configs, vars []string, env map[string]string,
+	cmd *cobra.Command, configs, vars []string, env map[string]string, guess bool,
 ) (*agent.Agent, error) {
 	opts := config.Options{
 		Vars:    map[string]string{},
@@ -149,22 +151,51 @@ func offline(
 		}
 		opts.Vars[name] = value
 	}
-	cfg, report := config.Load(configs, agent.Components().Config(), opts)
-	if report.Errors() == 0 {
-		a, err := agent.New(
-			cfg,
-			agent.Options{
-				Catalogue: agent.Components(),
-				Log:       slog.New(slog.DiscardHandler),
-				Version:   version,
-			},
-		)
-		if err == nil {
+	a, report := makeOffline(configs, opts)
+	if a != nil {
+		return a, nil
+	}
+	if guess { // secrets and addresses mostly, on which nothing depends here
+		var unset []string
+		standing := opts
+		standing.Unset = func(name string) string {
+			unset = append(unset, name)
+			return name
+		}
+		if a, _ := makeOffline(configs, standing); a != nil {
+			slices.Sort(unset)
+			for _, name := range slices.Compact(unset) {
+				fmt.Fprintf(
+					cmd.ErrOrStderr(),
+					"warning: the environment variable %s is not set: %q stands for its value\n",
+					name, name,
+				)
+			}
 			return a, nil
 		}
-		agent.AddMistakes(report, err)
 	}
 	report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
 	fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
 	return nil, &exitError{code: exitConfig}
+}
+
+// makeOffline makes an agent, or reports why it cannot be made.
+func makeOffline(configs []string, opts config.Options) (*agent.Agent, *config.Report) {
+	cfg, report := config.Load(configs, agent.Components().Config(), opts)
+	if report.Errors() > 0 {
+		return nil, report
+	}
+	a, err := agent.New(
+		cfg,
+		agent.Options{
+			Catalogue: agent.Components(),
+			Log:       slog.New(slog.DiscardHandler),
+			Version:   version,
+		},
+	)
+	if err != nil {
+		agent.AddMistakes(report, err)
+		return nil, report
+	}
+	return a, report
 }

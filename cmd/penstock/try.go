@@ -20,7 +20,8 @@ func tryCommand() *cobra.Command {
 		Short: "Show what would become of lines, after each filter, without starting anything",
 		Long: `Show what would become of the lines on standard input: each record after each filter, and the outputs
 that get it, with topic, key, partition, index or path of the object. Lines go through the input, the filters, the
-routes and the templates as they would in the agent; nothing is started and nobody is reached.
+routes and the templates as they would in the agent; nothing is started and nobody is reached. For a
+variable of the environment that is not set its name stands, which is told.
 
 On a terminal of at least 80 columns each record stands before and after each filter side by side, with
 ~ at what is changed, + at what is added and - at what is removed. Elsewhere it is a line for each filter.
@@ -55,7 +56,7 @@ On a terminal of at least 80 columns each record stands before and after each fi
 				}
 			}
 		}
-		a, err := offline(cmd, configs, *vars, nil)
+		a, err := offline(cmd, configs, *vars, nil, true)
 		if err != nil {
 			return err
 		}
