@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -51,6 +52,10 @@ func (s *scope) context(filename string) *hcl.EvalContext {
 // eval evaluates an expression. What cannot be evaluated has been reported and comes back unknown.
 func (s *scope) eval(expr hcl.Expression) cty.Value {
 	ctx := s.context(expr.Range().Filename)
+	if text := s.bareText(expr); text != "" && !isName(expr) { // app/logs, which is a division
+		s.report.errorf(expr.Range(), fmt.Sprintf("Write %q.", text), "a text without quotes")
+		return cty.DynamicVal
+	}
 	if s.checkNames(expr) {
 		return cty.DynamicVal
 	}
@@ -77,7 +82,41 @@ func (s *scope) isKnown(expr hcl.Expression) bool {
 }
 
 // ofRecords are names of expressions over records, which HCL does not know.
-var ofRecords = []string{"field", "header", "value", "origin", "tag"}
+var ofRecords = []string{"field", "header", "value", "origin", "tag", "time", "key"}
+
+// reserved are names that mean something, or are meant to, where an expression stands.
+var reserved = append(
+	[]string{"var", "local", "input", "output", "filter", "pipeline", "env"}, ofRecords...,
+)
+
+// bareWords is what a text without quotes is made of.
+var bareWords = regexp.MustCompile(`^[A-Za-z_][\w./:-]*$`)
+
+// bareText returns an expression as it is written if it looks like a text without quotes, or "".
+func (s *scope) bareText(expr hcl.Expression) string {
+	at := expr.Range()
+	text := at.SliceBytes(s.report.sources[at.Filename])
+	if !bareWords.Match(text) {
+		return ""
+	}
+	names := expr.Variables()
+	for _, t := range names {
+		_, function := s.context(at.Filename).Functions[t.RootName()]
+		if slices.Contains(reserved, t.RootName()) || function || environmentName(t) != "" {
+			return ""
+		}
+	}
+	if len(names) == 0 { // true
+		return ""
+	}
+	return string(text)
+}
+
+// isName reports whether an expression is a name, which may have dots.
+func isName(expr hcl.Expression) bool {
+	_, diags := hcl.AbsTraversalForExpr(expr)
+	return !diags.HasErrors()
+}
 
 // checkNames reports names that an expression may not use, with what to write instead, and whether
 // there were any.
@@ -130,6 +169,9 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 				"Write text in quotes: %q. Values of your own are var.%s or local.%s.", root, root,
 				root,
 			)
+			if text := s.bareText(expr); strings.Contains(text, ".") {
+				hint = fmt.Sprintf("Write text in quotes: %q.", text)
+			}
 			if name := environmentName(t); name != "" {
 				hint = fmt.Sprintf(
 					"A variable of the environment is env(%q), in a text ${env(%q)}.", name, name,

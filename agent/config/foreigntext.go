@@ -109,6 +109,16 @@ func (d *decoder) foreignAt(path string) string {
 			return n.hint
 		}
 	}
+	if attr := d.attrs[path]; attr != nil {
+		if text := d.bareText(attr.Expr); text != "" {
+			return fmt.Sprintf("Write text in quotes: %q.", text)
+		}
+		if t, diags := hcl.AbsTraversalForExpr(attr.Expr); !diags.HasErrors() {
+			if name := environmentName(t); name != "" {
+				return fmt.Sprintf("A variable of the environment is env(%q).", name)
+			}
+		}
+	}
 	return ""
 }
 

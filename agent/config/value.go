@@ -67,13 +67,29 @@ func (d *decoder) value(expr hcl.Expression, v reflect.Value, f field, path stri
 			return
 		}
 	}
+	if text := d.bareText(expr); text != "" && isExpression(v.Type()) {
+		hint := fmt.Sprintf("A text has quotes of its own: \"'%s'\".", text)
+		if !strings.ContainsAny(text, "-/:") {
+			hint += fmt.Sprintf(" A field is \"field.%s\".", text)
+		}
+		d.report.errorf(expr.Range(), hint, "unknown name %q", text)
+		return
+	}
 	d.assign(d.eval(expr), v, f, path, expr.Range())
+}
+
+func isExpression(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && strings.HasSuffix(t.Name(), "Expression")
 }
 
 // template compiles a template. Names of the scope are evaluated now; all others are the
 // component's to bind.
 func (d *decoder) template(expr hcl.Expression, v reflect.Value) {
 	file := expr.Range().Filename
+	if text := d.bareText(expr); text != "" && !isName(expr) {
+		d.eval(expr) // which tells it
+		return
+	}
 	t, diags := template.Compile(expr, template.Scope{
 		Context: d.context(file), Expression: d.expression, Source: d.report.sources[file],
 	})
@@ -131,7 +147,7 @@ func example(f field) string {
 		case reflect.Float32, reflect.Float64:
 			return "0.5"
 		case reflect.Struct:
-			if strings.HasSuffix(t.Name(), "Expression") {
+			if isExpression(t) {
 				if f.name == "if" || f.name == "condition" {
 					return `"field.level == 'error'"`
 				}
