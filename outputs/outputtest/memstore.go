@@ -56,8 +56,7 @@ func NewMemStore() *MemStore { return &MemStore{objects: map[string]memObject{}}
 var _ spool.Trier = (*MemStore)(nil)
 
 // SetFault makes each request ask fault what goes wrong with it; op is put, try, get, list or
-// delete.
-// nil ends it.
+// delete. nil ends it.
 func (s *MemStore) SetFault(fault func(op, key string) StoreFault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
