@@ -238,7 +238,7 @@ func (r *rewriter) withHidden(text []byte, found [][]int) [][]int {
 	for {
 		var masked []byte
 		for _, m := range found {
-			from, to := words(text, m)
+			from, to := wordsOf(text, m)
 			if to == m[1] || from == to {
 				continue
 			}
@@ -257,7 +257,7 @@ func (r *rewriter) withHidden(text []byte, found [][]int) [][]int {
 				continue
 			}
 			one := found[i-1]
-			if _, to := words(text, one); to <= m[0] && m[0] < one[1] && one[1] < m[1] {
+			if _, to := wordsOf(text, one); to <= m[0] && m[0] < one[1] && one[1] < m[1] {
 				found = append(found, m)
 			}
 		}
@@ -268,8 +268,8 @@ func (r *rewriter) withHidden(text []byte, found [][]int) [][]int {
 	}
 }
 
-// words returns where the first word in a match begins, and where the last one ends.
-func words(text []byte, m []int) (from, to int) {
+// wordsOf returns where the first word in a match begins, and where the last one ends.
+func wordsOf(text []byte, m []int) (from, to int) {
 	from, to = m[0], m[1]
 	for from < to && !isWord(text[from]) {
 		from++
