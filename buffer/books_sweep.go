@@ -3,7 +3,7 @@ package buffer
 import (
 	"encoding/binary"
 	"maps"
-	"slices"
+	"sort"
 )
 
 // unswept is what a sweep has changed that no group holds.
@@ -26,7 +26,7 @@ func (k *bookkeeper) sweep(now int64) {
 			keys = append(keys, r)
 		}
 	}
-	slices.SortFunc(keys, func(x, y rowKey) int { return int(x.minute - y.minute) })
+	sort.Slice(keys, func(i, j int) bool { return keys[i].minute < keys[j].minute })
 	left, most := len(keys), k.b.opt.rows()
 	var gone []rowKey
 	hours := map[int64]bool{}

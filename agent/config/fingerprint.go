@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"reflect"
-	"slices"
-	"strings"
+	"sort"
 
 	"github.com/penstock/penstock/buffer/record/template"
 )
@@ -55,9 +54,7 @@ func digest(h hash.Hash, v reflect.Value) {
 		}
 	case reflect.Map:
 		keys := v.MapKeys()
-		slices.SortFunc(
-			keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) },
-		)
+		sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
 		fmt.Fprintf(h, "map%d:", len(keys))
 		for _, k := range keys {
 			fmt.Fprintf(h, "%q=", k.String())

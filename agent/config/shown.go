@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -339,8 +340,8 @@ func (s *shower) text() string {
 			cuts = append(cuts, cut{from, to, ""})
 		}
 	}
-	slices.SortFunc(cuts, func(a, b cut) int {
-		return cmp.Or(a.from-b.from, b.to-a.to)
+	sort.Slice(cuts, func(i, j int) bool {
+		return cmp.Or(cuts[i].from-cuts[j].from, cuts[j].to-cuts[i].to) < 0
 	})
 	var out strings.Builder
 	at := 0

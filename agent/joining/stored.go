@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -95,7 +96,7 @@ func readStored(positions map[string][]byte) (all []*stored, broken []record.Rec
 	}
 	for _, id := range slices.Sorted(maps.Keys(chunks)) {
 		list := chunks[id]
-		slices.SortFunc(list, func(a, b chunk) int { return a.n - b.n })
+		sort.Slice(list, func(i, j int) bool { return list[i].n < list[j].n })
 		s := &stored{}
 		for _, c := range list {
 			s.keys = append(s.keys, c.key)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -322,7 +323,7 @@ func (j *join) compare(h *hop) {
 	if len(minutes) == 0 {
 		return
 	}
-	slices.SortFunc(minutes, time.Time.Compare)
+	sort.Slice(minutes, func(i, j int) bool { return minutes[i].Before(minutes[j]) })
 	last := len(minutes) - 1
 	ahead := make([]int64, last+1) // d of each minute
 	most, base, d, least := int64(0), int64(math.MaxInt64), int64(0), int64(0)

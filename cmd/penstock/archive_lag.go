@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"text/tabwriter"
 	"time"
 
@@ -153,14 +154,9 @@ func groupLag(
 		}
 		rows = append(rows, row)
 	})
-	slices.SortFunc(rows, func(a, b lagRow) int {
-		if a.Topic != b.Topic {
-			if a.Topic < b.Topic {
-				return -1
-			}
-			return 1
-		}
-		return int(a.Partition - b.Partition)
+	sort.Slice(rows, func(i, j int) bool {
+		a, b := &rows[i], &rows[j]
+		return a.Topic < b.Topic || a.Topic == b.Topic && a.Partition < b.Partition
 	})
 	return rows, errors.Join(errs...)
 }

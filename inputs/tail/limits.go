@@ -3,7 +3,7 @@ package tail
 import (
 	"bytes"
 	"cmp"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/penstock/penstock/inputs/ratelimit"
@@ -128,10 +128,11 @@ func (m *manager) sweepWaiting(now time.Time) {
 			due = append(due, w)
 		}
 	}
-	slices.SortFunc(due, func(a, b waitingFile) int {
+	sort.Slice(due, func(i, j int) bool {
+		a, b := &due[i], &due[j]
 		return cmp.Or(
 			a.since.Compare(b.since), cmp.Compare(a.f.m.evidence.seq, b.f.m.evidence.seq),
-		)
+		) < 0
 	})
 	for _, w := range due {
 		m.wake(w.f, cmdRead)

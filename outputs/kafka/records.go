@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -340,9 +340,8 @@ func originalTime(t int64) record.Header {
 
 func staticHeaders(m map[string]string) []record.Header {
 	var out []record.Header
-	for k, v := range m {
-		out = append(out, record.Header{Key: k, Value: []byte(v)})
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, record.Header{Key: k, Value: []byte(m[k])})
 	}
-	slices.SortFunc(out, func(a, b record.Header) int { return strings.Compare(a.Key, b.Key) })
 	return out
 }
