@@ -147,7 +147,11 @@ func (d *Draft) Unknown(b *Block, at Place, name, what string) {
 	d.Left(b, at, what, why)
 }
 
+// login finds user and password in a URL.
+var login = regexp.MustCompile(`(://)[^/@\s"']*:[^/@\s"']*@`)
+
 func (d *Draft) note(b *Block, n Note, word string) {
+	n.What, n.Why = login.ReplaceAllString(n.What, "$1...@"), login.ReplaceAllString(n.Why, "$1...@")
 	if n.Fate == Changed {
 		d.claim(n.Place)
 	}
