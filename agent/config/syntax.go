@@ -222,7 +222,7 @@ func (r *Report) unquoted(src []byte, at *hcl.Range) bool {
 	for rest := src[begin+len(line):]; len(rest) > 0; {
 		from.Start.Line++
 		begin = len(src) - len(rest) + 1
-		line, rest, _ = bytes.Cut(rest[1:], []byte("\n"))
+		line, _, _ = bytes.Cut(rest[1:], []byte("\n"))
 		rest = src[min(begin+len(line), len(src)):]
 		if m := valueBegins.FindSubmatchIndex(line); m != nil && m[0] == 0 {
 			from.Start.Byte, from.Start.Column = begin+m[2], 1+len([]rune(string(line[:m[2]])))
