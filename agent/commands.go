@@ -70,28 +70,6 @@ func (a *Agent) Resume(name string) (string, error) {
 	return id + " goes on", nil
 }
 
-// Flush implements admin.Commander.
-func (a *Agent) Flush() (string, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var asked []string // without stores that only take an overflow, which hold nothing open
-	for _, p := range a.pipelines {
-		for id, u := range p.outputs {
-			f, ok := u.plan.output.Output.(interface{ Flush() })
-			if ok && !slices.Contains(asked, id) {
-				f.Flush()
-				asked = append(asked, id)
-			}
-		}
-	}
-	if len(asked) == 0 {
-		return "no output holds files open: all send what they have within milliseconds", nil
-	}
-	slices.Sort(asked)
-	a.log.Info("flush: what is open is closed and uploaded now", "components", asked)
-	return "what is open is closed and uploaded now: " + strings.Join(asked, ", "), nil
-}
-
 // draining is a request to stop once everything is delivered.
 type draining struct {
 	ctx    context.Context

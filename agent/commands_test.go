@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs/local"
+	"github.com/penstock/penstock/outputs/s3"
 )
 
 // post sends a command to the running agent.
@@ -143,6 +145,139 @@ func TestADrainEndsTheAgent(t *testing.T) {
 		if !down {
 			equal(t, "y", w.delivered("y"), "app/1", "app/2")
 		}
+	}
+}
+
+// A flush ends well once what was open is stored; and tells what is not, why and what to do, when
+// the time is over, and at once where waiting is of no use.
+func TestAFlushTellsHowItEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.more = Catalogue{ArchiveType("local", "Directories.", local.Default, local.New)}
+	lake := filepath.Join(t.TempDir(), "lake")
+	r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+input "fake" "a" { name = "a" }
+output "local" "lake" {
+  directory = %q
+  format "raw" {}
+}
+pipeline "p" {
+  from = [input.fake.a]
+  to   = [output.local.lake]
+}`, lake))
+	collect := func() {
+		t.Helper()
+		w.send(t, "a", "app", "1", "2")
+		runtest.Until(t, "it collects", func() bool {
+			cuts := r.Status().Pipelines[0].Outputs[0].Cuts
+			return len(cuts) == 1 && cuts[0].Records == 2
+		})
+	}
+	flush := func(path string, code int, want ...string) {
+		t.Helper()
+		got, text := post(t, r, path)
+		for _, s := range want {
+			if got != code || !strings.Contains(text, s) {
+				t.Errorf("%s: %d %s, want %d %s", path, got, text, code, s)
+			}
+		}
+	}
+	collect()
+	flush("/api/flush?timeout=20s", 200, "what was open is archived: output.local.lake")
+	if objects, err := filepath.Glob(lake + "/*/*/*/*.gz"); len(objects) != 1 {
+		t.Errorf("%q %v", objects, err)
+	}
+	if err := os.RemoveAll(lake); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lake, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	collect()
+	flush("/api/flush", 200, "is closed and uploaded now: output.local.lake")
+	runtest.Until(t, "it fails", func() bool {
+		return r.States()[0].Outputs[0].Kind == state.Retrying
+	})
+	flush(
+		"/api/flush?timeout=150ms", 409,
+		"output.local.lake has not archived 2 records that it had open within 150ms: it ",
+		"not a directory", "; ",
+	)
+	ended := make(chan string, 1)
+	go func() {
+		_, text := post(t, r, "/api/flush?timeout=1m")
+		ended <- text
+	}()
+	runtest.Until(t, "it is asked", func() bool {
+		return strings.Count(r.log.String(), "flush: ") == 4
+	})
+	if code, text := post(t, r, "/api/pause?output=local.lake"); code != 200 {
+		t.Fatal(code, text)
+	}
+	const want = "had open: it has been paused"
+	if text := <-ended; !strings.Contains(text, want) ||
+		!strings.Contains(text, "penstock resume output.local.lake") {
+		t.Errorf("paused meanwhile: %s", text)
+	}
+	flush("/api/flush?timeout=1m", 200, "output.local.lake has been paused")
+	flush("/api/flush?timeout=none", 409, "timeout must be a duration")
+}
+
+// What a store refuses, and an archive that has failed, a flush tells at once.
+func TestAFlushDoesNotWaitForAPerson(t *testing.T) {
+	t.Parallel()
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer store.Close()
+	w := newWorld()
+	w.more = Catalogue{
+		ArchiveType("s3", "Amazon S3.", s3.Default, s3.New),
+		ArchiveType("local", "Directories.", local.Default, local.New),
+	}
+	r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+input "fake" "a" { name = "a" }
+output "s3" "lake" {
+  bucket     = "lake"
+  region     = "us-east-1"
+  endpoint   = %q
+  path_style = true
+  access_key_id     = "id"
+  secret_access_key = "secret"
+  format "raw" {}
+}
+pipeline "p" {
+  from = [input.fake.a]
+  to   = [output.s3.lake]
+}
+input "fake" "b" { name = "b" }
+output "local" "lake" {
+  directory  = %q
+  path       = "${topic}/dt=${strftime("%%Y")}"
+  on_missing = "stop"
+}
+pipeline "q" {
+  from = [input.fake.b]
+  to   = [output.local.lake]
+}`, store.URL, t.TempDir()))
+	w.send(t, "b", "app", "no time")
+	runtest.Until(t, "one has failed", func() bool {
+		return r.States()[1].Outputs[0].Kind == state.Failed
+	})
+	const has = "output.local.lake has nothing open any more, but has failed: "
+	if code, text := post(t, r, "/api/flush?timeout=1h"); code != 409 || !strings.Contains(text, has) {
+		t.Errorf("%d %s", code, text)
+	}
+	w.send(t, "a", "app", "1")
+	runtest.Until(t, "the other has it", func() bool {
+		cuts := r.Status().Pipelines[0].Outputs[0].Cuts
+		return len(cuts) == 1 && cuts[0].Records+cuts[0].Storing == 1
+	})
+	const want = "output.s3.lake has not archived 1 record that it had open: it cannot go on: "
+	if code, text := post(t, r, "/api/flush?timeout=1h"); code != 409 ||
+		!strings.Contains(text, want) || !strings.Contains(text, "change what is refused") {
+		t.Errorf("%d %s", code, text)
 	}
 }
 

@@ -9,7 +9,7 @@
 //
 // Where the rest is:
 //
-//   - what is commanded: commands.go, pauses.go, stopping.go (whom a stop waits for)
+//   - what is commanded: commands.go, flushing.go, pauses.go, stopping.go (whom a stop waits for)
 //   - what is told: taps.go, facts.go (gathered for package state), status.go, audit.go,
 //     publishing.go, statemetrics.go, registry.go (metrics by component), logging.go,
 //     recent.go (what was logged as amiss), watch.go (states, to the log and systemd),

@@ -190,6 +190,7 @@ type archive interface {
 	StoreFailing() (since time.Time, why, do string)
 	Collects() time.Duration
 	Cuts() []spool.CutState
+	Flush() *spool.Flushed
 	DeadLettered() int64
 }
 

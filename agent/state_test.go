@@ -153,7 +153,8 @@ pipeline "q" {
 		return output().Waiting == 2 && len(cuts) == 1 && cuts[0].Records == 2
 	})
 	runtest.Until(t, "its store is told", func() bool { return output().Kind == state.StoreFails })
-	if text, err := r.Flush(); err != nil || !strings.HasSuffix(text, "now: output.s3.lake") {
+	text, err := r.Flush(t.Context(), 0)
+	if err != nil || !strings.HasSuffix(text, "now: output.s3.lake") {
 		t.Fatal(text, err)
 	}
 	runtest.Until(t, "it is told", func() bool {

@@ -50,8 +50,9 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 		"records", c.records, "objects", len(files),
 	)
 	d.sealed = c
-	d.a.board.tell(d.log.Name(), func(s *CutState) {
-		s.Storing, s.StoringSince = c.records, time.Now()
+	d.a.board.tell(d.log.Name(), func(s *toldCuts) {
+		s.Records, s.Bytes, s.Since = 0, 0, time.Time{}
+		s.Storing, s.StoringSince, s.storingBegan = c.records, time.Now(), c.began
 	})
 	d.renew()
 	return d.do(ctx, step)
@@ -119,7 +120,7 @@ func (d *drain) onCommit(ctx context.Context, err error) {
 func (d *drain) onReleased() {
 	c := d.sealed
 	d.sealed = nil
-	d.a.board.tell(d.log.Name(), func(s *CutState) {
+	d.a.board.tell(d.log.Name(), func(s *toldCuts) {
 		s.Storing, s.StoringSince = 0, time.Time{}
 		s.Stored, s.StoredRecords, s.StoredObjects = time.Now(), c.records, len(c.byPath)
 	})

@@ -22,22 +22,29 @@ type CutState struct {
 	StoredObjects int
 }
 
+// toldCuts is what a drain tells of its cuts.
+type toldCuts struct {
+	CutState
+	storingBegan time.Time // the first record of the cut that is being stored was added
+	left         bool      // the log is not archived here any more
+}
+
 // cutBoard is what the drains tell of their cuts. Safe for concurrent use.
 type cutBoard struct {
 	mu   sync.Mutex
-	logs map[string]*CutState
+	logs map[string]*toldCuts
 }
 
 // tell changes what is told of a log.
-func (b *cutBoard) tell(log string, change func(*CutState)) {
+func (b *cutBoard) tell(log string, change func(*toldCuts)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.logs == nil {
-		b.logs = map[string]*CutState{}
+		b.logs = map[string]*toldCuts{}
 	}
 	s := b.logs[log]
 	if s == nil {
-		s = &CutState{Log: log}
+		s = &toldCuts{CutState: CutState{Log: log}}
 		b.logs[log] = s
 	}
 	change(s)
@@ -46,6 +53,9 @@ func (b *cutBoard) tell(log string, change func(*CutState)) {
 func (b *cutBoard) forget(log string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if s := b.logs[log]; s != nil {
+		s.left = true
+	}
 	delete(b.logs, log)
 }
 
@@ -55,7 +65,7 @@ func (a *Archiver) Cuts() []CutState {
 	defer a.board.mu.Unlock()
 	out := make([]CutState, 0, len(a.board.logs))
 	for _, log := range slices.Sorted(maps.Keys(a.board.logs)) {
-		out = append(out, *a.board.logs[log])
+		out = append(out, a.board.logs[log].CutState)
 	}
 	return out
 }
@@ -67,7 +77,7 @@ func (a *Archiver) DeadLettered() int64 { return a.dead.Load() }
 // tellFilling tells of the cut that is being filled.
 func (d *drain) tellFilling() {
 	c := d.cur
-	d.a.board.tell(d.log.Name(), func(s *CutState) {
+	d.a.board.tell(d.log.Name(), func(s *toldCuts) {
 		s.Records, s.Bytes, s.Since = c.records, c.bytes, c.began
 	})
 }

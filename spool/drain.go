@@ -371,6 +371,7 @@ const redoPatience = 10 * time.Second
 func (d *drain) restart(ctx context.Context) {
 	d.reading.stop()
 	d.release(d.cur)
+	d.a.board.forget(d.log.Name()) // a flush does not take it for archived
 	d.pos = d.m.Position()
 	d.renew()
 	d.reading.begin(ctx, d.pos)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // commandAgent takes commands.
@@ -17,9 +18,11 @@ type commandAgent struct {
 	paused int
 }
 
-func (c *commandAgent) Pause(string) (string, error)          { c.paused++; return "paused", nil }
-func (c *commandAgent) Resume(string) (string, error)         { return "goes on", nil }
-func (c *commandAgent) Flush() (string, error)                { return "flushed", nil }
+func (c *commandAgent) Pause(string) (string, error)  { c.paused++; return "paused", nil }
+func (c *commandAgent) Resume(string) (string, error) { return "goes on", nil }
+func (c *commandAgent) Flush(_ context.Context, wait time.Duration) (string, error) {
+	return "flushed, waited " + wait.String(), nil
+}
 func (c *commandAgent) Drain(context.Context) (string, error) { return "drained", nil }
 
 // Who may do what, by where the server listens, what is configured, and what a request shows.
@@ -124,5 +127,25 @@ func TestUnixSocket(t *testing.T) {
 	resp.Body.Close()
 	if _, err := Start(o, a, log); err == nil {
 		t.Error("a socket in use is taken")
+	}
+}
+
+// A flush waits where it is asked to: earlier commands do not ask, and have no time for it.
+func TestAFlushWaitsForThoseWhoAsk(t *testing.T) {
+	t.Parallel()
+	h := Handler(
+		Options{Listen: "127.0.0.1:9600"}, &commandAgent{}, slog.New(slog.DiscardHandler),
+	)
+	for query, want := range map[string]string{
+		"":               "flushed, waited 0s\n",
+		"?timeout=1m":    "flushed, waited 1m0s\n",
+		"?timeout=-1s":   "timeout must be a duration, such as 5m\n",
+		"?timeout=often": "timeout must be a duration, such as 5m\n",
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/api/flush"+query, nil))
+		if w.Body.String() != want {
+			t.Errorf("%q: %d %s", query, w.Code, w.Body)
+		}
 	}
 }

@@ -15,8 +15,9 @@ type Commander interface {
 	// Pause has an output deliver nothing until Resume, also after a restart.
 	Pause(output string) (string, error)
 	Resume(output string) (string, error)
-	// Flush has what is open closed and uploaded.
-	Flush() (string, error)
+	// Flush has what is open closed and uploaded. It waits for that, unless wait is 0: an error
+	// says what is not archived when the time is over, or cannot be.
+	Flush(ctx context.Context, wait time.Duration) (string, error)
 	// Drain stops inputs, delivers what there is until ctx ends, and ends the agent.
 	Drain(ctx context.Context) (string, error)
 }
@@ -35,21 +36,36 @@ func handleCommands(mux *http.ServeMux, c Commander) {
 	output := func(r *http.Request) string { return r.URL.Query().Get("output") }
 	handle("pause", func(r *http.Request) (string, error) { return c.Pause(output(r)) })
 	handle("resume", func(r *http.Request) (string, error) { return c.Resume(output(r)) })
-	handle("flush", func(*http.Request) (string, error) { return c.Flush() })
+	handle("flush", func(r *http.Request) (string, error) {
+		wait, err := timeoutOf(r, 0) // earlier commands do not wait
+		if err != nil {
+			return "", err
+		}
+		return c.Flush(r.Context(), wait)
+	})
 	handle("drain", func(r *http.Request) (string, error) {
-		timeout := drainTimeout
-		if text := r.URL.Query().Get("timeout"); text != "" {
-			d, err := time.ParseDuration(text)
-			if err != nil || d <= 0 {
-				return "", errors.New("timeout must be a duration, such as 5m")
-			}
-			timeout = d
+		timeout, err := timeoutOf(r, drainTimeout)
+		if err != nil {
+			return "", err
 		}
 		// What was begun is not given up because who asked has gone.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeout)
 		defer cancel()
 		return c.Drain(ctx)
 	})
+}
+
+// timeoutOf returns how long a request lets a command take, or otherwise if it does not say.
+func timeoutOf(r *http.Request, otherwise time.Duration) (time.Duration, error) {
+	text := r.URL.Query().Get("timeout")
+	if text == "" {
+		return otherwise, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, errors.New("timeout must be a duration, such as 5m")
+	}
+	return d, nil
 }
 
 // handleCommand adds one, which answers with the sentence that run returns.

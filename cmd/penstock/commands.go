@@ -69,12 +69,21 @@ func flushCommand() *cobra.Command {
 		Use:   "flush",
 		Short: "Have a running agent close and upload the files of its archives now",
 		Long: `Has a running agent close and upload the files that its archives hold open, without waiting for their roll
-policies. All other outputs send what they have within milliseconds anyway.`,
+policies, and waits until they are stored. If a store refuses them, or the timeout is over, it says what is not
+stored and why; the agent goes on trying. All other outputs send what they have within milliseconds anyway.`,
 		Args: usage(cobra.NoArgs),
 	}
 	addr := adminFlag(cmd)
+	timeout := cmd.Flags().Duration("timeout", time.Minute, "how long to wait; 0 not to")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return command(cmd, *addr, "flush", nil)
+		var query url.Values
+		switch {
+		case *timeout < 0:
+			return &exitError{exitConfig, fmt.Errorf("--timeout: must be 0 or more")}
+		case *timeout > 0:
+			query = url.Values{"timeout": {timeout.String()}}
+		}
+		return command(cmd, *addr, "flush", query)
 	}
 	return cmd
 }

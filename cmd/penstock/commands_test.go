@@ -40,11 +40,13 @@ func TestCommandsAskTheAgent(t *testing.T) {
 		{"pause kafka.events", 0, "POST /api/pause?output=kafka.events Bearer s3cret"},
 		{"pause none", exitFailure, "POST /api/pause?output=none Bearer s3cret"},
 		{"resume output.s3.lake", 0, "POST /api/resume?output=output.s3.lake Bearer s3cret"},
-		{"flush", 0, "POST /api/flush Bearer s3cret"},
+		{"flush", 0, "POST /api/flush?timeout=1m0s Bearer s3cret"},
+		{"flush --timeout 0", 0, "POST /api/flush Bearer s3cret"},
 		{"drain --timeout 30s", 0, "POST /api/drain?timeout=30s Bearer s3cret"},
 		{"tap p -n 3 --tag a.*", 0, "GET /tap?n=3&of=p&rate=20&tag=a.%2A Bearer s3cret"},
 		{"pause", exitConfig, ""},
 		{"drain --timeout 0s", exitConfig, ""},
+		{"flush --timeout -1s", exitConfig, ""},
 	} {
 		asked = nil
 		var out, errs strings.Builder

@@ -112,8 +112,13 @@ var exitTable = []exitMeanings{
 		"all is well, or mends itself", "have a look", "a person is needed",
 		"the agent does not answer, or the configuration or the command line is wrong",
 	}},
-	{"pause resume flush tap top", []string{
+	{"pause resume tap top", []string{
 		"success", "the agent does not answer, or refuses it",
+		"the configuration or the command line is wrong",
+	}},
+	{"flush", []string{
+		"what was open is stored",
+		"some of it is refused, or could not be stored in time, or the agent does not answer",
 		"the configuration or the command line is wrong",
 	}},
 	{"drain", []string{
