@@ -247,8 +247,8 @@ func (l *loader) checkOverflow(p *Pipeline) {
 	default:
 		l.report.warnf(
 			at, hint,
-			"buffer.when_full: %s has no failover: while it is behind, the buffer stays full and inputs wait",
-			list(without),
+			"pipeline.%s: buffer.when_full: %s has no failover: while it is behind, the buffer stays full and inputs wait",
+			p.Name, list(without),
 		)
 	}
 }

@@ -95,15 +95,15 @@ func (l *loader) checkMachine() {
 			l.report.lackf(
 				d.position("buffer.min_free"),
 				"Write less, or put data_dir on a larger file system.",
-				"buffer.min_free: the buffer would always be full: the file system of %s has %s",
-				l.cfg.Agent.DataDir, FormatSize(total),
+				"pipeline.%s: buffer.min_free: the buffer would always be full: the file system of %s has %s",
+				p.Name, l.cfg.Agent.DataDir, FormatSize(total),
 			)
 		}
 		if _, written := d.attrs["buffer.max_size"]; written && use > total {
 			l.report.warnf(
 				d.position("buffer.max_size"), "The buffer will be full when min_free is reached.",
-				"buffer.max_size: the file system of %s has only %s", l.cfg.Agent.DataDir,
-				FormatSize(total),
+				"pipeline.%s: buffer.max_size: the file system of %s has only %s",
+				p.Name, l.cfg.Agent.DataDir, FormatSize(total),
 			)
 		}
 	}
