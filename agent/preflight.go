@@ -22,6 +22,7 @@ import (
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/preflight"
 	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/network"
 	kafkaout "github.com/penstock/penstock/outputs/kafka"
 )
 
@@ -243,12 +244,12 @@ func listenAdvice(err error) string {
 
 // bind listens on an address and closes it again.
 func bind(ctx context.Context, address string) error {
-	network, addr, _ := strings.Cut(address, "://")
-	if strings.HasPrefix(network, "unix") {
-		return bindUnix(ctx, network, addr)
+	kind, addr, _ := strings.Cut(address, "://")
+	if strings.HasPrefix(kind, "unix") {
+		return bindUnix(kind, addr)
 	}
-	if strings.HasPrefix(network, "udp") {
-		conn, err := listen.OpenPacket(ctx, network, addr)
+	if strings.HasPrefix(kind, "udp") {
+		conn, err := listen.OpenPacket(ctx, kind, addr)
 		if err != nil {
 			return err
 		}
@@ -263,13 +264,17 @@ func bind(ctx context.Context, address string) error {
 
 // bindUnix looks whether a socket can be made at a path: making it would take it from whoever
 // listens there.
-func bindUnix(ctx context.Context, network, path string) error {
-	if conn, err := (&net.Dialer{}).DialContext(ctx, network, path); err == nil {
-		conn.Close()
-		return fmt.Errorf("somebody listens on it: %w", syscall.EADDRINUSE)
-	}
-	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket == 0 {
-		return fmt.Errorf("%s is there and is no socket", path)
+func bindUnix(kind, path string) error {
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode()&os.ModeSocket == 0 {
+			return fmt.Errorf("%s is there and is no socket", path)
+		}
+		switch stale, err := network.IsStale(kind, path); {
+		case err != nil:
+			return fmt.Errorf("somebody may listen on it: %w", err)
+		case !stale:
+			return fmt.Errorf("somebody listens on it: %w", syscall.EADDRINUSE)
+		}
 	}
 	var r preflight.Report
 	preflight.Directory(filepath.Dir(path), &r)

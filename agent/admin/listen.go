@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,8 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
+	"github.com/penstock/penstock/network"
 	"github.com/penstock/penstock/network/tlsconf"
 )
 
@@ -93,14 +92,12 @@ func removeStale(path string) error {
 	case info.Mode().Type() != os.ModeSocket:
 		return fmt.Errorf("%s is there and is no socket", path)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	stale, err := network.IsStale("unix", path)
 	switch {
-	case err == nil:
-		return errors.Join(fmt.Errorf("listen unix %s: %w", path, syscall.EADDRINUSE), c.Close())
-	case !errors.Is(err, syscall.ECONNREFUSED): // someone who is busy, or of another type
+	case err != nil:
 		return fmt.Errorf("listen unix %s: it may be in use by another process: %w", path, err)
+	case !stale:
+		return fmt.Errorf("listen unix %s: %w", path, syscall.EADDRINUSE)
 	}
 	return os.Remove(path)
 }

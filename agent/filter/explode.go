@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/network/wire"
 	"github.com/prometheus/client_golang/prometheus"
@@ -91,7 +93,7 @@ func (f *Explode) Edit(v *View) Verdict {
 		parts, ok = f.elements(r)
 	default:
 		value := bytes.TrimSpace(v.Value())
-		if len(value) == 0 || value[0] != '[' || !wire.ValidJSON(value) {
+		if len(value) == 0 || value[0] != '[' || !jsontext.Valid(value) {
 			return Unhandled
 		}
 		parts, ok = f.elements(gjson.Parse(alias(value)))

@@ -11,9 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/penstock/penstock/agent/filter/formats"
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/network/wire"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tidwall/gjson"
 )
@@ -248,7 +249,7 @@ func csvLine(text []byte) (line, rest []byte, err error) {
 }
 
 func (f *Lookup) readJSON(text []byte) (rows, error) {
-	if !wire.ValidJSON(text) {
+	if !jsontext.Valid(text) {
 		return nil, errors.New("is not well-formed JSON")
 	}
 	table := rows{}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"unsafe"
 
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/penstock/penstock/network/wire"
 
 	"github.com/tidwall/gjson"
@@ -352,7 +354,7 @@ func firstByte(text []byte) byte {
 func beginsObject(value []byte) bool { return firstByte(value) == '{' }
 
 // isObject reports whether value is one well-formed JSON object.
-func isObject(value []byte) bool { return beginsObject(value) && wire.ValidJSON(value) }
+func isObject(value []byte) bool { return beginsObject(value) && jsontext.Valid(value) }
 
 // alias returns p as a string without a copy. Nobody writes to what records hold.
 func alias(p []byte) string { return unsafe.String(unsafe.SliceData(p), len(p)) }

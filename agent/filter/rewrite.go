@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/penstock/penstock/network/wire"
 
 	"github.com/tidwall/gjson"
@@ -76,7 +78,7 @@ type rewriters []rewriter
 
 // value rewrites a value, JSON or not.
 func (rs rewriters) value(value []byte) ([]byte, bool) {
-	if mayBeDocument(value) || !wire.ValidJSON(value) {
+	if mayBeDocument(value) || !jsontext.Valid(value) {
 		return rs.text(value)
 	}
 	raw := bytes.TrimSpace(value)
@@ -102,7 +104,7 @@ func (rs rewriters) scalar(raw []byte) ([]byte, bool) {
 // text rewrites a text, which may be a JSON object or list.
 func (rs rewriters) text(text []byte) ([]byte, bool) {
 	var read *reading
-	if mayBeDocument(text) && hasEscape(text) && wire.ValidJSON(text) {
+	if mayBeDocument(text) && hasEscape(text) && jsontext.Valid(text) {
 		read = readingOf(text)
 	}
 	found := false
@@ -159,7 +161,7 @@ func (r *rewriter) findsIn(read *reading, text []byte) bool {
 func (r *rewriter) text(text []byte, empty bool) ([]byte, bool) {
 	found := r.find(text, empty)
 	if mayBeDocument(text) && (found != nil || r.anchored || hasEscape(text)) &&
-		wire.ValidJSON(text) {
+		jsontext.Valid(text) {
 		return r.document(text, found)
 	}
 	some := found != nil
@@ -326,7 +328,7 @@ func (r *rewriter) all(raw []byte) []byte {
 
 // quote returns what raw has become as JSON.
 func (r *rewriter) quote(raw, text []byte) []byte {
-	if raw[0] != '"' && !r.asText && !mayBeDocument(text) && wire.ValidJSON(text) {
+	if raw[0] != '"' && !r.asText && !mayBeDocument(text) && jsontext.Valid(text) {
 		return text
 	}
 	return wire.AppendJSONString(nil, text)
@@ -349,7 +351,7 @@ func (r *rewriter) document(text []byte, found [][]int) ([]byte, bool) {
 		list = moved(text, list)
 		across = acrossTokens(text, list, r.find(text, false))
 	}
-	if out := r.replace(text, across); wire.ValidJSON(out) {
+	if out := r.replace(text, across); jsontext.Valid(out) {
 		return out, true
 	}
 	if !r.cover(text, list, across) {

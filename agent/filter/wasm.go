@@ -7,10 +7,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/buffer/record/wasm"
-	"github.com/penstock/penstock/network/wire"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -167,7 +168,7 @@ func (h *wasmHost) Field(i int, path string) ([]byte, bool) {
 // SetField implements wasm.Host.
 func (h *wasmHost) SetField(i int, path string, raw []byte) bool {
 	p := h.f.path(path)
-	if p == nil || i < 0 || i >= h.n || !wire.ValidJSON(raw) ||
+	if p == nil || i < 0 || i >= h.n || !jsontext.Valid(raw) ||
 		!h.views(i).Set(p, bytes.Clone(raw)) {
 		return false
 	}

@@ -33,8 +33,8 @@ some objects of a cut only: gaps mean something when PREFIX ends above the time 
 is checked without PREFIX, since dead letters lie elsewhere. A topic that was deleted and made again is a log of its own, whose name
 ends in the life that its objects have in theirs.
 
-With --config the offsets of the groups are looked at too: a log that is archived further than its last object has a gap there. A cut that is begun and not finished is no mistake while a consumer runs, which
-is about to finish it, and it is one when none does.`,
+With --config the offsets of the groups are looked at too: a log that is archived further than its last object has a gap there. A cut
+that is begun and not finished is no mistake while a consumer runs, which is about to finish it, and it is one when none does.`,
 		Args: usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -232,8 +232,8 @@
 //   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files
 //     come to be on disk; buffer/record/dataformat: in which format something was written, and that
 //     a later one is refused; buffer/record/msgpack: maps in msgpack, and the JSON that is seen of
-//     them; buffer/record/preflight: what components look at for "penstock
-//     validate --online", which agent/preflight.go has them do.
+//     them; buffer/record/jsontext: what is JSON, of any depth; buffer/record/preflight: what
+//     components look at for "penstock validate --online", which agent/preflight.go has them do.
 //   - spool/inspect: an archive from the outside ("penstock archive").
 //
 // # What is not obvious

@@ -3,7 +3,8 @@ package container
 import (
 	"bytes"
 
-	"github.com/penstock/penstock/network/wire"
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/tidwall/gjson"
 )
 
@@ -41,7 +42,7 @@ func ParseCRI(line []byte) (l CRILine, ok bool) {
 func ParseDocker(
 	line []byte, onLog func(text []byte, isPartial bool), onOther func(name string, v gjson.Result),
 ) bool {
-	if len(line) == 0 || line[0] != '{' || !wire.ValidJSON(line) {
+	if len(line) == 0 || line[0] != '{' || !jsontext.Valid(line) {
 		return false
 	}
 	ok := false

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
@@ -107,43 +108,14 @@ func TestStopTakesTheLastLines(t *testing.T) {
 	}
 }
 
-// What is in the pipe when no more is waited for is taken.
-func TestLinesThatWaitedInThePipe(t *testing.T) {
-	cfg := Default()
-	cfg.Command = []string{"true"}
-	e, err := New(cfg, inputstest.Env("input.exec.test", t.TempDir()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, in, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	defer in.Close()   // a grandchild holds it open
-	const count = 2000 // many reads
-	for i := range count {
-		fmt.Fprintln(in, "line", i)
-	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	sink := inputstest.New()
-	g := framing.NewGather(t.Context(), sink, "t", func(err error) { t.Error(err) })
-	if err := errors.Join(e.lines(ended, out, g), g.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(sink.Values()); n != count {
-		t.Fatalf("%d lines of %d", n, count)
-	}
-}
+const manyLines = 2000 // of many reads
 
-// What is not read of the pipe when LastWords are over is told.
-func TestCutOffIsTold(t *testing.T) {
+// stoppedWithLines returns an input, a pipe with lines that something holds open, and a context
+// that has ended.
+func stoppedWithLines(t *testing.T, env inputs.Env) (*Exec, *os.File, context.Context) {
+	t.Helper()
 	cfg := Default()
 	cfg.Command = []string{"true"}
-	var log runtest.LogBuffer
-	env := inputstest.Env("input.exec.test", t.TempDir())
-	env.Log = slog.New(slog.NewTextHandler(&log, nil))
 	e, err := New(cfg, env)
 	if err != nil {
 		t.Fatal(err)
@@ -152,13 +124,34 @@ func TestCutOffIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
-	defer in.Close()
-	for i := range 2000 {
+	t.Cleanup(func() { _ = errors.Join(in.Close(), out.Close()) })
+	for i := range manyLines {
 		fmt.Fprintln(in, "line", i)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
+	return e, out, ended
+}
+
+// What is in the pipe when no more is waited for is taken.
+func TestLinesThatWaitedInThePipe(t *testing.T) {
+	e, out, ended := stoppedWithLines(t, inputstest.Env("input.exec.test", t.TempDir()))
+	sink := inputstest.New()
+	g := framing.NewGather(t.Context(), sink, "t", func(err error) { t.Error(err) })
+	if err := errors.Join(e.lines(ended, out, g), g.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sink.Values()); n != manyLines {
+		t.Fatalf("%d lines of %d", n, manyLines)
+	}
+}
+
+// What is not read of the pipe when LastWords are over is told.
+func TestCutOffIsTold(t *testing.T) {
+	var log runtest.LogBuffer
+	env := inputstest.Env("input.exec.test", t.TempDir())
+	env.Log = slog.New(slog.NewTextHandler(&log, nil))
+	e, out, ended := stoppedWithLines(t, env)
 	sink := inputstest.New()
 	sink.Block()
 	g := framing.NewGather(t.Context(), sink, "t", func(err error) { t.Error(err) })

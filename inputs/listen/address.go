@@ -2,12 +2,10 @@ package listen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"sync"
-	"syscall"
 
 	"github.com/penstock/penstock/network"
 )
@@ -39,18 +37,17 @@ func OpenPacket(ctx context.Context, network, address string) (net.PacketConn, e
 	return lc.ListenPacket(ctx, network, address)
 }
 
-func removeStale(network, path string) error {
+func removeStale(kind, path string) error {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode()&os.ModeSocket == 0 {
 		return nil // listening tells what is wrong
 	}
-	conn, err := net.Dial(network, path)
+	stale, err := network.IsStale(kind, path)
 	switch {
-	case err == nil:
-		conn.Close()
-		return fmt.Errorf("%s is in use by another process", path)
-	case !errors.Is(err, syscall.ECONNREFUSED): // someone who is busy, or of another type
+	case err != nil:
 		return fmt.Errorf("%s may be in use by another process: %w", path, err)
+	case !stale:
+		return fmt.Errorf("%s is in use by another process", path)
 	}
 	return os.Remove(path)
 }

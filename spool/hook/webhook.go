@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,24 +18,6 @@ type webhook struct {
 }
 
 func newWebhook(c Config) *webhook { return &webhook{c, newClient(c)} }
-
-// newClient returns a client that does not follow where a POST would become a GET: the answer to
-// that would be taken for one to what was posted.
-func newClient(c Config) *http.Client {
-	return &http.Client{
-		Timeout: c.Timeout,
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			// 303 tells that what was posted was taken, and where to read on.
-			if req.Method != via[0].Method && req.Response.StatusCode != http.StatusSeeOther {
-				return http.ErrUseLastResponse
-			}
-			if len(via) > 10 {
-				return errors.New("too many redirects")
-			}
-			return nil
-		},
-	}
-}
 
 func (w *webhook) Run(ctx context.Context, p *Partition) error {
 	body, err := json.Marshal(p)

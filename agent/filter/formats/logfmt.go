@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"strconv"
 
-	"github.com/penstock/penstock/network/wire"
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/tidwall/gjson"
 )
 
@@ -89,7 +90,7 @@ func rawEnd(text []byte, i int) int {
 
 // unquote undoes the quoting of a logfmt value, as far as it is quoted the way JSON or Go does.
 func unquote(q []byte) []byte {
-	if wire.ValidJSON(q) {
+	if jsontext.Valid(q) {
 		return []byte(gjson.Parse(alias(q)).Str)
 	}
 	if s, err := strconv.Unquote(alias(q)); err == nil {

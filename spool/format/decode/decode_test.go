@@ -285,3 +285,11 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// What a module makes may nest deeper than there is stack for.
+func TestModuleMakesTooDeepJSON(t *testing.T) {
+	deep := strings.Repeat("[", 6<<20) + strings.Repeat("]", 6<<20)
+	if _, err := new(moduleCall).append(nil, []byte(deep)); err == nil {
+		t.Error("it is taken")
+	}
+}

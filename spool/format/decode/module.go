@@ -13,9 +13,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/penstock/penstock/buffer/record/jsontext"
+
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/wasm"
-	"github.com/tidwall/gjson"
 )
 
 // Limits of a module that are preset.
@@ -104,7 +105,7 @@ func (d *moduleDecoder) AppendJSON(
 
 // append appends what the module has made, as one line.
 func (c *moduleCall) append(dst, text []byte) ([]byte, error) {
-	if !gjson.ValidBytes(text) || !utf8.Valid(text) {
+	if !jsontext.Valid(text) || !utf8.Valid(text) {
 		return dst, errors.New("wasm: the module made no valid JSON of it")
 	}
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {

@@ -1,4 +1,4 @@
-package wire
+package jsontext
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 )
 
 // What is JSON to encoding/json, which looks no deeper either, is JSON here, however long it is.
-func TestValidJSON(t *testing.T) {
+func TestValid(t *testing.T) {
 	rng := runtest.Rand(t)
 	pieces := []string{`"a"`, `"\\"`, `"\"[["`, `"]\\\"{"`, "1", "null", " ", `"\`, `"`, "{", "]"}
 	for range 500 {
@@ -23,7 +23,7 @@ func TestValidJSON(t *testing.T) {
 		if rng.IntN(2) == 0 {
 			text = `[` + strings.Repeat(`"\\\"[",`, 10_000) + text + `]`
 		}
-		if got, want := ValidJSON([]byte(text)), json.Valid([]byte(text)); got != want && len(text) > sureOf {
+		if got, want := Valid([]byte(text)), json.Valid([]byte(text)); got != want && len(text) > sureOf {
 			t.Fatalf("%.200s..., depth %d, %d long: %v, want %v", text, depth, len(text), got, want)
 		}
 	}

@@ -1,0 +1,24 @@
+package hook
+
+import (
+	"errors"
+	"net/http"
+)
+
+// newClient returns a client that does not follow where a POST would become a GET: the answer to
+// that would be taken for one to what was posted.
+func newClient(c Config) *http.Client {
+	return &http.Client{
+		Timeout: c.Timeout,
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			// 303 tells that what was posted was taken, and where to read on.
+			if req.Method != via[0].Method && req.Response.StatusCode != http.StatusSeeOther {
+				return http.ErrUseLastResponse
+			}
+			if len(via) > 10 {
+				return errors.New("too many redirects")
+			}
+			return nil
+		},
+	}
+}
