@@ -168,45 +168,36 @@ func floorMilli(t int64) (ms int64, rest uint32) {
 
 // appendPlain is appendRecord without key and headers, which is what lines are.
 func appendPlain(dst []byte, timeDelta int64, offsetDelta int, value []byte) []byte {
-	const most = 4 * binary.MaxVarintLen64 // and the three bytes that do not vary
-	dst = slices.Grow(dst, len(value)+most)
+	const most = 5*binary.MaxVarintLen64 + 3
 	at := len(dst)
+	dst = slices.Grow(dst, len(value)+most)
 	p := dst[at : at+len(value)+most]
-	n := 3 + varintLen(
-		timeDelta,
-	) + varintLen(
-		int64(offsetDelta),
-	) + varintLen(
-		int64(len(value)),
-	) + len(
-		value,
-	)
-	i := putVarint(p, int64(n))
-	p[i] = 0
-	i++
-	i += putVarint(p[i:], timeDelta)
-	i += putVarint(p[i:], int64(offsetDelta))
+	const length = 2 // bytes that the length takes, mostly
+	p[length] = 0
+	i := putVarint(p, length+1, timeDelta)
+	i = putVarint(p, i, int64(offsetDelta))
 	p[i] = 1 // a key of length -1
-	i++
-	i += putVarint(p[i:], int64(len(value)))
+	i = putVarint(p, i+1, int64(len(value)))
+	n := int64(i - length + len(value) + 1)
+	if other := varintLen(n); other != length {
+		i = other + copy(p[other:], p[length:i])
+	}
+	putVarint(p, 0, n)
 	i += copy(p[i:], value)
 	p[i] = 0
 	return dst[:at+i+1]
 }
 
-// putVarint is binary.PutVarint, inlined for what takes up to two bytes.
-func putVarint(p []byte, v int64) int {
+// putVarint is binary.PutVarint to a place in p, and returns the next.
+func putVarint(p []byte, at int, v int64) int {
 	u := uint64(v)<<1 ^ uint64(v>>63)
-	switch {
-	case u < 1<<7:
-		p[0] = byte(u)
-		return 1
-	case u < 1<<14:
-		_ = p[1]
-		p[0], p[1] = byte(u)|0x80, byte(u>>7)
-		return 2
+	for u >= 0x80 {
+		p[at] = byte(u) | 0x80
+		u >>= 7
+		at++
 	}
-	return binary.PutVarint(p, v)
+	p[at] = byte(u)
+	return at + 1
 }
 
 func appendRecord(

@@ -153,6 +153,31 @@ func TestBatchRoundTrip(t *testing.T) {
 
 // What a batch was packed from goes back to be used again; who reads on gets it from the packed
 // form.
+func TestRecordsWithoutKeyAreAsOthers(t *testing.T) {
+	seed := runtest.Seed(t)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	value := make([]byte, 3<<20)
+	near := func(n int) int { return n - 40 + rng.IntN(50) }
+	for range 20_000 {
+		size := []int{near(1 << 6), near(1 << 13), rng.IntN(300), rng.IntN(9000)}[rng.IntN(4)]
+		if rng.IntN(500) == 0 {
+			size = near(1 << 20)
+		}
+		size = max(size, 0)
+		delta := rng.Int64() >> rng.IntN(64)
+		if rng.IntN(2) == 0 {
+			delta = -delta
+		}
+		count := rng.IntN(1 << rng.IntN(31))
+		before := []byte("before")[:rng.IntN(7)]
+		want := appendRecord(bytes.Clone(before), delta, count, nil, value[:size], nil)
+		if got := appendPlain(bytes.Clone(before), delta, count, value[:size]); !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes, time %d, offset %d: % x..., not % x...",
+				size, delta, count, got[:min(len(got), 30)], want[:min(len(want), 30)])
+		}
+	}
+}
+
 func TestShedBatchesAreReadFromTheirPackedForm(t *testing.T) {
 	line := bytes.Repeat([]byte("x"), 1000)
 	again := false

@@ -69,6 +69,10 @@ func (t *transcoder) value(at int) (int, error) {
 			return t.text(at+2, uint64(t.src[at+1]))
 		case c >= 0x80 && c < 0x90:
 			return t.object(at+1, uint64(c&0x0f))
+		case c == 0xcb && at+9 <= len(t.src): // float64
+			f := math.Float64frombits(binary.BigEndian.Uint64(t.src[at+1:]))
+			t.dst = appendFloat(t.dst, f, 64)
+			return at + 9, nil
 		}
 	}
 	h, err := ReadHead(t.src[at:])
@@ -247,7 +251,7 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 // reports whether f is that double.
 func appendShort(dst []byte, f float64) (out []byte, ok bool) {
 	const scale = 1000
-	m := int64(math.Round(f * scale))
+	m := int64(math.RoundToEven(f * scale))
 	if float64(m)/scale != f || m == 0 {
 		return dst, false
 	}
