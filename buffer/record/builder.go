@@ -129,7 +129,8 @@ func (b *Builder) Append(t int64, key, value []byte, headers []Header) {
 		b.base = ms
 	}
 	if rest != 0 && b.sub == nil {
-		b.sub = make([]uint32, b.count, b.count+64)
+		more := (cap(b.body) - len(b.body)) / (len(value) + recordOverhead) // if all are as long
+		b.sub = make([]uint32, b.count, b.count+more+1)
 	}
 	if b.sub != nil {
 		b.sub = append(b.sub, rest)

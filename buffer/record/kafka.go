@@ -112,9 +112,8 @@ func packSection(body []byte, codec Codec) ([]byte, Codec, error) {
 			section, used = packed, codec
 		}
 	}
-	dst := make([]byte, batchHeaderSize+len(section))
-	copy(dst[batchHeaderSize:], section)
-	return dst, used, nil
+	var header [batchHeaderSize]byte
+	return append(header[:], section...), used, nil // make would clear what append does not
 }
 
 // unpack reads the header of a Kafka record batch, checks its checksum, and returns a batch over
