@@ -37,6 +37,7 @@ type output struct {
 	lastLine *lastLine
 	// its dead letter, for what filters refuse
 	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
+	letters    *deadletter.Store // where its dead letters go; nil for another place
 	replays    *replays
 }
 
@@ -361,12 +362,14 @@ func (b *builder) output(id string) *output {
 		Metrics: reg,
 		Dir:     b.a.dir("outputs", id),
 	}
+	var letters *deadletter.Store
 	if archive, ok := inst.Common.(*outputs.ArchiveCommon); ok && archive.DeadLetter != nil {
 		dead, err := b.deadLetter(env, *archive.DeadLetter, refs)
 		if err != nil {
 			b.fail(inst, err)
 			return nil
 		}
+		letters, _ = dead.(*deadletter.Store)
 		env.DeadLetter = deliver.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
 	}
 	deadLetter := env.DeadLetter
@@ -378,6 +381,7 @@ func (b *builder) output(id string) *output {
 	}
 	if deadLetter == nil {
 		dead := targets.DeadLetter
+		letters, _ = dead.(*deadletter.Store)
 		if dead == nil {
 			dead = b.a.deadLetters(b.a.dir("dead-letter", id))
 		}
@@ -406,6 +410,7 @@ func (b *builder) output(id string) *output {
 		reg:         reg,
 		lastLine:    said,
 		deadLetter:  deadLetter,
+		letters:     letters,
 		replays:     newReplays(),
 	}
 	return b.new.outputs[id]

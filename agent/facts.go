@@ -242,6 +242,9 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 		}
 		f.Collects, f.Dead = o.Collects(), o.DeadLettered()
 	}
+	if u.plan.output.letters != nil {
+		f.LettersSince, f.LettersError, f.LettersDo = u.plan.output.letters.Failing()
+	}
 	return f
 }
 

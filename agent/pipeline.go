@@ -346,7 +346,7 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		p.a.registries.show(reg)
 		u.start(p.a.opts.restart, after, func(ctx context.Context) error {
 			return p.a.paused.while(ctx, o.id, func(ctx context.Context) error {
-				return p.drain(ctx, u)
+				return o.output.whileAsking(ctx, func() error { return p.drain(ctx, u) })
 			}, func(ctx context.Context) { p.watchOverflow(ctx, u) })
 		})
 		return u
@@ -356,11 +356,26 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		p.a.opts.restart, after,
 		func(ctx context.Context) error {
 			return p.a.paused.while(ctx, o.id, func(ctx context.Context) error {
-				return p.drainSources(ctx, u, sources)
+				return o.output.whileAsking(ctx, func() error {
+					return p.drainSources(ctx, u, sources)
+				})
 			}, func(context.Context) {})
 		},
 	)
 	return u
+}
+
+// whileAsking has the store of the output's dead letters asked until run returns.
+func (o *output) whileAsking(ctx context.Context, run func() error) error {
+	if o.letters == nil {
+		return run()
+	}
+	ctx, end := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	asking.Go(func() { o.letters.Ask(ctx) })
+	defer asking.Wait()
+	defer end()
+	return run()
 }
 
 // overflowEvery is how often it is looked what waits in the overflow of an output that is paused,

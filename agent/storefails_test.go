@@ -11,6 +11,41 @@ import (
 	"github.com/penstock/penstock/outputs/local"
 )
 
+// A store that would take no dead letter is told before there is one, and until it is well.
+func TestAnOutputTellsOfTheStoreOfItsDeadLettersAtTheStart(t *testing.T) {
+	t.Parallel()
+	for kind, attribute := range map[string]string{"fake": `name`, "local": `directory`} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld()
+			w.more = Catalogue{ArchiveType("local", "Directories.", local.Default, local.New)}
+			dir := t.TempDir()
+			letters := filepath.Join(dir, "letters")
+			if err := os.WriteFile(letters, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+input "fake" "a" { name = "a" }
+output "local" "letters" { directory = %q }
+output %q "o" {
+  %s = %q
+  dead_letter { to = output.local.letters }
+}
+pipeline "p" {
+  from = [input.fake.a]
+  to   = [output.%s.o]
+}`, letters, kind, attribute, filepath.Join(dir, "o"), kind))
+			is := func(kind string) func() bool {
+				return func() bool { return r.States()[0].Outputs[0].Kind == kind }
+			}
+			runtest.Until(t, "a file is in the way", is(state.StoreFails))
+			if err := os.Remove(letters); err != nil {
+				t.Fatal(err)
+			}
+			runtest.Until(t, "it is not any more", is(state.Delivering))
+		})
+	}
+}
+
 // An archive whose store would take nothing is told before anything has to go there, and until the
 // store is well.
 func TestAnArchiveTellsOfItsStoreAtTheStart(t *testing.T) {

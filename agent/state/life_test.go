@@ -411,6 +411,13 @@ func TestStoreThatIsNotNeededYet(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
+	o.StoreError = ""
+	o.LettersError, o.LettersDo, o.LettersSince = "put: 404", "make the bucket", now
+	s := o.State(now)
+	if s.Kind != StoreFails || s.Level != Warning || s.Do != "make the bucket" ||
+		!strings.Contains(s.Text, "dead letters") || !strings.Contains(s.Text, "put: 404") {
+		t.Errorf("%+v", s)
+	}
 	o.FailingSince = now
 	if s := o.State(now); s.Kind != Retrying {
 		t.Errorf("%+v", s)

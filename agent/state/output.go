@@ -79,6 +79,9 @@ type Output struct {
 	StoreError, StoreDo string
 	StoreSince          time.Time
 	To                  string // overflow store or standby
+	// why the store of its dead letters would take none, though there may be none yet
+	LettersError, LettersDo string
+	LettersSince            time.Time // zero if it would
 
 	ByHand *ByHand // dead letters that are brought back; nil while nobody does
 
@@ -207,6 +210,10 @@ func (o Output) State(now time.Time) OutputState {
 		} else {
 			s.Text = "takes what comes, but its store would not take it: " + o.StoreError
 		}
+	case !o.LettersSince.IsZero():
+		s.Kind, s.Level, s.Since, s.Do = StoreFails, Warning, o.LettersSince, o.LettersDo
+		s.Text = "delivers, but the store of its dead letters would take none: " +
+			Plain(o.LettersError)
 	case o.Behind():
 		o.tellBehind(&s)
 	default:
