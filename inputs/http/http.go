@@ -40,6 +40,8 @@ type HTTP struct {
 	requests *prometheus.CounterVec
 	refused  prometheus.Counter
 	hecAcks  atomic.Int64
+	// in Unix nanoseconds: so long a request that was answered that the buffer is full counts
+	fullUntil atomic.Int64
 
 	answerTime time.Duration // answerTime, except in tests
 }

@@ -317,10 +317,17 @@ func TestBackPressure(t *testing.T) {
 			t.Fatalf("%s: %d %s, Retry-After %q", path, code, text, header.Get("Retry-After"))
 		}
 	}
+	const health = "/services/collector/health"
+	if code, text, _ := r.send("GET", health, "", nil); code != 503 || !strings.Contains(text, `:18`) {
+		t.Fatal(code, text)
+	}
 	r.sink.Unblock()
 	if code, _, _ := r.send("POST", "/t", "", []byte("x\n")); code != 200 ||
 		len(r.sink.Records()) != 1 {
 		t.Fatal(code)
+	}
+	if code, text, _ := r.send("GET", health, "", nil); code != 200 {
+		t.Fatal(code, text)
 	}
 	r.sink.Fail(errors.New("no space left"))
 	if code, text, h := r.send(

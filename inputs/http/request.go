@@ -285,8 +285,10 @@ func (r *request) store() error {
 	}
 	switch {
 	case first == nil:
+		r.h.fullUntil.Store(0)
 		return nil
 	case errors.Is(first, context.DeadlineExceeded):
+		r.h.fullUntil.Store(time.Now().Add(retryAfter).UnixNano())
 		return &failure{
 			status: http.StatusTooManyRequests,
 			reason: "the buffer is full",

@@ -29,6 +29,11 @@ func (h *HTTP) splunk(rest string) protocol {
 	case "/health":
 		p.open = true
 		p.take = func(w http.ResponseWriter, r *request) error {
+			if time.Now().UnixNano() < h.fullUntil.Load() {
+				full := hecReply{Text: "HEC is unhealthy, queues are full", Code: 18}
+				writeJSON(w, http.StatusServiceUnavailable, full)
+				return nil
+			}
 			writeJSON(w, http.StatusOK, hecReply{Text: "HEC is healthy", Code: 17})
 			return nil
 		}
