@@ -66,14 +66,14 @@ func resumeCommand() *cobra.Command {
 
 func flushCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "flush",
+		Use:   "flush [CONFIG]",
 		Short: "Have a running agent close and upload the files of its archives now",
 		Long: `Has a running agent close and upload the files that its archives hold open, without waiting for their roll
 policies, and waits until they are stored. If a store refuses them, or the timeout is over, it says what is not
 stored and why; the agent goes on trying. All other outputs send what they have within milliseconds anyway.`,
-		Args: usage(cobra.NoArgs),
+		Args: usage(cobra.MaximumNArgs(1)),
 	}
-	addr := adminFlag(cmd)
+	addr := adminTarget(cmd)
 	timeout := cmd.Flags().Duration("timeout", time.Minute, "how long to wait; 0 not to")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var query url.Values
@@ -90,14 +90,14 @@ stored and why; the agent goes on trying. All other outputs send what they have 
 
 func drainCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "drain",
+		Use:   "drain [CONFIG]",
 		Short: "Have a running agent stop its inputs, deliver everything and end",
 		Long: `Has a running agent stop its inputs, deliver what is in its buffers and overflow, and end, as before a host is
 given up. After the timeout it ends all the same, and says what is left; that stays on disk and is delivered
 after the next start. A service manager that restarts whatever ends has to be told to leave it stopped.`,
-		Args: usage(cobra.NoArgs),
+		Args: usage(cobra.MaximumNArgs(1)),
 	}
-	addr := adminFlag(cmd)
+	addr := adminTarget(cmd)
 	timeout := cmd.Flags().Duration("timeout", 5*time.Minute, "how long to deliver")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *timeout <= 0 {
