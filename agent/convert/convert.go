@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -73,7 +74,11 @@ func Convert(tool string, files []string) (*Result, error) {
 }
 
 // ConvertFrom is Convert by a reader.
-func ConvertFrom(tool string, files []string, from kit.Reader) (*Result, error) {
+func ConvertFrom(tool string, files []string, reader kit.Reader) (*Result, error) {
+	from := func(path string) ([]byte, error) {
+		text, err := reader(path)
+		return bytes.TrimPrefix(text, []byte("\ufeff")), err // as some editors begin files
+	}
 	var names []string
 	for _, t := range Tools() {
 		if t.Name == tool {

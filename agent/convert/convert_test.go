@@ -64,6 +64,29 @@ func golden(t *testing.T, tool, dir string) {
 	}
 }
 
+// A byte order mark, with which some editors begin files, is no part of what they say.
+func TestByteOrderMarksAreLeftOut(t *testing.T) {
+	for _, tool := range convert.Tools() {
+		mains, err := filepath.Glob(filepath.Join("testdata", tool.Name, "*", "main.*"))
+		if err != nil || len(mains) == 0 {
+			t.Fatal("no main file", err)
+		}
+		want, err := convert.Convert(tool.Name, mains[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := convert.ConvertFrom(tool.Name, mains[:1], func(path string) ([]byte, error) {
+			text, err := os.ReadFile(path)
+			return append([]byte("\ufeff"), text...), err
+		})
+		if err != nil {
+			t.Errorf("%s: %v", tool.Name, err)
+		} else if !bytes.Equal(got.HCL, want.HCL) {
+			t.Errorf("%s makes something else of it: %s", tool.Name, got.HCL)
+		}
+	}
+}
+
 // behaves runs the cases beside a configuration, if there are any: what the tool made of certain
 // lines, penstock makes of them.
 func behaves(t *testing.T, hcl string) {

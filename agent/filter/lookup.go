@@ -159,11 +159,12 @@ func (f *Lookup) load() (changed bool, err error) {
 		return false, err
 	}
 	var table lookupTable
+	plain := bytes.TrimPrefix(text, []byte("\ufeff")) // as Excel begins what it writes as UTF-8
 	switch filepath.Ext(f.cfg.Table) {
 	case ".csv":
-		table, err = f.readCSV(text)
+		table, err = f.readCSV(plain)
 	case ".json":
-		table, err = f.readJSON(text)
+		table, err = f.readJSON(plain)
 	default:
 		table, err = newNetworks(text, f.cfg.Take)
 	}

@@ -66,7 +66,7 @@ func TestLookup(t *testing.T) {
 	}
 	f = open(
 		LookupConfig{
-			Table:  write("l.json", `[{"id":1,"n":true},{"id":"x","n":null}]`),
+			Table:  write("l.json", "\ufeff"+`[{"id":1,"n":true},{"id":"x","n":null}]`),
 			Column: "id",
 			Key:    must(t, "field.k"),
 		},
@@ -74,6 +74,14 @@ func TestLookup(t *testing.T) {
 	if got := strings.Join(
 		values(t, apply(f, batch(`{"k":1}`, `{"k":"x"}`))), " ",
 	); got != `100:{"k":1,"n":true} 101:{"k":"x","n":null}` {
+		t.Error(got)
+	}
+	f = open(
+		LookupConfig{
+			Table: write("m.csv", "\ufeffid,n\n1,x\n"), Column: "id", Key: must(t, "field.k"),
+		},
+	)
+	if got := values(t, apply(f, batch(`{"k":1}`)))[0]; got != `100:{"k":1,"n":"x"}` {
 		t.Error(got)
 	}
 	for name, text := range map[string]string{"a.csv": "", "b.csv": "a,b\n1\n", "c.json": "[1]", "d.json": "{", "e.json": "5", "f.csv": "a,a\n"} {

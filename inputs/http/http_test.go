@@ -146,6 +146,9 @@ func TestPlainBodies(t *testing.T) {
 		{"multipart", mtype, string(mbody), `[{"a":1}]`},
 		{"msgpack", "application/msgpack", string(pack), `[{"a":1} {"b":"x"}]`},
 		{"empty", "text/plain", "", "[]"},
+		{"json behind a mark", "application/json", "\ufeff{\"a\":1}", `[{"a":1}]`},
+		{"ndjson behind a mark", "application/x-ndjson", "\ufeff{}\n2", "[{} 2]"},
+		{"lines behind a mark", "text/plain", "\ufeffone\ntwo", "[one two]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := start(t, nil)

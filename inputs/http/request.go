@@ -94,6 +94,9 @@ func (r *request) release() {
 	}
 }
 
+// byteOrderMark is what some clients put before a text. Nothing that is no text begins so.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // body reads and inflates the body.
 func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength > r.h.cfg.MaxBodySize {
@@ -130,7 +133,7 @@ func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 		}
 		if err == io.EOF {
 			r.size, r.whole = len(b), cap(b)
-			return b, nil
+			return bytes.TrimPrefix(b, byteOrderMark), nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("body: %w", err)
