@@ -93,7 +93,7 @@ func Start(o Options, agent Agent, log *slog.Logger) (*Server, error) {
 
 func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) {
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           patient(h, writeTimeout),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		BaseContext:       func(net.Listener) context.Context { return ctx },

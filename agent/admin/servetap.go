@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// tapWrite bounds how long a viewer may take for one batch.
-	tapWrite = 10 * time.Second
 	// tapTell is how often a viewer is told what it has missed.
 	tapTell = time.Second
 	// tapValue is how much of a value is shown.
@@ -142,9 +140,6 @@ func serveTap(w http.ResponseWriter, r *http.Request, agent Agent) {
 			}
 		case <-missed.C:
 		case <-r.Context().Done():
-			return
-		}
-		if rc.SetWriteDeadline(time.Now().Add(tapWrite)) != nil {
 			return
 		}
 		if b == nil {
