@@ -40,6 +40,7 @@ func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 		for _, n := range plugins(s.body) {
 			_, isAsked := c.failureTags(n)
 			c.asksForFailures = c.asksForFailures || s.kind == "filter" && isAsked
+			c.hidesFields = c.hidesFields || s.kind == "filter" && speaksOf(n, "[@metadata]")
 		}
 	}
 	for _, kind := range []string{"input", "filter", "output"} {
@@ -71,6 +72,12 @@ func plugins(body []statement) []*kit.Node {
 	return out
 }
 
+// speaksOf reports whether a name stands in what is set of a plugin.
+func speaksOf(n *kit.Node, name string) bool {
+	return strings.Contains(n.Key, name) || strings.Contains(n.Value, name) ||
+		slices.ContainsFunc(n.Kids, func(k *kit.Node) bool { return speaksOf(k, name) })
+}
+
 type converter struct {
 	*kit.Conv
 	p      *kit.Pipeline
@@ -79,6 +86,7 @@ type converter struct {
 
 	asked           []string // texts of conditions on tags
 	asksForFailures bool     // among them are tags of what cannot be parsed
+	hidesFields     bool     // a filter sets some below @metadata, which Logstash does not write
 	failed          []string // those that filters have given
 
 	parses []*draft.Block // what parses, of the filter that is read

@@ -219,6 +219,9 @@ func (c *converter) output(n *kit.Node) *draft.Block {
 	}
 	if b != nil {
 		c.outputCodec(b, codec)
+		if c.hidesFields {
+			c.D.Changed(b, n.At, n.Name, "@metadata is a field like others, and goes out with them")
+		}
 	}
 	return b
 }

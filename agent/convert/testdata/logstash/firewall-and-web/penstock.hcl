@@ -325,6 +325,7 @@ output "kafka" "kafka" {
   # always
   # Left out: kafka.batch_size = 16384: see batch_max_bytes
   linger = "5ms"
+  # Changed: kafka: @metadata is a field like others, and goes out with them
 }
 
 output "elasticsearch" "elasticsearch" {
@@ -334,6 +335,7 @@ output "elasticsearch" "elasticsearch" {
   password  = env("ESP")
   pipeline  = "geo"
   id_header = "document_id"
+  # Changed: elasticsearch: @metadata is a field like others, and goes out with them
   # Left out: elasticsearch.ilm_enabled = false: life cycles are set up by others
   # Left out: elasticsearch.template_name = x: templates are set up by others
   # Left out: elasticsearch.manage_template = false: templates are set up by others
@@ -360,6 +362,7 @@ output "s3" "s3" {
     size = "100MiB"
     age  = "15m"
   }
+  # Changed: s3: @metadata is a field like others, and goes out with them
   # Left out: s3.temporary_directory = /tmp/x: the spool lies below data_dir
 }
 
@@ -371,11 +374,13 @@ output "local" "file" {
   # Changed: file.path = /var/out/%{type}/%{+YYYY-MM-dd}.log: files appear whole, in directories by
   # that path, when they roll
   # Changed: file.codec.format = %{message}: records go out as JSON
+  # Changed: file: @metadata is a field like others, and goes out with them
 }
 
 output "stdout" "stdout" {
   format = "ndjson"
   # Changed: stdout.codec = rubydebug: records go out as JSON
+  # Changed: stdout: @metadata is a field like others, and goes out with them
 }
 
 pipeline "main" {

@@ -79,6 +79,7 @@ filter "add_fields" "mutate_2" {
 output "kafka" "kafka" {
   brokers = ["kafka-1:9092"]
   topic   = "${field["@metadata"].topic}"
+  # Changed: kafka: @metadata is a field like others, and goes out with them
 }
 
 pipeline "main" {

@@ -205,6 +205,7 @@ output "local" "file" {
   # Changed: file.path = /var/log/bad/%{+YYYY-MM-dd}.log: files appear whole, in directories by
   # that path, when they roll
   # Changed: file.codec.format = %{message}: records go out as JSON
+  # Changed: file: @metadata is a field like others, and goes out with them
 }
 
 output "elasticsearch" "elasticsearch" {
@@ -217,6 +218,7 @@ output "elasticsearch" "elasticsearch" {
   tls {
     ca_file = "/ca.pem"
   }
+  # Changed: elasticsearch: @metadata is a field like others, and goes out with them
   # Left out: elasticsearch.ilm_enabled = false: life cycles are set up by others
   # Left out: elasticsearch.template_overwrite = true: templates are set up by others
   # Left out: elasticsearch.retry_on_conflict = 3: penstock has nothing of this name here
@@ -243,6 +245,7 @@ output "kafka" "kafka" {
   # Left out: kafka.batch_size = 32768: see batch_max_bytes
   linger          = "5ms"
   batch_max_bytes = "2MiB"
+  # Changed: kafka: @metadata is a field like others, and goes out with them
 }
 
 pipeline "main" {

@@ -403,6 +403,7 @@ output "elasticsearch" "elasticsearch" {
   tls {
     ca_file = "/etc/logstash/es-ca.crt"
   }
+  # Changed: elasticsearch: @metadata is a field like others, and goes out with them
   # Left out: elasticsearch.manage_template = false: templates are set up by others
   # Left out: elasticsearch.ilm_enabled = false: life cycles are set up by others
   # Left out: elasticsearch.retry_on_conflict = 3: penstock has nothing of this name here
@@ -426,6 +427,7 @@ output "http" "http" {
     "X-Token" = env("TOKEN")
   }
   compression = "none"
+  # Changed: http: @metadata is a field like others, and goes out with them
   # Left out: http.mapping.text = %{message}: penstock has nothing of this name here
 }
 
@@ -449,6 +451,7 @@ output "kafka" "kafka" {
   # Left out: kafka.batch_size = 32768: see batch_max_bytes
   # Left out: kafka.retries = 5: attempts never end: see retry and delivery_timeout
   # Left out: kafka.ssl_truststore_password ...: PEM files have none
+  # Changed: kafka: @metadata is a field like others, and goes out with them
 }
 
 output "local" "file" {
@@ -459,6 +462,7 @@ output "local" "file" {
   # Changed: file.path = /var/log/archive/%{type}/%{+YYYY}/%{+MM-dd}/events-%{env}.log.gz: files
   # appear whole, in directories by that path, when they roll
   # Changed: file.codec.format = %{@timestamp} %{message}: records go out as JSON
+  # Changed: file: @metadata is a field like others, and goes out with them
   # Left out: file.flush_interval = 5: outputs read the buffer all the time
   # Left out: file.create_if_deleted = true: penstock has nothing of this name here
 }
@@ -477,6 +481,7 @@ output "s3" "s3" {
     size = "100MiB"
     age  = "15m"
   }
+  # Changed: s3: @metadata is a field like others, and goes out with them
   # Left out: s3.rotation_strategy = size_and_time: see roll
   # Left out: s3.upload_workers_count = 4: penstock has nothing of this name here
   # Left out: s3.temporary_directory = /var/tmp/logstash: the spool lies below data_dir
