@@ -268,6 +268,10 @@ func (c *converter) processor(x *kit.Node, cond string) {
 		}
 		b.Set("into", draft.Text(into))
 		c.D.Changed(b, x.At, x.Name, "the hash is another: names of fields are not hashed; see algorithm")
+		if into == "@metadata._id" {
+			c.D.Lost(b, x.At, x.Name+".target_field",
+				"it is a field; for ids of documents write filter \"set\" with a header of it, and id_header")
+		}
 	case "decode_csv_fields":
 		c.Lost(c.p.Notes, x, "write filter \"parse\" with format = \"csv\" and the names of the columns")
 	case "script":

@@ -236,6 +236,8 @@ filter "hash" "fingerprint" {
   into   = "@metadata._id"
   # Changed: processors.fingerprint: the hash is another: names of fields are not hashed; see
   # algorithm
+  # LEFT OUT: processors.fingerprint.target_field: it is a field; for ids of documents write filter
+  # "set" with a header of it, and id_header
 }
 
 filter "time" "timestamp" {
