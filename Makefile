@@ -24,7 +24,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/outputs/,deadletter elasticsearch forward gcs http) \
 	$(addprefix github.com/penstock/penstock/outputs/,drain httpsend local overflow replay s3) \
 	github.com/andybalholm github.com/dsnet github.com/ulikunitz github.com/dustin github.com/elastic github.com/fsnotify github.com/coreos \
-	github.com/go-logr github.com/json-iterator github.com/modern-go github.com/go-viper \
+	github.com/go-logr github.com/mileusna github.com/json-iterator github.com/modern-go github.com/go-viper \
 	github.com/pelletier github.com/google/go-cmp github.com/google/flatbuffers github.com/twpayne \
 	github.com/dgraph-io cloud.google.com go.opentelemetry.io go.yaml.in \
 	golang.org/x/net golang.org/x/crypto golang.org/x/oauth2 golang.org/x/text \
