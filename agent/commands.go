@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/outputs/overflow"
 )
 
 var _ admin.Commander = (*Agent)(nil)
@@ -21,10 +23,12 @@ func (a *Agent) output(name string) (string, error) {
 	id := "output." + strings.TrimPrefix(name, "output.")
 	var known []string
 	for _, p := range a.pipelines {
-		if p.outputs[id] != nil {
-			return id, nil
+		for _, o := range p.plan.outputs { // also while its buffer is being opened
+			if o.id == id {
+				return id, nil
+			}
+			known = append(known, o.id)
 		}
-		known = append(known, slices.Collect(maps.Keys(p.outputs))...)
 	}
 	slices.Sort(known)
 	return "", fmt.Errorf(
@@ -81,9 +85,9 @@ func (a *Agent) Drain(ctx context.Context) (string, error) {
 	a.mu.Lock()
 	var paused []string
 	for _, p := range a.pipelines {
-		for id := range p.outputs {
-			if since, _ := a.paused.get(id); !since.IsZero() {
-				paused = append(paused, id)
+		for _, o := range p.plan.outputs {
+			if since, _ := a.paused.get(o.id); !since.IsZero() {
+				paused = append(paused, o.id)
 			}
 		}
 	}
@@ -116,25 +120,74 @@ func (a *Agent) drain(ctx context.Context, d draining) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
+	a.awaitOpening(ctx)
 	a.stopInputs(ctx, slices.Collect(maps.Values(a.pipelines)), noLimit)
 	a.drainAll(ctx)
-	var left []string
-	for _, s := range a.States() {
-		if n := s.OnDisk; n > 0 {
-			left = append(left, fmt.Sprintf("%d records of pipeline %s wait on disk", n, s.Name))
-		}
-		if n := s.Stored; n > 0 {
-			left = append(left, fmt.Sprintf("%d records of pipeline %s wait in the overflow", n, s.Name))
-		}
-	}
+	left := a.undelivered()
 	if len(left) > 0 {
 		a.log.Warn(
 			"not everything could be delivered in time: the rest is delivered after the next start",
 			"left", left,
 		)
 		d.result <- "not everything could be delivered: " + strings.Join(left, ", ") +
-			"; the agent ends, and they are delivered after the next start"
+			"; the agent ends, and what it has outputs for is delivered after the next start"
 		return
 	}
 	d.result <- ""
+}
+
+// awaitOpening waits until each buffer has been opened, or could not be.
+func (a *Agent) awaitOpening(ctx context.Context) {
+	isTried := func(p *pipeline) bool { return p.open || p.openErr != nil }
+	for _, p := range a.pipelines {
+		for !isTried(p) {
+			select {
+			case o := <-a.opened:
+				a.handleOpened(o)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// undelivered tells what is left once all is delivered that can be.
+func (a *Agent) undelivered() (left []string) {
+	states := a.States()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range states {
+		if n := s.OnDisk; n > 0 {
+			left = append(left, fmt.Sprintf("%d records of pipeline %s wait on disk", n, s.Name))
+		}
+		if n := s.Stored; n > 0 {
+			left = append(left, fmt.Sprintf("%d records of pipeline %s wait in the overflow", n, s.Name))
+		}
+		for _, where := range a.elsewhere(s) {
+			left = append(left, "records of pipeline "+s.Name+" wait in "+where)
+		}
+		for _, pr := range s.Problems {
+			if pr.Component == "pipeline."+s.Name &&
+				(pr.Kind == state.Failed || pr.Kind == state.Opening) {
+				left = append(left, pr.Component+" "+pr.Text)
+			}
+		}
+	}
+	return left
+}
+
+// elsewhere returns in which overflows records of a pipeline wait that no output brings back.
+// Agent.mu is held.
+func (a *Agent) elsewhere(s state.PipelineState) (all []string) {
+	switch p := a.pipelines[s.Name]; {
+	case s.Kind == state.Gone:
+		return a.unclaimed[s.Name].Overflows
+	case p.buf != nil && s.Stored == 0:
+		for _, c := range p.buf.Cursors() {
+			if where := overflow.LeftBehind(c.Note); where != "" {
+				all = append(all, where)
+			}
+		}
+	}
+	return all
 }

@@ -148,6 +148,57 @@ func TestADrainEndsTheAgent(t *testing.T) {
 	}
 }
 
+// What a pipeline holds whose buffer cannot be opened is not delivered: a drain says so, and its
+// outputs can be paused meanwhile.
+func TestADrainTellsOfABufferThatCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := startAgent(t, newWorld(), dir, simple)
+	if err := os.WriteFile(filepath.Join(dir, "buffer", "other"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reload(simple + other); err != nil {
+		t.Fatal(err)
+	}
+	runtest.Until(t, "it is not opened", func() bool { return r.States()[0].Kind == state.Failed })
+	for _, c := range []struct {
+		command, want string
+		code          int
+	}{
+		{"pause?output=fake.z", "output.fake.z is paused", 200},
+		{"drain", "nothing was begun: output.fake.z paused", 409},
+		{"resume?output=fake.z", "output.fake.z goes on", 200},
+		{"drain?timeout=20s", "pipeline.other cannot be opened: ", 409},
+	} {
+		if code, text := post(t, r, "/api/"+c.command); code != c.code ||
+			!strings.Contains(text, c.want) {
+			t.Errorf("%s: %d %s", c.command, code, text)
+		}
+	}
+	r.wait()
+}
+
+// A drain that is asked for while a buffer is being opened delivers what is in it.
+func TestADrainWaitsForABufferThatIsBeingOpened(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.down["y"] = true
+	r := startAgent(t, w, t.TempDir(), simple)
+	w.send(t, "a", "app", "1")
+	w.await(t, "x", w.has("x", 1))
+	from := "from = [input.fake.a]"
+	anew := strings.Replace(simple, from, from+"\nbuffer { max_size = \"1GiB\" }", 1)
+	if err := r.reload(anew); err != nil {
+		t.Fatal(err)
+	}
+	w.change(func() { w.down["y"] = false })
+	if code, text := post(t, r, "/api/drain?timeout=20s"); code != 200 {
+		t.Errorf("%d %s", code, text)
+	}
+	r.wait()
+	equal(t, "y", w.delivered("y"), "app/1")
+}
+
 // A flush ends well once what was open is stored; and tells what is not, why and what to do, when
 // the time is over, and at once where waiting is of no use.
 func TestAFlushTellsHowItEnds(t *testing.T) {

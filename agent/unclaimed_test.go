@@ -165,4 +165,12 @@ func TestAnOverflowThatIsLeftBehindIsTold(t *testing.T) {
 			t.Errorf("not %q in %s", want, shown)
 		}
 	}
+	code, text := post(t, r, "/api/drain")
+	for _, name := range []string{"old", "other"} {
+		want := "records of pipeline " + name + " wait in overflow/web-1/ of output.s3.overflow"
+		if code != 409 || !strings.Contains(text, want) {
+			t.Errorf("a drain: %d %s", code, text)
+		}
+	}
+	r.wait()
 }
