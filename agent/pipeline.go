@@ -114,7 +114,11 @@ func (p *pipeline) run() (stopped []<-chan struct{}) {
 				return o.id == id && p.outputFingerprint(o) == u.fingerprint
 			},
 		) {
-			u.stop()
+			if _, ok := u.plan.output.Output.(archive); ok {
+				u.replace() // it may have begun a cut
+			} else {
+				u.stop()
+			}
 			after[id] = u.done
 			stopped = append(stopped, u.done)
 			delete(p.outputs, id)

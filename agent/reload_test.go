@@ -2,13 +2,19 @@ package agent
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/outputs/s3"
 )
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -299,5 +305,63 @@ func TestStopDuringManyReloads(t *testing.T) {
 	}
 	if strings.Contains(r.log.String(), "could be closed in time") {
 		t.Error("something was not closed")
+	}
+}
+
+// A reload that changes what an archive makes of records lets it finish the cut that is being
+// uploaded: nobody could make that again.
+func TestAReloadLetsAnArchiveFinishItsCut(t *testing.T) {
+	t.Parallel()
+	began, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		switch r.Method {
+		case http.MethodPut:
+			once.Do(func() {
+				close(began)
+				<-release
+			})
+			w.Header().Set("ETag", `"1"`)
+		case http.MethodPost: // it is asked whether it would take an object
+			fmt.Fprint(w, "<R><UploadId>1</UploadId></R>")
+		}
+	}))
+	defer store.Close()
+	w := newWorld()
+	w.more = Catalogue{ArchiveType("s3", "Amazon S3.", s3.Default, s3.New)}
+	text := fmt.Sprintf(`
+input "fake" "a" { name = "a" }
+output "s3" "lake" {
+  bucket     = "lake"
+  region     = "us-east-1"
+  endpoint   = %q
+  path_style = true
+  access_key_id      = "id"
+  secret_access_key  = "secret"
+  conditional_writes = "header"
+  path = "lake"
+  format "raw" {}
+  roll { records = 1 }
+}
+pipeline "p" {
+  from = [input.fake.a]
+  filter "grep" { exclude = ["noise"] }
+  to   = [output.s3.lake]
+}`, store.URL)
+	r := startAgent(t, w, t.TempDir(), text)
+	w.send(t, "a", "app", "1")
+	<-began
+	if err := r.reload(strings.Replace(text, "noise", "more noise", 1)); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	w.send(t, "a", "app", "2")
+	runtest.Until(t, "all is archived", func() bool {
+		p := r.States()[0]
+		return p.OnDisk == 0 || p.Level == state.Critical
+	})
+	if p := r.States()[0]; p.Level != state.OK {
+		t.Errorf("%+v", p.Problems)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -46,8 +47,9 @@ type supervised struct {
 	restarts    prometheus.Counter
 	finished    func() // told once the state is Finished; may be nil
 
-	stop context.CancelFunc
-	done chan struct{}
+	stop    context.CancelFunc
+	replace context.CancelFunc // stop, with the cause record.ErrReplaced
+	done    chan struct{}
 
 	mu    sync.Mutex
 	state State
@@ -59,12 +61,13 @@ type supervised struct {
 // start runs f, again and again while it fails, until stop is called or f returns nil. It begins
 // once after is closed, if that is not nil.
 func (u *supervised) start(r restart, after <-chan struct{}, f func(ctx context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	u.stop, u.done = cancel, make(chan struct{})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	u.stop, u.replace = func() { cancel(nil) }, func() { cancel(record.ErrReplaced) }
+	u.done = make(chan struct{})
 	u.set(Running)
 	go func() {
 		defer close(u.done)
-		defer cancel()
+		defer cancel(nil)
 		if after != nil {
 			select {
 			case <-after:

@@ -51,7 +51,7 @@ type BudgetConfig struct {
 // UploadConfig says how objects are uploaded.
 type UploadConfig struct {
 	Parallel        int           `hcl:"parallel,optional" doc:"Objects that are uploaded at once."`
-	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long a cut on shutdown may take; what is not stored by then is read again."`
+	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long a cut on shutdown may take, or one that is being stored when a reload replaces the output; what is not stored by then is read again."`
 }
 
 // Default returns the presets.

@@ -59,8 +59,9 @@ type rolling struct {
 type finish uint8
 
 const (
-	running  finish = iota
-	draining        // make a last cut, then end
+	running    finish = iota
+	concluding        // finish the cut that was begun, then end
+	draining          // make a last cut, then end
 )
 
 func (a *Archiver) newDrain(log record.Log) (*drain, error) {
@@ -174,6 +175,9 @@ func (d *drain) run(ctx context.Context) error {
 			}
 			continue
 		}
+		if d.finish == concluding && !d.mayConclude() {
+			return ctx.Err()
+		}
 		batches, err := d.admission(work)
 		if err != nil {
 			return err
@@ -207,15 +211,24 @@ func (d *drain) run(ctx context.Context) error {
 			if cause := context.Cause(ctx); errors.Is(cause, record.ErrFenced) {
 				return cause
 			}
-			if !d.a.cfg.Roll.OnShutdown {
+			d.finish, done = concluding, nil
+			if d.a.cfg.Roll.OnShutdown {
+				d.finish = draining
+			} else if !errors.Is(context.Cause(ctx), record.ErrReplaced) {
 				return ctx.Err()
 			}
-			d.finish, done = draining, nil
 			timer := time.NewTimer(d.a.cfg.Upload.ShutdownTimeout)
 			defer timer.Stop()
 			deadline = timer.C
 		}
 	}
+}
+
+// mayConclude reports whether a cut is begun, and nothing known keeps it from being stored. Under
+// other settings nobody could make it again.
+func (d *drain) mayConclude() bool {
+	failing, _, _ := d.a.Failing()
+	return failing.IsZero() && (d.redo > 0 || !d.m.Ready())
 }
 
 // receive takes in what was read. Dead letters are not waited for any more once ctx ends; what else
@@ -276,10 +289,10 @@ func (d *drain) release(c *cut) {
 // admission applies the roll policies and the budget, and returns the channel to read from, or nil
 // while nothing may be read.
 func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
-	if d.finish == draining || d.waiting != nil {
+	redo := d.redo > 0
+	if d.finish == draining || d.finish == concluding && !redo || d.waiting != nil {
 		return nil, nil
 	}
-	redo := d.redo > 0
 	if !redo && d.pos > d.cur.start {
 		reason := d.due(time.Now())
 		switch {

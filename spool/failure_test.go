@@ -326,6 +326,59 @@ func TestConfigChangedWithinACut(t *testing.T) {
 	checkOnce(t, s, nil, topic)
 }
 
+// A drain whose place another configuration takes finishes the cut that it has begun, which nobody
+// else could; not while the store fails.
+func TestAReplacedDrainFinishesItsCut(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		s, topic := newMemStore(), newTopic("app", 0)
+		topic.produce(1_500, hourly(0, 3))
+		ctx, replace := context.WithCancelCause(t.Context())
+		s.put = func(_ string, do func() error) error {
+			replace(record.ErrReplaced)
+			if fails {
+				return errTimeout
+			}
+			return do()
+		}
+		a := testArchiver(t, s, func(c *Config) { c.Upload.ShutdownTimeout = time.Hour })
+		if err := a.Drain(ctx, refreshLog{topic.own(100)}); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		pos, note := topic.committed()
+		if begun := strings.Contains(note, "intent"); begun != fails || (pos == 0) != fails {
+			t.Errorf("the store fails: %v; committed %d %s", fails, pos, note)
+		}
+		if fails {
+			continue
+		}
+		topic.seal()
+		next := fingerprintLog{refreshLog{topic.own(100)}, "grep"}
+		if err := testArchiver(t, s, nil).Drain(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		checkOnce(t, s, nil, topic)
+	}
+}
+
+// So it does with a cut that it has to make again.
+func TestAReplacedDrainFinishesACutOfBefore(t *testing.T) {
+	t.Parallel()
+	s, topic := newMemStore(), newTopic("app", 0)
+	topic.produce(1_100, hourly(0, 3))
+	interrupt(t, s, topic, 1, nil)
+	ctx, replace := context.WithCancelCause(t.Context())
+	replace(record.ErrReplaced)
+	if err := testArchiver(t, s, nil).Drain(ctx, refreshLog{topic.own(100)}); !errors.Is(
+		err, context.Canceled,
+	) {
+		t.Fatal(err)
+	}
+	if pos, note := topic.committed(); pos != 1_000 || strings.Contains(note, "intent") {
+		t.Errorf("committed %d %s", pos, note)
+	}
+}
+
 // A successor on another host, with another name, makes the same cut; one whose log is filtered
 // otherwise must not.
 func TestSuccessorHasAnotherName(t *testing.T) {

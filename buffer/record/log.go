@@ -3,11 +3,16 @@ package record
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // ErrFenced is returned by a Log whose owner has lost it to another: nothing was committed and
 // nothing more will be read.
 var ErrFenced = errors.New("log is no longer owned here")
+
+// ErrReplaced is the cause of a ctx that ends because another configuration takes over: who has
+// begun what only the present one can finish finishes it first, where that is soon.
+var ErrReplaced = fmt.Errorf("another configuration takes over: %w", context.Canceled)
 
 // Log is an ordered, replayable stream of batches with one durable cursor and a short note: a
 // cursor of the disk buffer, or a Kafka partition. Positions only grow. One goroutine calls Next

@@ -107,7 +107,7 @@ func (s *session) run(ctx context.Context) error {
 	// done.
 	s.leases.mu.Lock()
 	for _, l := range s.leases.held {
-		l.cancel(ctx.Err())
+		l.cancel(context.Cause(ctx))
 	}
 	s.leases.mu.Unlock()
 	s.leases.wg.Wait()
