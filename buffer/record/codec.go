@@ -78,7 +78,7 @@ func compress(dst, body []byte, codec Codec) ([]byte, error) {
 	case Snappy:
 		return appendXerial(dst, body)
 	case LZ4:
-		return appendLZ4(dst, body)
+		return appendLZ4(dst, body), nil
 	case Zstd:
 		w := zstdWriters.Get().(*zstd.Encoder)
 		defer zstdWriters.Put(w)
@@ -98,7 +98,7 @@ const (
 )
 
 // appendLZ4 appends a frame that holds p: each block is compressed where it is to lie.
-func appendLZ4(dst, p []byte) ([]byte, error) {
+func appendLZ4(dst, p []byte) []byte {
 	c := lz4Compressors.Get().(*lz4.Compressor)
 	defer lz4Compressors.Put(c)
 	dst = append(dst, lz4Header...)
@@ -107,19 +107,16 @@ func appendLZ4(dst, p []byte) ([]byte, error) {
 		p = p[len(block):]
 		dst = slices.Grow(dst, 4+len(block)+4)
 		to := dst[len(dst)+4 : len(dst)+4+len(block)]
-		n, err := c.CompressBlock(block, to)
-		if err != nil {
-			return dst, err
-		}
+		n, _ := c.CompressBlock(block, to)
 		size := uint32(n)
-		if n == 0 {
+		if n == 0 { // it would be longer, which the library may tell by an error, too
 			n = copy(to, block)
 			size = uint32(n) | lz4Stored
 		}
 		dst = binary.LittleEndian.AppendUint32(dst, size)
 		dst = dst[:len(dst)+n]
 	}
-	return append(dst, 0, 0, 0, 0), nil
+	return append(dst, 0, 0, 0, 0)
 }
 
 // decompress inflates a record section of size bytes, into scratch if it has room.
