@@ -109,7 +109,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		workers: newWorkers(),
 		writeAt: (*os.File).WriteAt,
 	}
-	a.dir.path = filepath.Join(env.Dir, "spool")
+	a.dir.root = filepath.Join(env.Dir, "spool")
 	var err error
 	if a.namer, err = newNamer(&cfg, env.Agent); err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, fmt.Errorf("roll.minute_marks: %w", err)
 	}
 	a.metrics = newMetrics(a, env.Metrics)
-	a.failing = newFailureLogs(a.metrics, env, a.dir.path)
+	a.failing = newFailureLogs(a.metrics, env, a.dir.root)
 	a.trial = newTrial(store, env)
 	return a, nil
 }
@@ -142,7 +142,7 @@ func version() string {
 	return "(devel)"
 }
 
-// start clears what an earlier process left and starts the workers, once.
+// start makes the directory of working files and starts the workers, once.
 func (a *Archiver) start(ctx context.Context) error {
 	a.starting.Lock()
 	defer a.starting.Unlock()
@@ -150,7 +150,7 @@ func (a *Archiver) start(ctx context.Context) error {
 		return nil
 	}
 	for attempt := 1; ; attempt++ {
-		err := a.dir.clear()
+		err := a.dir.make()
 		if err == nil {
 			break
 		}

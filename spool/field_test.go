@@ -122,10 +122,11 @@ func TestSecor785_WorkingFilesDoNotLeak(t *testing.T) {
 	})
 	change := func(c *Config) { c.Compression = "none"; c.Roll.Records = 1e6; c.Spool.Memory = 4 << 20 }
 	a := testArchiver(t, s, change)
-	if err := os.MkdirAll(a.dir.path, 0o700); err != nil {
+	spool := filepath.Join(a.env.Dir, "spool")
+	if err := os.MkdirAll(spool, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	stale := filepath.Join(a.dir.path, "17.members")
+	stale := filepath.Join(spool, "17.members")
 	if err := os.WriteFile(stale, []byte("of a process that was killed"), 0o600); err != nil {
 		t.Fatal(err)
 	}
