@@ -551,6 +551,33 @@ func TestHardTimeout(t *testing.T) {
 	}
 }
 
+// A server whose machine has gone closes no connection.
+func TestAckOfASilentServerIsNotWaitedFor(t *testing.T) {
+	arrived := make(chan struct{})
+	silent := newFluentd(t, func(f *fluentd, nc net.Conn, n int) {
+		if n > 0 {
+			return
+		}
+		take(wire.NewReader(nc, limits))
+		f.ln.Close()
+		close(arrived)
+		io.Copy(io.Discard, nc)
+	})
+	addr, sink, _ := peer(t, nil)
+	cfg := config(silent.ln.Addr().String(), addr)
+	cfg.Servers[1].Standby = true
+	cfg.HeartbeatInterval, cfg.HardTimeout = 10*time.Millisecond, 50*time.Millisecond
+	cfg.ReconnectAfter, cfg.AckTimeout = 0, time.Hour
+	f := open(t, cfg)
+	if err := f.Write(testCtx(t), batch("t", "o", sample[0])); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	if len(sink.Records()) != 1 {
+		t.Fatal("the other server did not get it")
+	}
+}
+
 func TestCancelWhileWaitingForAck(t *testing.T) {
 	arrived := make(chan struct{})
 	srv := newFluentd(t, func(f *fluentd, nc net.Conn, n int) {

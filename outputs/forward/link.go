@@ -189,7 +189,7 @@ func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk st
 	}
 	_ = l.nc.SetReadDeadline(time.Now().Add(out.cfg.AckTimeout))
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	got, err := l.acks.Next()
 	if errors.Is(err, wire.ErrHello) {
@@ -210,7 +210,7 @@ func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk st
 func (l *link) explain(ctx context.Context, doing string, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%s: timed out", doing)
 	}

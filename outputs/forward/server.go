@@ -29,9 +29,18 @@ type health struct {
 	hmu  sync.Mutex
 	down bool
 	// when down: of the first sign of life since the last failure; zero when there was none
-	since time.Time
-	seen  time.Time // the last sign of life
+	since   time.Time
+	seen    time.Time // the last sign of life
+	flights map[*flight]struct{}
 }
+
+// flight is a chunk on its way.
+type flight struct {
+	begun time.Time
+	end   context.CancelCauseFunc
+}
+
+var errSilent = errors.New("no sign of life for hard_timeout")
 
 // take returns a connection to use: an idle one that seems to be open still, or a new one.
 func (s *server) take(ctx context.Context) (l *link, kept bool, err error) {
@@ -106,6 +115,8 @@ func (s *server) write(ctx context.Context, b *record.Batch, chunk string) error
 			return ctx.Err()
 		}
 	}
+	ctx, landed := s.fly(ctx)
+	defer landed()
 	l, kept, err := s.take(ctx)
 	if err != nil {
 		return err
@@ -158,16 +169,41 @@ func (h *health) sign(now time.Time, recoverWait time.Duration) (recovered bool)
 	return true
 }
 
-// missed notes a heartbeat that got no answer, and reports whether the server is down with it.
+// missed notes a heartbeat that got no answer, and reports whether the server is down with it. What
+// has been on its way to a silent server for hardTimeout is given up: others may take it.
 func (h *health) missed(now time.Time, hardTimeout time.Duration) (lost bool) {
 	h.hmu.Lock()
 	defer h.hmu.Unlock()
 	h.since = time.Time{}
-	if h.down || now.Sub(h.seen) < hardTimeout {
+	if now.Sub(h.seen) < hardTimeout {
 		return false
 	}
+	for f := range h.flights {
+		if now.Sub(f.begun) >= hardTimeout {
+			f.end(errSilent)
+		}
+	}
+	lost = !h.down
 	h.down = true
-	return true
+	return lost
+}
+
+// fly returns a context for a chunk's way to the server, which landed ends.
+func (h *health) fly(ctx context.Context) (_ context.Context, landed func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	f := &flight{time.Now(), end}
+	h.hmu.Lock()
+	defer h.hmu.Unlock()
+	if h.flights == nil {
+		h.flights = map[*flight]struct{}{}
+	}
+	h.flights[f] = struct{}{}
+	return ctx, func() {
+		h.hmu.Lock()
+		defer h.hmu.Unlock()
+		delete(h.flights, f)
+		end(nil)
+	}
 }
 
 func (h *health) isDown() bool {
