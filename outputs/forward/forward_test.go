@@ -362,6 +362,30 @@ func TestResendWithoutAck(t *testing.T) {
 	}
 }
 
+// A server that has not acknowledged a chunk is not waited for again while others may take it.
+func TestAckTimeoutTurnsToAnotherServer(t *testing.T) {
+	srv := newFluentd(t, func(f *fluentd, nc net.Conn, n int) {
+		r := wire.NewReader(nc, limits)
+		if _, chunk, err := take(r); err == nil {
+			nc.Write(wire.AppendAck(nil, chunk, false))
+		}
+		io.Copy(io.Discard, nc)
+	})
+	addr, sink, _ := peer(t, nil)
+	cfg := config(srv.ln.Addr().String(), addr)
+	cfg.Servers[1].Standby = true
+	cfg.AckTimeout = 50 * time.Millisecond
+	f := open(t, cfg)
+	for range 2 {
+		if err := f.Write(testCtx(t), batch("t", "o", sample[0])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := srv.connections(); n != 1 || len(sink.Records()) != 1 {
+		t.Fatalf("%d connections, and %d records at the other server", n, len(sink.Records()))
+	}
+}
+
 func TestKeptConnectionClosedByTheServer(t *testing.T) {
 	srv := newFluentd(t, func(f *fluentd, nc net.Conn, n int) {
 		_, chunk, err := take(wire.NewReader(nc, limits))

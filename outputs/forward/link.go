@@ -18,6 +18,8 @@ import (
 	"github.com/penstock/penstock/network/wire"
 )
 
+var errTimedOut = errors.New("timed out")
+
 // link is one connection to a server, past the handshake. One goroutine uses it at a time.
 type link struct {
 	raw       net.Conn
@@ -212,7 +214,7 @@ func (l *link) explain(ctx context.Context, doing string, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%s: timed out", doing)
+		return fmt.Errorf("%s: %w", doing, errTimedOut)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -105,7 +105,7 @@ func (s *server) close() {
 }
 
 // write delivers b. A kept connection may turn out to be dead only in use; then the chunk goes out
-// again on a new one.
+// again on a new one, unless that took long and other servers can be tried.
 func (s *server) write(ctx context.Context, b *record.Batch, chunk string) error {
 	if !s.out.cfg.RequireAck {
 		select {
@@ -126,7 +126,8 @@ func (s *server) write(ctx context.Context, b *record.Batch, chunk string) error
 		s.give(l)
 		return err
 	}
-	if err != nil && kept && ctx.Err() == nil {
+	if err != nil && kept && ctx.Err() == nil &&
+		(len(s.out.servers) == 1 || !errors.Is(err, errTimedOut)) {
 		l.close()
 		s.out.metrics.resent.Inc()
 		if l, err = s.dial(ctx); err != nil {
