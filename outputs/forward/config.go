@@ -25,7 +25,7 @@ type Config struct {
 	Heartbeat         string          `hcl:"heartbeat,optional" oneof:"transport|udp|none" doc:"How servers are watched while nothing is sent: by connecting, by UDP, or not."`
 	HeartbeatInterval time.Duration   `hcl:"heartbeat_interval,optional" doc:"Time between heartbeats."`
 	HardTimeout       time.Duration   `hcl:"hard_timeout,optional" doc:"A server that gives no sign of life for so long counts as down, and what waits for its acks goes to the others."`
-	RecoverWait       time.Duration   `hcl:"recover_wait,optional" doc:"How long a server that was down must be well before it is used again."`
+	RecoverWait       time.Duration   `hcl:"recover_wait,optional" doc:"How long a server that was down must be well before it is used again; doubled each time it is down again without having taken a chunk, five times at most."`
 	Peer              string          `hcl:"peer,optional" oneof:"auto|fluentd|penstock" doc:"What the servers are: penstocks get key, headers and bytes exactly. auto asks in the handshake, so it needs shared_key to find a penstock."`
 	TimeFormat        string          `hcl:"time_format,optional" oneof:"v1|v1.5" doc:"v1.5 sends [time, {}] as newer fluent-bits do; older fluentds fail on it."`
 	SelfHostname      string          `hcl:"self_hostname,optional" doc:"Name of this client in the handshake; the agent's name unless set."`

@@ -102,6 +102,7 @@ func (f *Forward) Write(ctx context.Context, b *record.Batch) error {
 	for _, s := range f.balance.turn(origin) {
 		err := s.write(ctx, b, chunk)
 		if err == nil {
+			s.took()
 			f.onSuccess(s)
 			return nil
 		}

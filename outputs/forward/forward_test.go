@@ -575,6 +575,28 @@ func TestHardTimeout(t *testing.T) {
 	}
 }
 
+// A server that answers heartbeats and takes nothing is used less and less.
+func TestRecoverWaitGrows(t *testing.T) {
+	h := health{}
+	now := time.Unix(1000, 0)
+	upAfter := func(wait time.Duration) bool {
+		h.failed()
+		h.sign(now, 10*time.Second)
+		early := h.sign(now.Add(wait-1), 10*time.Second)
+		now = now.Add(wait)
+		return !early && h.sign(now, 10*time.Second)
+	}
+	for _, seconds := range []time.Duration{10, 20, 40, 80, 160, 320, 320} {
+		if !upAfter(seconds * time.Second) {
+			t.Fatalf("not up after %d s", seconds)
+		}
+	}
+	h.took()
+	if !upAfter(10 * time.Second) {
+		t.Fatal("it has taken a chunk meanwhile")
+	}
+}
+
 // A server whose machine has gone closes no connection.
 func TestAckOfASilentServerIsNotWaitedFor(t *testing.T) {
 	arrived := make(chan struct{})

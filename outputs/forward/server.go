@@ -31,6 +31,7 @@ type health struct {
 	// when down: of the first sign of life since the last failure; zero when there was none
 	since   time.Time
 	seen    time.Time // the last sign of life
+	strikes int       // times that a chunk's failure made it down since it last took one
 	flights map[*flight]struct{}
 }
 
@@ -149,10 +150,24 @@ func (h *health) failed() bool {
 	defer h.hmu.Unlock()
 	was := !h.down
 	h.down, h.since = true, time.Time{}
+	if was {
+		h.strikes++
+	}
 	return was
 }
 
-// sign notes a sign of life, and reports whether the server is up again with it.
+// took notes that the server has taken a chunk.
+func (h *health) took() {
+	h.hmu.Lock()
+	defer h.hmu.Unlock()
+	h.strikes = 0
+}
+
+// mostDoubled bounds how often recover_wait is doubled.
+const mostDoubled = 5
+
+// sign notes a sign of life, and reports whether the server is up again with it. One that hangs, or
+// whose buffer is full, answers heartbeats: it is used less and less until it takes a chunk.
 func (h *health) sign(now time.Time, recoverWait time.Duration) (recovered bool) {
 	h.hmu.Lock()
 	defer h.hmu.Unlock()
@@ -163,7 +178,7 @@ func (h *health) sign(now time.Time, recoverWait time.Duration) (recovered bool)
 	if h.since.IsZero() {
 		h.since = now
 	}
-	if now.Sub(h.since) < recoverWait {
+	if now.Sub(h.since) < recoverWait<<min(max(h.strikes-1, 0), mostDoubled) {
 		return false
 	}
 	h.down = false
