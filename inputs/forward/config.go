@@ -21,7 +21,7 @@ type Config struct {
 	MaxInflatedSize  int64           `hcl:"max_inflated_size,optional" unit:"bytes" doc:"Largest size of a compressed chunk after inflating; a chunk beyond goes to the dead letter and is acknowledged."`
 	MaxRecordSize    int64           `hcl:"max_record_size,optional" unit:"bytes" doc:"Largest single event; a larger one goes to the dead letter."`
 	MaxDepth         int             `hcl:"max_depth,optional" doc:"Deepest nesting of a record; a deeper one goes to the dead letter."`
-	Memory           int64           `hcl:"memory,optional" unit:"bytes" doc:"Memory that all connections together may use for compressed chunks and large events. One that finds none waits for half of message_timeout, and is closed."`
+	Memory           int64           `hcl:"memory,optional" unit:"bytes" doc:"Memory that all connections together may use for compressed chunks, large events and, while the buffer is full, the first messages of clients. One that finds none waits for half of message_timeout, and is closed."`
 	IdleTimeout      time.Duration   `hcl:"idle_timeout,optional" doc:"Close a connection on which nothing came for so long; 0s never does. A client that asks for no acks loses what it next writes to a closed connection."`
 	MessageTimeout   time.Duration   `hcl:"message_timeout,optional" doc:"Close a connection on which neither 16 KiB of a message nor its end came for so long."`
 	HandshakeTimeout time.Duration   `hcl:"handshake_timeout,optional" doc:"Time for the TLS handshake and for the one of the protocol; then the connection is closed."`

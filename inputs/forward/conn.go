@@ -37,6 +37,7 @@ type conn struct {
 
 	unstored atomic.Int64 // records handed on that are not known to be durable
 	acked    bool         // the client asks for acks, as far as is known
+	known    bool         // a message has told
 
 	told  uint64    // values that were ignored, as far as was reported
 	since time.Time // within a message: when progress of it came last; zero between messages
@@ -92,7 +93,8 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 	defer c.gather.close()
 
 	err := c.run()
-	if ferr := c.gather.flushAll(); ferr != nil && err == nil {
+	ferr := c.gather.flushAll()
+	if ferr = errors.Join(ferr, c.gather.release()); ferr != nil && err == nil {
 		err = ferr
 	}
 	if aerr := c.acks.finish(); aerr != nil {
@@ -167,7 +169,8 @@ func (c *conn) message(m *wire.Message) error {
 		if o.Chunk == nil {
 			ack.chunk = nil
 		}
-		c.acked = o.Chunk != nil
+		c.known, c.acked = true, o.Chunk != nil
+		err = c.gather.release()
 	}
 	ack.done(nil) // without a chunk, when the message was not read to its end
 	return err

@@ -4,7 +4,8 @@
 // It owns the connections, the handshake and the acknowledgements. A chunk is acknowledged when
 // every event of it is durable, in the buffer or, where it cannot be kept as a record, in the dead
 // letter: never before, and never what was discarded. It holds no queue: a buffer that does not
-// take more stops the reading of the connection.
+// take more stops the reading of the connection, but for the rest of its first message, which says
+// whether the client wants an ack. One that does and goes is given up, for it sends that again.
 //
 // Events become records whose value is the JSON text of their map (see package wire); tag and time,
 // to the nanosecond, are kept. Where the sink says that outputs pass maps on, which are forward and

@@ -29,6 +29,7 @@ type Forward struct {
 	auth     *authenticator // nil without a security block
 	metrics  *metrics
 	warnings *fault.ThrottledLog
+	memory   *listen.Budget // that of limits
 	limits   wire.Limits
 	bound    listen.Bound
 	open     atomic.Int64 // batches being gathered
@@ -45,13 +46,14 @@ func New(cfg Config, env inputs.Env) (*Forward, error) {
 		env:      env,
 		metrics:  newMetrics(env.Metrics),
 		warnings: fault.NewThrottledLog(env.Log),
+		memory:   listen.NewBudget(cfg.Memory, cfg.MessageTimeout/2),
 	}
 	f.limits = wire.Limits{
 		Message:  cfg.MaxMessageSize,
 		Inflated: cfg.MaxInflatedSize,
 		Record:   int(cfg.MaxRecordSize),
 		Depth:    cfg.MaxDepth,
-		Memory:   listen.NewBudget(cfg.Memory, cfg.MessageTimeout/2),
+		Memory:   f.memory,
 	}
 	if cfg.TLS != nil {
 		var err error

@@ -683,6 +683,46 @@ func TestWhatAStopLosesIsTold(t *testing.T) {
 	}
 }
 
+// While the buffer is full, a client that waits for an ack in vain comes again and again.
+func TestClientThatWentBeforeItsAckIsLeft(t *testing.T) {
+	const large = record.TargetSize / 4 // records of several batches, more than sockets hold
+	for _, n := range []int{3, large} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			r := start(t, nil)
+			r.sink.Block()
+			wants := r.dial()
+			wants.Write(chunk("t", n, "c"))
+			r.eventually("an append waits", func() bool { return r.sink.Waiting() == 1 })
+			wants.Close()
+			r.log.wait(t, "went away before it had its ack")
+			r.eventually("it is given up", func() bool { return r.sink.Waiting() == 0 })
+			for _, id := range []string{"", "s"} { // one that sends nothing again, and one that stays
+				nc := r.dial()
+				nc.Write(chunk("t", n, id))
+				if id == "" {
+					nc.Close()
+					continue
+				}
+				r.eventually("appends wait", func() bool { return r.sink.Waiting() == 2 })
+				r.sink.Unblock()
+				wantAck(t, wire.NewAckReader(nc), id)
+			}
+			r.waitRecords(2 * n)
+			if err := r.stop(); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(r.sink.Records()); got != 2*n ||
+				strings.Contains(r.log.String(), "are lost") {
+				t.Fatalf("%d records of %d; %s", got, 2*n, r.log.String())
+			}
+			if r.in.memory.Free() != r.in.cfg.Memory {
+				t.Fatal("memory is held still")
+			}
+		})
+	}
+}
+
 // What was taken and did not become durable is lost as well, and what the dead letter refuses.
 func TestWhatDidNotBecomeDurableIsTold(t *testing.T) {
 	r := start(t, nil)

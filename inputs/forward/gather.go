@@ -1,12 +1,15 @@
 package forward
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/listen"
 	"github.com/penstock/penstock/network/wire"
 )
 
@@ -33,6 +36,14 @@ type gatherer struct {
 	owing bool // a message that was read to its end waits in an open batch
 	hint  int  // size of recent batches
 	meta  []record.Header
+	held  []held // of the client's first message
+}
+
+// held is a batch that waits to be appended.
+type held struct {
+	batch *record.Batch
+	size  int
+	done  func(error)
 }
 
 // gathered is one open batch and the messages with events in it.
@@ -155,6 +166,7 @@ func (g *gatherer) flush(tag string) error {
 			p.done(err)
 		}
 	}
+	size := at.b.Size()
 	batch := at.b.Build()
 	if batch == nil {
 		done(nil)
@@ -166,11 +178,74 @@ func (g *gatherer) flush(tag string) error {
 			return fmt.Errorf("%w: %w", errNotStored, err)
 		}
 	}
-	if err := g.sink.Append(g.c.store, batch, nil, done); err != nil {
+	if err := g.append(held{batch, size, done}); err != nil {
 		done(err)
 		return fmt.Errorf("%w: %w", errNotStored, err)
 	}
 	return nil
+}
+
+// patience is how long a batch of a client's first message waits for room before it is held.
+const patience = time.Second
+
+// append waits for room in the buffer. Whether the client wants an ack is first said at the end of
+// its first message: if there is no room, batches before that are held, for whatever they may take.
+func (g *gatherer) append(h held) error {
+	switch {
+	case len(g.held) > 0:
+		return g.hold(h)
+	case g.c.known:
+		return g.wait(h)
+	}
+	ctx, cancel := context.WithTimeout(g.c.store, patience)
+	defer cancel()
+	err := g.sink.Append(ctx, h.batch, nil, h.done)
+	if err == nil || ctx.Err() == nil || g.c.store.Err() != nil {
+		return err
+	}
+	return g.hold(h)
+}
+
+func (g *gatherer) hold(h held) error {
+	if !g.c.in.memory.TryAcquire(h.size) {
+		if err := g.release(); err != nil {
+			return err
+		}
+		return g.wait(h)
+	}
+	g.held = append(g.held, h)
+	return nil
+}
+
+// release appends what was held.
+func (g *gatherer) release() (err error) {
+	waiting := g.held
+	g.held = nil
+	for _, h := range waiting {
+		if err == nil {
+			err = g.wait(h)
+		}
+		g.c.in.memory.Release(h.size)
+		if err != nil {
+			h.done(err)
+		}
+	}
+	return err
+}
+
+// wait waits for room, but not for a client that sends it again: one that has asked for an ack and
+// went does. It comes back every few minutes, and its connections would heap up.
+func (g *gatherer) wait(h held) error {
+	if !g.c.acked {
+		return g.sink.Append(g.c.store, h.batch, nil, h.done)
+	}
+	ctx, stop := listen.WhileThere(g.c.store, g.c.nc)
+	defer stop()
+	err := g.sink.Append(ctx, h.batch, nil, h.done)
+	if err != nil && context.Cause(ctx) == listen.ErrGone {
+		return listen.ErrGone
+	}
+	return err
 }
 
 // flushAll appends all open batches.

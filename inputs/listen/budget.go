@@ -28,14 +28,10 @@ func NewBudget(size int64, wait time.Duration) *Budget {
 func (b *Budget) Acquire(n int) error {
 	var timeout <-chan time.Time
 	for {
-		b.mu.Lock()
-		if int64(n) <= b.free {
-			b.free -= int64(n)
-			b.mu.Unlock()
+		changed, ok := b.take(n)
+		if ok {
 			return nil
 		}
-		changed := b.changed
-		b.mu.Unlock()
 		if timeout == nil {
 			t := time.NewTimer(b.Wait)
 			defer t.Stop()
@@ -47,6 +43,19 @@ func (b *Budget) Acquire(n int) error {
 			return ErrNoMemory
 		}
 	}
+}
+
+// TryAcquire takes n bytes if they are free.
+func (b *Budget) TryAcquire(n int) bool { _, ok := b.take(n); return ok }
+
+func (b *Budget) take(n int) (changed <-chan struct{}, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if int64(n) > b.free {
+		return b.changed, false
+	}
+	b.free -= int64(n)
+	return nil, true
 }
 
 // Release gives n bytes back.
