@@ -20,6 +20,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/msgpack"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	in "github.com/penstock/penstock/inputs/forward"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/penstock/penstock/network/certtest"
@@ -375,7 +376,14 @@ func TestAckTimeoutTurnsToAnotherServer(t *testing.T) {
 	cfg := config(srv.ln.Addr().String(), addr)
 	cfg.Servers[1].Standby = true
 	cfg.AckTimeout = 50 * time.Millisecond
-	f := open(t, cfg)
+	var log runtest.LogBuffer
+	env := outputtest.Env(t, "output.forward.test")
+	env.Log = slog.New(slog.NewTextHandler(&log, nil))
+	f, err := New(cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
 	for range 2 {
 		if err := f.Write(testCtx(t), batch("t", "o", sample[0])); err != nil {
 			t.Fatal(err)
@@ -383,6 +391,9 @@ func TestAckTimeoutTurnsToAnotherServer(t *testing.T) {
 	}
 	if n := srv.connections(); n != 1 || len(sink.Records()) != 1 {
 		t.Fatalf("%d connections, and %d records at the other server", n, len(sink.Records()))
+	}
+	if len(log.Lines("WARN", "server is down", "its buffer is full")) != 1 {
+		t.Fatal(log.String())
 	}
 }
 

@@ -72,8 +72,11 @@ func refused(reason string) error {
 // advice says what to do about err.
 func advice(err error) string {
 	var h *handshakeError
-	if errors.As(err, &h) {
+	switch {
+	case errors.As(err, &h):
 		return h.do
+	case errors.Is(err, errTimedOut):
+		return "see whether the server hangs, or its buffer is full"
 	}
 	return "see whether the server is up and can be reached"
 }
