@@ -32,6 +32,9 @@ and a configuration with mistakes is refused.`,
 	}
 	vars := varFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
+		signals := make(chan os.Signal, 4)
+		signal.Notify(signals, syscall.SIGHUP) // it would end what is still starting
+		defer signal.Stop(signals)
 		cfg, report, err := loadWith(config.Options{Admin: true}, paths, *vars)
 		if err != nil {
 			return err
@@ -67,7 +70,7 @@ and a configuration with mistakes is refused.`,
 			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
 			return &exitError{code: exitConfig}
 		}
-		return r.run(cmd.Context(), a)
+		return r.run(cmd.Context(), signals, a)
 	}
 	return cmd
 }
@@ -88,15 +91,13 @@ func (r *runner) use(cfg *config.Config) {
 	}
 }
 
-func (r *runner) run(parent context.Context, a *agent.Agent) error {
+func (r *runner) run(parent context.Context, signals chan os.Signal, a *agent.Agent) error {
 	if parent == nil {
 		parent = context.Background()
 	}
 	ctx, stop := context.WithCancel(parent)
 	defer stop()
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 
 	hangups := make(chan struct{}, 1) // several while a reload runs are one
 	done := make(chan struct{})

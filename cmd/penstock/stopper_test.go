@@ -14,8 +14,9 @@ import (
 
 // stopper runs penstock with the arguments after the steps, and takes the steps. A step is a signal
 // ("TERM", "HUP"), "ready" (until /readyz says so), "log=TEXT" (until standard error holds it),
-// "cp=FROM:TO", or "page=PATH=TEXT" (until the admin server's page holds it). Then it prints what
-// penstock wrote, and ends with its exit code.
+// "cp=FROM:TO", "HUP=FROM:TO" (a signal while it waits for TO, a named pipe, which is then given
+// FROM and replaced by it), or "page=PATH=TEXT" (until the admin server's page holds it). Then it
+// prints what penstock wrote, and ends with its exit code.
 //
 //	stopper ready TERM -- run edge.hcl
 func stopper() {
@@ -71,6 +72,9 @@ func take(step string, p *os.Process, logged func() string) error {
 	case "TERM":
 		return p.Signal(syscall.SIGTERM)
 	case "HUP":
+		if rest != "" {
+			return early(rest, p)
+		}
 		return p.Signal(syscall.SIGHUP)
 	case "cp":
 		from, to, _ := strings.Cut(rest, ":")
@@ -88,6 +92,25 @@ func take(step string, p *os.Process, logged func() string) error {
 		return until(func() bool { return strings.Contains(page(path), text) })
 	}
 	return errors.New("unknown step")
+}
+
+// early takes the step HUP=FROM:TO.
+func early(files string, p *os.Process) error {
+	from, to, _ := strings.Cut(files, ":")
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	pipe, err := os.OpenFile(to, os.O_WRONLY, 0) // once penstock reads it
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	if err := errors.Join(os.Rename(from, to), p.Signal(syscall.SIGHUP)); err != nil {
+		return err
+	}
+	_, err = pipe.Write(text)
+	return err
 }
 
 func until(cond func() bool) error {
