@@ -1,165 +1,30 @@
 package vector
 
 import (
-	"strings"
-	"time"
-
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
 )
+
+// sinks are those there are outputs for.
+var sinks = map[string]struct {
+	output string
+	set    func(c *converter, b *draft.Block, n *kit.Node)
+}{
+	"kafka":             {"kafka", (*converter).toKafka},
+	"aws_s3":            {"s3", (*converter).toS3},
+	"gcp_cloud_storage": {"gcs", (*converter).toGCS},
+	"elasticsearch":     {"elasticsearch", (*converter).toElasticsearch},
+	"http":              {"http", (*converter).toHTTP},
+	"console":           {"stdout", (*converter).toConsole},
+}
 
 // sink adds the output for a sink, or returns nil.
 func (c *converter) sink(x *component) *draft.Block {
 	n := x.node
 	var b *draft.Block
-	add := func(typ string) { b = c.Add("output", typ, x.id, n) }
-	compression := func(known ...string) {
-		v := n.Take("compression")
-		switch {
-		case v == nil:
-		case v.Value == "":
-			v.Done()
-		default:
-			for _, k := range known {
-				if k == v.Value {
-					b.Set("compression", draft.Text(k))
-					c.Carry(v)
-					return
-				}
-			}
-			c.Left(b, v, "see compression")
-		}
-	}
 	switch x.typ {
-	case "kafka":
-		add("kafka")
-		c.kafka(b, n)
-		topic := n.Text("topic")
-		b.Set("topic", tmpl(topic))
-		if k := n.Take("key_field"); k != nil {
-			b.Set("key", draft.Join(kit.FieldPart(plainPath(k.Value))))
-			c.Carry(k)
-		}
-		compression("none", "gzip", "snappy", "lz4", "zstd")
-	case "aws_s3":
-		add("s3")
-		if !c.Set(b, "bucket", n, "bucket") {
-			b.Set("bucket", draft.Text("CHANGE-ME"))
-			c.D.Lost(b, n.At, n.Name, "it names no bucket")
-		}
-		c.Set(b, "region", n, "region")
-		c.Set(b, "endpoint", n, "endpoint")
-		if b.Get("endpoint") != "" {
-			b.Set("path_style", draft.Bool(true))
-		}
-		c.Set(b, "storage_class", n, "storage_class")
-		c.Set(b, "acl", n, "acl")
-		c.Set(b, "access_key_id", n, "auth.access_key_id")
-		c.Set(b, "secret_access_key", n, "auth.secret_access_key")
-		if n.Find("auth.assume_role") != nil {
-			c.Set(b.In("assume_role"), "arn", n, "auth.assume_role")
-		}
-		if e := n.Take("server_side_encryption"); e != nil {
-			b.In("encryption").Set("type", draft.Text(e.Value))
-			c.Set(b.In("encryption"), "kms_key_id", n, "ssekms_key_id")
-			c.Carry(e)
-		}
-		c.archive(b, n)
-	case "gcp_cloud_storage":
-		add("gcs")
-		c.Set(b, "bucket", n, "bucket")
-		c.Set(b, "credentials_file", n, "credentials_path")
-		c.Set(b, "storage_class", n, "storage_class")
-		c.archive(b, n)
-	case "elasticsearch":
-		add("elasticsearch")
-		urls := n.Texts("endpoints")
-		if urls == nil {
-			urls = n.Texts("endpoint")
-		}
-		b.Set("urls", kit.Texts(urls))
-		index, stream := n.Text("bulk.index"), n.Text("mode") == "data_stream"
-		if stream {
-			index = dataStream(n)
-		} else if index == "" {
-			index = "vector-%Y.%m.%d"
-		}
-		b.Set("index", tmpl(index))
-		if a := n.Take("bulk.action"); !stream && (a == nil || a.Value != "create") {
-			b.Set("operation", draft.Text("index"))
-			if a != nil && a.Value != "index" {
-				c.Lost(b, a, "documents are created or indexed, all of an output alike")
-			}
-		}
-		c.Set(b, "user", n, "auth.user")
-		c.Set(b, "password", n, "auth.password")
-		c.strategy(b, n)
-		c.SetAlike(b, "pipeline", n, template, "pipeline")
-		if id := n.Take("id_key"); id != nil {
-			c.Changed(b, id, "write id_header, and filter \"set\" for that header")
-		}
-		compression("none", "gzip")
-	case "http":
-		add("http")
-		if uri := n.Take("uri"); uri != nil && template.MatchString(uri.Value) {
-			b.Set("url", draft.Text("http://CHANGE-ME/"))
-			c.Lost(b, uri, "there is one url for all records of an output: write a route with an output for each")
-		} else {
-			b.Set("url", kit.Text(n.Text("uri")))
-		}
-		switch codec := n.Text("encoding.codec"); {
-		case codec == "text" || codec == "raw_message":
-			b.Set("format", draft.Text("lines"))
-		case n.Text("framing.method") == "newline_delimited":
-			b.Set("format", draft.Text("ndjson"))
-		default:
-			b.Set("format", draft.Text("json"))
-		}
-		c.Set(b, "user", n, "auth.user")
-		c.Set(b, "password", n, "auth.password")
-		c.Set(b, "token", n, "auth.token")
-		c.strategy(b, n)
-		if m := n.Text("method"); strings.EqualFold(m, "put") {
-			b.Set("method", draft.Text("PUT"))
-		}
-		if h := n.Find("request.headers"); h != nil {
-			c.HeadersAlike(b, h, template)
-		}
-		if n.Find("compression") == nil {
-			b.Set("compression", draft.Text("none"))
-		}
-		compression("none", "gzip", "zstd")
 	case "file":
-		path := n.Text("path")
-		if !strings.ContainsAny(path, "%{") {
-			add("file")
-			b.Set("path", kit.Text(path))
-			if codec := n.Text("encoding.codec"); codec == "json" {
-				b.Set("format", draft.Text("ndjson"))
-			}
-			break
-		}
-		add("local")
-		i := strings.LastIndexByte(path[:strings.IndexAny(path, "%{")], '/')
-		b.Set("directory", kit.Text(path[:max(i, 1)]))
-		b.Set("path", tmpl(kit.Directories(path[max(i, 1):], varying)))
-		if b.Get("path") == `""` {
-			b.Set("path", draft.Join(draft.Tmpl(`strftime("%Y-%m-%d")`)))
-		}
-		c.D.Changed(
-			b, n.At, n.Name+".path = "+path, "files appear whole, in directories by that path, when they roll",
-		)
-		c.format(b, n)
-		b.Set("compression", draft.Text("none"))
-		compression("none", "gzip", "zstd")
-	case "console":
-		add("stdout")
-		if codec := n.Text("encoding.codec"); codec == "json" {
-			b.Set("format", draft.Text("ndjson"))
-		}
-		if x := n.Take("target"); x != nil && x.Value != "stdout" {
-			c.Changed(b, x, "records go to standard output")
-		}
+		b = c.toFiles(x)
 	case "blackhole":
 		c.D.Carried(n.At, n.Name)
 		return nil
@@ -167,60 +32,19 @@ func (c *converter) sink(x *component) *draft.Block {
 		c.Left(c.Agent, n, "penstock takes logs; see /metrics for its own")
 		return nil
 	default:
-		c.Lost(c.Agent, n, "there is no such output; see penstock help for those there are")
-		return nil
+		to, ok := sinks[x.typ]
+		if !ok {
+			c.Lost(c.Agent, n, "there is no such output; see penstock help for those there are")
+			return nil
+		}
+		b = c.Add("output", to.output, x.id, n)
+		to.set(c, b, n)
 	}
 	c.encoded(b, x)
 	if t := n.Find("tls"); t != nil && x.typ != "kafka" && x.typ != "aws_s3" {
 		c.tls(b, t)
 	}
 	return b
-}
-
-func (c *converter) archive(b *draft.Block, n *kit.Node) {
-	prefix := "date=%F/"
-	if p := n.Take("key_prefix"); p != nil {
-		prefix = p.Value
-		c.Carry(p)
-	}
-	if i := strings.LastIndexByte(prefix, '/') + 1; !strings.ContainsAny(prefix[i:], "%{") {
-		names := n.Text("filename_time_format") // which may have directories, too
-		prefix = prefix[:i] + names[:strings.LastIndexByte(names, '/')+1]
-	}
-	prefix = strings.Trim(prefix, "-_./")
-	prefix = strings.ReplaceAll(prefix, "%F", "%Y-%m-%d")
-	if prefix == "" {
-		b.Set("path", draft.Join(draft.Tmpl("topic")))
-	} else {
-		b.Set("path", tmpl(prefix))
-	}
-	for _, name := range []string{"filename_time_format", "filename_append_uuid", "filename_extension"} {
-		if x := n.Take(name); x != nil {
-			c.Changed(
-				b, x, "an object's name tells which records are in it, so that none is written twice",
-			)
-		}
-	}
-	compression := "gzip"
-	if n.Text("type") == "gcp_cloud_storage" {
-		compression = "none"
-	}
-	if x := n.Take("compression"); x != nil {
-		compression = x.Value
-		if compression != "none" && compression != "gzip" && compression != "zstd" && compression != "snappy" {
-			compression = "gzip"
-		}
-		c.Carry(x)
-	}
-	b.Set("compression", draft.Text(compression))
-	c.format(b, n)
-	r := b.In("roll")
-	c.Duration(r, "age", n, time.Second, "batch.timeout_secs")
-	c.Size(r, "size", n, "batch.max_bytes")
-	c.Number(r, "records", n, "batch.max_events")
-	if r.Empty() {
-		r.Set("age", draft.Text("5m"))
-	}
 }
 
 // encoded tells of what a sink writes that is no JSON, and no text of lines that stay lines.
@@ -260,28 +84,4 @@ func (c *converter) format(b *draft.Block, n *kit.Node) {
 	if x := n.Take("framing.method"); x != nil && x.Value != "newline_delimited" {
 		c.Lost(b, x, "an object is made of lines")
 	}
-}
-
-// strategy tells of a way to say who sends that is not user and password, or a token.
-func (c *converter) strategy(b *draft.Block, n *kit.Node) {
-	switch x := n.Take("auth.strategy"); {
-	case x == nil:
-	case x.Value == "basic" || x.Value == "bearer":
-		c.Carry(x)
-	default:
-		c.Lost(b, x, "it is said who sends by user and password, or by token")
-	}
-}
-
-// dataStream names the data stream of an elasticsearch sink.
-func dataStream(n *kit.Node) string {
-	var parts []string
-	for _, p := range [][2]string{{"type", "logs"}, {"dataset", "generic"}, {"namespace", "default"}} {
-		v := n.Text("data_stream." + p[0])
-		if v == "" {
-			v = p[1]
-		}
-		parts = append(parts, v)
-	}
-	return strings.Join(parts, "-")
 }
