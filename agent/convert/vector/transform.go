@@ -68,112 +68,16 @@ func (c *converter) transform(x *component) {
 	case "route", "swimlanes", "exclusive_route":
 		c.D.Carried(n.At, n.Name)
 		c.decideLanes(x, cond)
-		return
 	case "filter":
-		e := c.condition(x, n, "condition")
-		if !whole && c.isChanged(x, []string{e}) {
-			e = c.decide(x, kit.And(cond, e))
-		}
-		if whole {
-			b := c.p.Filter("where", x.id, cond)
-			b.From(n.At)
-			b.Set("condition", draft.Text(e))
-		} else {
-			for i := range x.streams {
-				x.streams[i].cond = kit.And(x.streams[i].cond, e)
-			}
-		}
-		return
-	}
-	if !whole && (x.typ == "sample" || x.typ == "throttle" || x.typ == "dedupe") {
-		c.D.Lost(
-			notes, n.At, n.Name,
-			"some outputs get the events without it, and would lack what it takes away: it is left out: "+
-				"have a pipeline of its own for its outputs",
-		)
-		n.Done()
-		return
-	}
-	switch x.typ {
+		c.where(x, cond, whole)
 	case "remap":
-		filters := len(c.p.Filters())
-		if !whole {
-			c.D.Lost(
-				notes, n.At, n.Name, "all outputs get the events as it makes them: some got them without it",
-			)
-		}
-		src := n.Take("source")
-		if src == nil {
-			if src = c.programFile(n); src == nil {
-				return
-			}
-		}
-		g := c.program(x.id, n, src.Value, cond)
-		if first := c.p.Filters()[filters:]; len(first) > 0 {
-			first[0].From(n.At)
-		}
-		if n.On("drop_on_error") {
-			c.D.Changed(notes, n.At, n.Name+".drop_on_error", "what fails passes as it is: see on_failure")
-		}
-		if a := n.Take("drop_on_abort"); a != nil && a.Value == "false" &&
-			strings.Contains(src.Value, "abort") {
-			c.Lost(notes, a, "an event that is aborted is dropped; there it passed as it came in")
-		}
-		if strings.Contains(src.Value, "!(") && !n.On("drop_on_error") {
-			c.D.Changed(
-				notes, n.At, n.Name,
-				"where a function with ! fails, Vector lets the event pass as it came in; here the filters behind go on with it",
-			)
-		}
-		if g.nulls {
-			c.D.Changed(notes, n.At, n.Name, "where Vector makes a field null, what is there stays")
-		}
-	case "dedupe":
-		b := c.p.Filter("dedupe", x.id, cond)
-		b.From(n.At)
-		var keys []string
-		for _, f := range n.Texts("fields.match") {
-			keys = append(keys, "string("+path(f)+" ?? '')")
-		}
-		if keys != nil {
-			b.Set("key", draft.Text(strings.Join(keys, " + '|' + ")))
-		}
-		c.Number(b, "max_keys", n, "cache.num_events")
-		c.D.Changed(b, n.At, n.Name, "repeats are discarded for a time: see within")
-		c.Rest(b, n, harmless)
+		c.remap(x, cond, whole)
 	case "sample":
-		b := c.p.Filter("sample", x.id, cond)
-		b.From(n.At)
-		keep := "0.1"
-		if rate, err := strconv.ParseFloat(n.Text("rate"), 64); err == nil && rate > 0 {
-			keep = strconv.FormatFloat(1/rate, 'g', 6, 64)
-		}
-		b.Set("keep", draft.Value(keep))
-		if x := n.Take("key_field"); x != nil {
-			b.Set("field", draft.Text(plainPath(x.Value)))
-			c.Carry(x)
-		}
-		c.except(b, x, cond)
-		c.Rest(b, n, harmless)
+		c.thin(x, cond, whole, c.sample)
 	case "throttle":
-		b := c.p.Filter("throttle", x.id, cond)
-		b.From(n.At)
-		c.Number(b, "limit", n, "threshold")
-		if b.Get("limit") == "" {
-			b.Set("limit", draft.Int(1000))
-			c.D.Lost(b, n.At, n.Name, "it has no threshold: write limit")
-		}
-		c.Duration(b, "per", n, time.Second, "window_secs")
-		if x := n.Take("key_field"); x != nil {
-			if m := template.FindStringSubmatch(x.Value); m != nil {
-				b.Set("key", draft.Text(path(m[1])))
-				c.Carry(x)
-			} else {
-				c.Left(b, x, "write key")
-			}
-		}
-		c.except(b, x, cond)
-		c.Rest(b, n, harmless)
+		c.thin(x, cond, whole, c.throttle)
+	case "dedupe":
+		c.thin(x, cond, whole, c.dedupe)
 	case "log_to_metric", "metric_to_log", "aggregate", "tag_cardinality_limit", "incremental_to_absolute":
 		c.Left(notes, n, "penstock takes logs; see filter \"count\" for metrics of them")
 	case "reduce":
@@ -181,6 +85,127 @@ func (c *converter) transform(x *component) {
 	default:
 		c.Lost(notes, n, "there is no such filter; see penstock help for those there are")
 	}
+}
+
+// where keeps the records that a condition holds of. whole: no output gets the others.
+func (c *converter) where(x *component, cond string, whole bool) {
+	n := x.node
+	e := c.condition(x, n, "condition")
+	if !whole && c.isChanged(x, []string{e}) {
+		e = c.decide(x, kit.And(cond, e))
+	}
+	if whole {
+		b := c.p.Filter("where", x.id, cond)
+		b.From(n.At)
+		b.Set("condition", draft.Text(e))
+	} else {
+		for i := range x.streams {
+			x.streams[i].cond = kit.And(x.streams[i].cond, e)
+		}
+	}
+}
+
+// remap does what a program in VRL does.
+func (c *converter) remap(x *component, cond string, whole bool) {
+	n, notes := x.node, c.p.Notes
+	filters := len(c.p.Filters())
+	if !whole {
+		c.D.Lost(
+			notes, n.At, n.Name, "all outputs get the events as it makes them: some got them without it",
+		)
+	}
+	src := n.Take("source")
+	if src == nil {
+		if src = c.programFile(n); src == nil {
+			return
+		}
+	}
+	g := c.program(x.id, n, src.Value, cond)
+	if first := c.p.Filters()[filters:]; len(first) > 0 {
+		first[0].From(n.At)
+	}
+	if n.On("drop_on_error") {
+		c.D.Changed(notes, n.At, n.Name+".drop_on_error", "what fails passes as it is: see on_failure")
+	}
+	if a := n.Take("drop_on_abort"); a != nil && a.Value == "false" &&
+		strings.Contains(src.Value, "abort") {
+		c.Lost(notes, a, "an event that is aborted is dropped; there it passed as it came in")
+	}
+	if strings.Contains(src.Value, "!(") && !n.On("drop_on_error") {
+		c.D.Changed(
+			notes, n.At, n.Name,
+			"where a function with ! fails, Vector lets the event pass as it came in; here the filters behind go on with it",
+		)
+	}
+	if g.nulls {
+		c.D.Changed(notes, n.At, n.Name, "where Vector makes a field null, what is there stays")
+	}
+}
+
+// thin adds a filter that takes some records away, which set sets.
+func (c *converter) thin(
+	x *component, cond string, whole bool, set func(b *draft.Block, x *component, cond string),
+) {
+	n := x.node
+	if !whole {
+		c.D.Lost(
+			c.p.Notes, n.At, n.Name,
+			"some outputs get the events without it, and would lack what it takes away: it is left out: "+
+				"have a pipeline of its own for its outputs",
+		)
+		n.Done()
+		return
+	}
+	b := c.p.Filter(x.typ, x.id, cond)
+	b.From(n.At)
+	set(b, x, cond)
+	c.Rest(b, n, harmless)
+}
+
+func (c *converter) sample(b *draft.Block, x *component, cond string) {
+	n := x.node
+	keep := "0.1"
+	if rate, err := strconv.ParseFloat(n.Text("rate"), 64); err == nil && rate > 0 {
+		keep = strconv.FormatFloat(1/rate, 'g', 6, 64)
+	}
+	b.Set("keep", draft.Value(keep))
+	if x := n.Take("key_field"); x != nil {
+		b.Set("field", draft.Text(plainPath(x.Value)))
+		c.Carry(x)
+	}
+	c.except(b, x, cond)
+}
+
+func (c *converter) throttle(b *draft.Block, x *component, cond string) {
+	n := x.node
+	c.Number(b, "limit", n, "threshold")
+	if b.Get("limit") == "" {
+		b.Set("limit", draft.Int(1000))
+		c.D.Lost(b, n.At, n.Name, "it has no threshold: write limit")
+	}
+	c.Duration(b, "per", n, time.Second, "window_secs")
+	if x := n.Take("key_field"); x != nil {
+		if m := template.FindStringSubmatch(x.Value); m != nil {
+			b.Set("key", draft.Text(path(m[1])))
+			c.Carry(x)
+		} else {
+			c.Left(b, x, "write key")
+		}
+	}
+	c.except(b, x, cond)
+}
+
+func (c *converter) dedupe(b *draft.Block, x *component, _ string) {
+	n := x.node
+	var keys []string
+	for _, f := range n.Texts("fields.match") {
+		keys = append(keys, "string("+path(f)+" ?? '')")
+	}
+	if keys != nil {
+		b.Set("key", draft.Text(strings.Join(keys, " + '|' + ")))
+	}
+	c.Number(b, "max_keys", n, "cache.num_events")
+	c.D.Changed(b, n.At, n.Name, "repeats are discarded for a time: see within")
 }
 
 // except has a filter pass by what it is not to look at.
