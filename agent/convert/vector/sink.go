@@ -5,7 +5,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/kit"
 )
 
-// sinks are those there are outputs for.
+// sinks is what there is for those of Vector.
 var sinks = map[string]struct {
 	output string
 	set    func(c *converter, b *draft.Block, n *kit.Node)
