@@ -1,227 +1,42 @@
 package logstash
 
 import (
-	"strings"
-	"time"
-
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
 )
 
-func (c *converter) security(b *draft.Block, n *kit.Node) {
-	protocol := n.Take("security_protocol")
-	if protocol == nil {
-		return
-	}
-	if strings.HasSuffix(protocol.Value, "SSL") {
-		t := b.In("tls")
-		for _, key := range []string{"ssl_truststore_location", "ssl_keystore_location"} {
-			if x := n.Take(key); x != nil {
-				c.Lost(t, x, "a Java keystore: write ca_file, or cert_file and key_file, as PEM")
-			}
-		}
-	}
-	if strings.HasPrefix(protocol.Value, "SASL") {
-		user, password := kit.JAAS(n.Text("sasl_jaas_config"))
-		mechanism := n.Text("sasl_mechanism")
-		if user == "" || mechanism == "" {
-			c.Lost(b, protocol, "write a sasl block")
-			return
-		}
-		kit.SASL(b, mechanism, user, password)
-	}
-	c.Carry(protocol)
+// outputs is what there is for those of Logstash.
+var outputs = map[string]struct {
+	typ string
+	set func(c *converter, b *draft.Block, n *kit.Node)
+}{
+	"elasticsearch": {"elasticsearch", (*converter).toElasticsearch},
+	"opensearch":    {"elasticsearch", (*converter).toElasticsearch},
+	"kafka":         {"kafka", (*converter).toKafka},
+	"s3":            {"s3", (*converter).toS3},
+	"stdout":        {"stdout", (*converter).toStdout},
+	"http":          {"http", (*converter).toHTTP},
 }
 
+// output adds the output for one of Logstash's, or returns nil.
 func (c *converter) output(n *kit.Node) *draft.Block {
-	var b *draft.Block
-	add := func(typ string) { b = c.Add("output", typ, n.Key, n) }
 	codec := n.Take("codec")
-	switch n.Key {
-	case "elasticsearch", "opensearch":
-		add("elasticsearch")
-		scheme := "http://"
-		if n.On("ssl", "ssl_enabled") {
-			scheme = "https://"
-		}
-		var urls []string
-		for _, h := range n.Texts("hosts") {
-			if !strings.Contains(h, "://") {
-				if !strings.Contains(h, ":") {
-					h += ":9200"
-				}
-				h = scheme + h
-			}
-			urls = append(urls, h)
-		}
-		if urls == nil {
-			urls = []string{"http://localhost:9200"}
-		}
-		b.Set("urls", kit.Texts(urls))
-		index := n.Take("index")
-		value, at := "logstash-%{+yyyy.MM.dd}", n
-		if index != nil {
-			value, at = index.Value, index
-		}
-		b.Set("index", draft.Join(c.format(b, at, value)...))
-		if a := n.Take("action"); a == nil || a.Value != "create" {
-			b.Set("operation", draft.Text("index"))
-			if a != nil && a.Value != "index" {
-				c.Lost(b, a, "documents are created or indexed, all of an output alike")
-			}
-		}
-		c.Set(b, "user", n, "user")
-		c.Set(b, "password", n, "password")
-		c.Set(b, "api_key", n, "api_key")
-		c.SetAlike(b, "pipeline", n, reference, "pipeline")
-		if x := n.Take("document_id"); x != nil {
-			if name := reference.FindStringSubmatch(x.Value); name != nil && name[0] == x.Value &&
-				name[2] != "" {
-				c.p.Filter("set", "document_id", "").
-					Set("headers", draft.Map("document_id", draft.Text(kit.Field(field(name[2])))))
-				b.Set("id_header", draft.Text("document_id"))
-				c.Carry(x)
-			} else {
-				c.Left(b, x, "write id_header, and filter \"set\" for that header")
-			}
-		}
-		if ca := n.Take("cacert", "ssl_certificate_authorities"); ca != nil {
-			if !ca.Scalar && len(ca.Kids) > 0 {
-				ca = n.List("ssl_certificate_authorities", "cacert")[0]
-			}
-			b.In("tls").Set("ca_file", kit.Text(ca.Value))
-			c.Carry(ca)
-		}
-		if v := n.Text("ssl_certificate_verification", "ssl_verification_mode"); v == "false" ||
-			v == "none" {
-			b.In("tls").Set("insecure_skip_verify", draft.Bool(true))
-		}
-	case "kafka":
-		add("kafka")
-		c.Brokers(b, n, n.Texts("bootstrap_servers"))
-		topic := n.Take("topic_id")
-		if topic == nil {
-			b.Set("topic", draft.Text("CHANGE-ME"))
-			c.D.Lost(b, n.At, n.Name, "it names no topic")
-		} else {
-			b.Set("topic", draft.Join(c.format(b, topic, topic.Value)...))
-			c.Carry(topic)
-		}
-		if k := n.Take("message_key"); k != nil {
-			b.Set("key", draft.Join(c.format(b, k, k.Value)...))
-			c.Carry(k)
-		}
-		c.Set(b, "compression", n, "compression_type")
-		c.Set(b, "client_id", n, "client_id")
-		if codec == nil {
-			c.D.Changed(b, n.At, n.Name+".codec", "values are the events as JSON")
-		}
-		c.security(b, n)
-		c.KafkaSettings(b, n)
-	case "s3":
-		add("s3")
-		if !c.Set(b, "bucket", n, "bucket") {
-			b.Set("bucket", draft.Text("CHANGE-ME"))
-			c.D.Lost(b, n.At, n.Name, "it names no bucket")
-		}
-		c.Set(b, "region", n, "region")
-		c.Set(b, "endpoint", n, "endpoint")
-		c.Set(b, "access_key_id", n, "access_key_id")
-		c.Set(b, "secret_access_key", n, "secret_access_key")
-		c.Set(b, "storage_class", n, "storage_class")
-		c.Set(b, "acl", n, "canned_acl")
-		if n.On("server_side_encryption") {
-			e := b.In("encryption")
-			e.Set("type", draft.Text("AES256"))
-			if !c.Set(e, "type", n, "server_side_encryption_algorithm") {
-				c.D.Carried(n.At, n.Name+".server_side_encryption")
-			}
-			c.Set(e, "kms_key_id", n, "ssekms_key_id")
-		}
-		path := draft.Join(draft.Tmpl("topic"))
-		if p := n.Take("prefix"); p != nil {
-			path = draft.Join(c.format(b, p, strings.Trim(p.Value, "/"))...)
-			c.Carry(p)
-		}
-		b.Set("path", path)
-		compression := "none"
-		if n.Text("encoding") == "gzip" {
-			compression = "gzip"
-		}
-		b.Set("compression", draft.Text(compression))
-		b.Add("format", "ndjson")
-		r := b.In("roll")
-		c.Size(r, "size", n, "size_file")
-		c.Duration(r, "age", n, time.Minute, "time_file")
-		if r.Empty() {
-			r.Set("age", draft.Text("15m"))
-		}
-	case "file":
-		path := n.Text("path")
-		if strings.Contains(path, "%{") {
-			add("local")
-			i := strings.LastIndexByte(path[:strings.Index(path, "%{")], '/')
-			b.Set("directory", kit.Text(path[:max(i, 1)]))
-			rest := kit.Directories(path[max(i, 1):], reference)
-			b.Set("path", draft.Join(c.format(b, n, rest)...))
-			b.Set("compression", draft.Text("none"))
-			b.Add("format", "ndjson")
-			c.D.Changed(
-				b,
-				n.At,
-				n.Name+".path = "+path,
-				"files appear whole, in directories by that path, when they roll",
-			)
-		} else {
-			add("file")
-			b.Set("path", kit.Text(path))
-			b.Set("format", draft.Text("ndjson"))
-		}
-		if n.On("gzip") {
-			b.Set("compression", draft.Text("gzip"))
-			if b.Type() == "file" {
-				b.Unset("compression")
-				c.Left(b, n.Find("gzip"), "see rotate.compress")
-			}
-		}
-	case "stdout":
-		add("stdout")
-		b.Set("format", draft.Text("ndjson"))
-	case "http":
-		add("http")
-		if url := n.Take("url"); url != nil && reference.MatchString(url.Value) {
-			b.Set("url", draft.Text("http://CHANGE-ME/"))
-			c.Lost(b, url, "there is one url for all records of an output: write a route with an output for each")
-		} else if url != nil {
-			b.Set("url", kit.Text(url.Value))
-			c.Carry(url)
-		}
-		if m := n.Take("http_method"); m != nil {
-			b.Set("method", draft.Text(strings.ToUpper(m.Value)))
-			c.Carry(m)
-		}
-		switch f := n.Take("format"); {
-		case f == nil || f.Value == "json":
-			b.Set("format", draft.Text("ndjson"))
-			c.D.Changed(b, n.At, n.Name, "a request holds a batch of lines of JSON, not one event")
-		case f.Value == "json_batch":
-			b.Set("format", draft.Text("json"))
-		default:
-			b.Set("format", draft.Text("ndjson"))
-			c.Lost(b, f, "bodies are JSON")
-		}
-		if h := n.Find("headers"); h != nil {
-			c.HeadersAlike(b, h, reference)
-		}
-		b.Set("compression", draft.Text("none"))
-	default:
+	var b *draft.Block
+	if to, ok := outputs[n.Key]; ok {
+		b = c.Add("output", to.typ, n.Key, n)
+		to.set(c, b, n)
+	} else if n.Key == "file" {
+		b = c.toFiles(n)
+	} else {
 		c.Lost(c.p.Notes, n, "there is no such output; see penstock help for those there are")
+		return nil
 	}
-	if b != nil {
-		c.outputCodec(b, codec)
-		if c.hidesFields {
-			c.D.Changed(b, n.At, n.Name, "@metadata is a field like others, and goes out with them")
-		}
+	if n.Key == "kafka" && codec == nil {
+		c.D.Changed(b, n.At, n.Name+".codec", "values are the events as JSON")
+	}
+	c.outputCodec(b, codec)
+	if c.hidesFields {
+		c.D.Changed(b, n.At, n.Name, "@metadata is a field like others, and goes out with them")
 	}
 	return b
 }
