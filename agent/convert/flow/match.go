@@ -167,6 +167,32 @@ func patternsOverlap(a, b string) bool {
 	return len(pa) == len(pb) || strings.Contains(a, "**") || strings.Contains(b, "**")
 }
 
+// Of returns the records of one of several inputs, by the tags of it and of each other: a tag that
+// another says more narrowly is that one's. It is false where a record may be of either.
+func (m Match) Of(others []Match) (Match, bool) {
+	sure := true
+	for _, o := range others {
+		switch {
+		case m.within(o) && o.within(m):
+			sure = false
+		case o.within(m):
+			m.Further = kit.And(m.Further, "not ("+o.tags()+")")
+		}
+	}
+	return m, sure
+}
+
+// within reports whether tags, told by one pattern whose wildcards are behind its beginning, are
+// all of another's.
+func (m Match) within(o Match) bool {
+	a, b := m.Patterns[0], o.Patterns[0]
+	if !strings.ContainsAny(a, "*{") {
+		return patternsOverlap(b, a)
+	}
+	i, j := strings.IndexAny(a, "*{"), strings.IndexAny(b, "*{")
+	return j >= 0 && strings.HasPrefix(a[:i], b[:j])
+}
+
 // And returns the tags that are in both, and false where patterns cannot say it.
 func (m Match) And(o Match) (Match, bool) {
 	switch {

@@ -411,7 +411,7 @@ func (c *converter) input(s *section) {
 		} else {
 			b.Set("listen", draft.List(listen(mode+"://", "5140")))
 		}
-		c.set(b, "tag", s, "tag")
+		c.setTag(b, s)
 		if p := s.get("parser"); p != nil {
 			c.d.Changed(
 				b, p.at, shown(p),
@@ -421,9 +421,9 @@ func (c *converter) input(s *section) {
 	case "tcp", "udp":
 		b = add(name, name)
 		b.Set("listen", listen("", "5170"))
-		c.set(b, "tag", s, "tag")
+		c.setTag(b, s)
 		if s.value("format") == "none" {
-			c.logField(s, c.tags(s, name))
+			c.logField(s, c.tags(s))
 		}
 	case "exec":
 		b = add("exec", "exec")
@@ -437,8 +437,8 @@ func (c *converter) input(s *section) {
 		if b.Get("interval") == "" {
 			b.Set("interval", draft.Text("1s"))
 		}
-		c.set(b, "tag", s, "tag")
-		c.parsed(s, c.tags(s, "exec"), "exec")
+		c.setTag(b, s)
+		c.parsed(s, c.tags(s), "exec")
 	case "systemd":
 		b = add("journald", "journal")
 		if t := s.get("tag"); t != nil && strings.Contains(t.value, "*") {
@@ -448,7 +448,7 @@ func (c *converter) input(s *section) {
 				"the unit is no part of the tag; it is a field, by which a route can choose with if",
 			)
 		} else {
-			c.set(b, "tag", s, "tag")
+			c.setTag(b, s)
 		}
 		c.set(b, "directory", s, "path")
 		var units, matches []string
@@ -476,7 +476,7 @@ func (c *converter) input(s *section) {
 		}
 	case "stdin":
 		b = add("stdin", "in")
-		c.set(b, "tag", s, "tag")
+		c.setTag(b, s)
 	case "dummy",
 		"cpu",
 		"mem",
@@ -499,19 +499,56 @@ func (c *converter) input(s *section) {
 		return
 	}
 	if len(s.processors) > 0 {
-		c.processors(s, c.tags(s, name))
+		c.processors(s, c.tags(s))
 	}
 	c.rest(b, s)
 }
 
-func (c *converter) tags(s *section, preset string) flow.Match {
+// tags is the records of an input.
+func (c *converter) tags(s *section) flow.Match {
+	m, _ := c.own(s)
+	return m
+}
+
+// own is the records of an input, and whether those of no other may be among them.
+func (c *converter) own(s *section) (flow.Match, bool) {
 	if c.only {
-		return flow.All()
+		return flow.All(), true
 	}
-	tag := s.value("tag")
-	if tag == "" {
-		tag = preset
+	tag := c.tagOf(s)
+	var others []flow.Match
+	for _, o := range c.sections {
+		if o.kind != "input" || o == s || c.tagOf(o) == tag {
+			continue
+		}
+		switch o.value("name") {
+		case "tail", "tcp", "udp", "exec", "syslog", "systemd", "stdin":
+			others = append(others, tagged(c.tagOf(o)))
+		case "forward", "http":
+			others = append(others, flow.All())
+		}
 	}
+	return tagged(tag).Of(others)
+}
+
+// tagOf is the tag of an input, by default its name and which one of that name it is.
+func (c *converter) tagOf(s *section) string {
+	if tag := s.value("tag"); tag != "" {
+		return tag
+	}
+	n := 0
+	for _, o := range c.sections {
+		if o == s {
+			break
+		}
+		if o.kind == "input" && o.value("name") == s.value("name") {
+			n++
+		}
+	}
+	return s.value("name") + "." + strconv.Itoa(n)
+}
+
+func tagged(tag string) flow.Match {
 	if strings.Contains(tag, "${") {
 		return flow.All()
 	}
@@ -521,18 +558,31 @@ func (c *converter) tags(s *section, preset string) flow.Match {
 	return flow.Match{Patterns: []string{tag}}
 }
 
+func (c *converter) setTag(b *draft.Block, s *section) {
+	b.Set("tag", draft.Join(c.parts(c.tagOf(s))...))
+	if p := s.get("tag"); p != nil {
+		c.carry(p)
+	}
+}
+
 // sameTag takes out the filters that an earlier input of the same tag has made already: those
 // behind the first n.
 func (c *converter) sameTag(s *section, n int) {
-	tag := s.value("tag")
-	if tag == "" || len(c.flow.Filters()) == n {
+	if len(c.flow.Filters()) == n {
 		return
+	}
+	tag := c.tagOf(s)
+	if _, sure := c.own(s); !sure {
+		c.d.Lost(
+			c.flow.Notes(), s.at, s.title()+" tag "+tag,
+			"what other inputs give may have it, too, and is read as its lines: give it one of its own",
+		)
 	}
 	for _, other := range c.sections {
 		if other == s {
 			return
 		}
-		if other.kind != "input" || other.value("tag") != tag {
+		if other.kind != "input" || c.tagOf(other) != tag {
 			continue
 		}
 		c.flow.Shorten(n)

@@ -27,7 +27,7 @@ func (c *converter) processors(s *section, m flow.Match) {
 				c.d.Lost(c.flow.Notes(), p.at, title, "its condition: "+err.Error())
 				continue
 			}
-			only.Further = cond
+			only.Further = kit.And(m.Further, cond)
 		}
 		switch p.value("name") {
 		case "content_modifier":

@@ -57,7 +57,7 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 	case tag != "":
 		b.Set("tag", draft.Join(c.parts(tag)...))
 	default:
-		b.Set("tag", draft.Text("tail.0"))
+		b.Set("tag", draft.Text(c.tagOf(s)))
 	}
 	if p := s.get("read_from_head"); p == nil || !on(p.value) {
 		b.Set("start_at", draft.Text("end"))
@@ -80,7 +80,7 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 		b.Set("offset_header", draft.Text(p.value))
 		c.d.Changed(b, p.at, shown(p), "it is a header, not a field")
 	}
-	m := c.tags(s, "tail.0")
+	m := c.tags(s)
 	c.tailMultiline(b, s, m)
 	if p := s.get("path_key"); p != nil {
 		b.Set("path_header", draft.Text("path"))

@@ -47,7 +47,8 @@ type converter struct {
 	walked map[*element]bool // labels that something leads to
 	total  int64             // of the buffer of the pipeline that is being made
 	pods   []podLogs
-	raw    bool // outputs write the message alone: lines need not become JSON
+	others []flow.Match // the tags of the sources beside the one that is being read
+	raw    bool         // outputs write the message alone: lines need not become JSON
 }
 
 // gather sorts what stands at the top.
@@ -401,6 +402,7 @@ func (c *converter) pipelines() {
 		c.total = 0
 		for i, s := range sources[label] {
 			n := len(f.Filters())
+			c.others = othersThan(s, sources[label])
 			c.source(f, s, len(sources[label]) == 1)
 			c.sameTag(f, s, sources[label][:i], n)
 		}
@@ -427,6 +429,14 @@ func (c *converter) sameTag(f *flow.Flow, e *element, before []*element, n int) 
 	if tag == "" || len(f.Filters()) == n {
 		return
 	}
+	if m, known := tagsOf(e); known {
+		if _, sure := m.Of(c.others); !sure {
+			c.d.Lost(
+				f.Notes(), e.at, describe(e)+" tag "+tag,
+				"what other sources give may have it, too, and is read as its lines: give it one of its own",
+			)
+		}
+	}
 	for _, other := range before {
 		if other.value("tag") != tag {
 			continue
@@ -441,6 +451,19 @@ func (c *converter) sameTag(f *flow.Flow, e *element, before []*element, n int) 
 		}
 		return
 	}
+}
+
+// othersThan returns the tags of all sources but those that have the tag of one.
+func othersThan(e *element, all []*element) (out []flow.Match) {
+	for _, o := range all {
+		if o == e || o.value("tag") == e.value("tag") && o.value("tag") != "" {
+			continue
+		}
+		if m, known := tagsOf(o); known {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // reading is how a source reads its lines, to be compared.

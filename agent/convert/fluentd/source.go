@@ -244,6 +244,45 @@ func (c *converter) tag(b *draft.Block, e *element, preset string) flow.Match {
 	return tagged(v)
 }
 
+// tagsOf is the tags that a source gives; false if it is none that penstock takes.
+func tagsOf(e *element) (flow.Match, bool) {
+	preset := ""
+	switch e.typ() {
+	case "tail", "forward", "http", "unix":
+	case "tcp", "udp", "exec", "syslog":
+		preset = e.typ()
+	case "systemd":
+		preset = "journald"
+	default:
+		return flow.Match{}, false
+	}
+	p := e.get("tag")
+	if p == nil && preset != "" {
+		return flow.Match{Patterns: []string{preset}}, true
+	}
+	if p != nil {
+		if v, ok := parts(p.value, p.raw); ok {
+			if text, literal := draft.Literal(v); literal && e.typ() == "tail" {
+				return ofPath(text), true
+			}
+			return tagged(v), true
+		}
+	}
+	return flow.All(), true
+}
+
+// ofPath is the tags of a tail, in which * stands for the path.
+func ofPath(tag string) flow.Match {
+	before, _, isPath := strings.Cut(tag, "*")
+	switch {
+	case !isPath:
+		return flow.Match{Patterns: []string{tag}}
+	case before == "":
+		return flow.All()
+	}
+	return flow.Match{Patterns: []string{strings.TrimSuffix(before, ".") + ".**"}}
+}
+
 // tagged is the tags that parts make: what the machine decides stands for anything.
 func tagged(parts []draft.Part) flow.Match {
 	pattern := ""
@@ -321,10 +360,7 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 		case literal && strings.Contains(text, "*"):
 			before, after, _ := strings.Cut(text, "*")
 			b.Set("tag", draft.Join(draft.Lit(before), draft.Tmpl("path_dots"), draft.Lit(after)))
-			tags = flow.Match{Patterns: []string{strings.TrimSuffix(before, ".") + ".**"}}
-			if before == "" {
-				tags = flow.All()
-			}
+			tags = ofPath(text)
 			c.carry(p)
 		default:
 			b.Set("tag", draft.Join(v...))
@@ -388,6 +424,7 @@ func (c *converter) own(m flow.Match, only bool) flow.Match {
 	if only {
 		return flow.All()
 	}
+	m, _ = m.Of(c.others)
 	return m
 }
 
