@@ -53,12 +53,17 @@ func (n *Node) Take(names ...string) *Node {
 	return nil
 }
 
-// Text returns a setting as text, "" if there is none; it is dealt with.
+// Text returns a setting as text, that of a list of one too, "" if there is none; it is dealt with.
 func (n *Node) Text(names ...string) string {
-	if found := n.Take(names...); found != nil {
-		return found.Value
+	found := n.Take(names...)
+	if found == nil {
+		return ""
 	}
-	return ""
+	if len(found.Kids) == 1 && found.Kids[0].Key == "" {
+		found = found.Kids[0]
+		found.used = true
+	}
+	return found.Value
 }
 
 // On reports whether a setting is true; it is dealt with.

@@ -40,9 +40,10 @@ func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 		for _, n := range plugins(s.body) {
 			_, isAsked := c.failureTags(n)
 			c.asksForFailures = c.asksForFailures || s.kind == "filter" && isAsked
-			c.hidesFields = c.hidesFields || s.kind == "filter" && speaksOf(n, "[@metadata]")
+			c.hidesFields = c.hidesFields || s.kind == "filter" && hides(n)
 		}
 	}
+	c.given(all)
 	for _, kind := range []string{"input", "filter", "output"} {
 		for _, s := range all {
 			if s.kind == kind {
@@ -72,10 +73,11 @@ func plugins(body []statement) []*kit.Node {
 	return out
 }
 
-// speaksOf reports whether a name stands in what is set of a plugin.
-func speaksOf(n *kit.Node, name string) bool {
-	return strings.Contains(n.Key, name) || strings.Contains(n.Value, name) ||
-		slices.ContainsFunc(n.Kids, func(k *kit.Node) bool { return speaksOf(k, name) })
+// hides reports whether a field below @metadata stands in what is set of a plugin, but for what is
+// known of events from Kafka.
+func hides(n *kit.Node) bool {
+	set := strings.ReplaceAll(n.Key+" "+n.Value, "[@metadata][kafka]", "")
+	return strings.Contains(set, "[@metadata]") || slices.ContainsFunc(n.Kids, hides)
 }
 
 type converter struct {
@@ -88,6 +90,9 @@ type converter struct {
 	asksForFailures bool     // among them are tags of what cannot be parsed
 	hidesFields     bool     // a filter sets some below @metadata, which Logstash does not write
 	failed          []string // those that filters have given
+
+	kafka bool     // the events are those of topics
+	paths []string // fields with the path of a file that something asks for
 
 	parses []*draft.Block // what parses, of the filter that is read
 	works  string         // the condition that it could
@@ -119,7 +124,7 @@ func (c *converter) branches(kind string, branches []branch, cond string) {
 		if b.cond == "" {
 			break
 		}
-		e, err := condition(b.cond)
+		e, err := c.condition(b.cond)
 		if err != nil {
 			c.D.Lost(
 				c.p.Notes, b.at, "if "+shownCond(b.cond),
@@ -221,6 +226,8 @@ func (c *converter) format(b *draft.Block, at *kit.Node, value string) []draft.P
 			out = append(out, draft.Tmpl("agent"))
 		} else if name == "@timestamp" {
 			out = append(out, draft.Tmpl("time"))
+		} else if known := ofTopics[name]; known != "" && c.kafka {
+			out = append(out, draft.Tmpl(known))
 		} else {
 			out = append(out, kit.FieldPart(name))
 		}
@@ -395,6 +402,14 @@ func (c *converter) input(n *kit.Node) {
 	}
 	if typ != "" {
 		c.p.Filter("add_fields", tag, cond).Set("fields", draft.Map("type", draft.Text(typ)))
+	}
+	if n.Key == "file" && c.paths != nil {
+		b.Set("path_header", draft.Text("path"))
+		for _, name := range c.paths {
+			f := c.p.Filter("add_fields", tag+"_path", cond)
+			f.Set("fields", draft.Map(kit.Key(name), draft.Value("header.path")))
+			f.Set("overwrite", draft.Bool(false))
+		}
 	}
 	if n.Key == "syslog" {
 		c.p.Filter("rename_fields", tag, cond).Set("fields", draft.Map(

@@ -182,17 +182,17 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block, cond string
 		c.Lost(c.p.Notes, n, "it has no match")
 		return
 	}
-	kids := match.Kids
-	if len(kids) == 2 && kids[0].Key == "" { // the old form: a list of field and pattern
-		kids = []*kit.Node{
-			{
-				Key:    kids[0].Value,
-				Name:   match.Name,
-				Value:  kids[1].Value,
-				Scalar: true,
-				At:     match.At,
-			},
+	inPairs(match) // the old form: a list of fields and patterns
+	var kids []*kit.Node
+next:
+	for _, k := range match.Kids {
+		for _, o := range kids {
+			if o.Key == k.Key {
+				o.Kids = append(append(o.Kids, k), k.Kids...)
+				continue next
+			}
 		}
+		kids = append(kids, k)
 	}
 	overwrite := n.Texts("overwrite")
 	for _, k := range kids {
@@ -230,14 +230,15 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block, cond string
 				definitions[d.Key] = d.Value
 			}
 		}
-		wrong := false
-		for _, p := range patterns {
+		all := patterns
+		patterns = nil
+		for _, p := range all {
 			g, err := grokformats.NewGrok(p, definitions)
 			if err != nil {
 				c.D.Lost(c.p.Notes, k.At, k.Name+" "+p, err.Error())
-				wrong = true
 				continue
 			}
+			patterns = append(patterns, p)
 			for _, name := range g.Fields() {
 				flat := kit.Key(strings.ReplaceAll(name, ".", `\.`))
 				isOwn := strings.Contains(p, name)
@@ -246,7 +247,7 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block, cond string
 				}
 			}
 		}
-		if wrong {
+		if patterns == nil {
 			continue
 		}
 		b := add("parse")

@@ -9,11 +9,19 @@ input "tail" "file" {
   tag      = "file"
   # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
   # "add_fields"
+  path_header = "path"
 }
 
 filter "parse" "file" {
   formats = ["json", "regex"]
   pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "add_fields" "file_path" {
+  fields = {
+    path = header.path
+  }
+  overwrite = false
 }
 
 filter "set" "file_tags" {
@@ -78,6 +86,7 @@ pipeline "main" {
   from = [input.tail.file]
   filter = [
     filter.parse.file,
+    filter.add_fields.file_path,
     filter.set.file_tags,
     filter.drop.drop,
     filter.rename_fields.mutate,

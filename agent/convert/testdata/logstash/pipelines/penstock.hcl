@@ -16,7 +16,8 @@ input "tail" "shop" {
   tag = "shop"
   # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
   # "add_fields"
-  encoding = "latin-1"
+  path_header = "path"
+  encoding    = "latin-1"
   # Left out: file.id = shop-files: components have names of their own
   # Left out: file.sincedb_path = /var/lib/logstash/sincedb-shop: positions are kept below
   # data_dir: see penstock import-positions
@@ -33,6 +34,14 @@ filter "add_fields" "shop" {
   fields = {
     type = "shop"
   }
+}
+
+filter "add_fields" "shop_path" {
+  if = "tag == 'shop'"
+  fields = {
+    path = header.path
+  }
+  overwrite = false
 }
 
 filter "add_fields" "shop_2" {
@@ -492,6 +501,7 @@ pipeline "main" {
   filter = [
     filter.parse.shop,
     filter.add_fields.shop,
+    filter.add_fields.shop_path,
     filter.add_fields.shop_2,
     filter.set.shop_tags,
     filter.add_fields.network,
