@@ -1,11 +1,13 @@
 package fluentbit
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/inputs/join"
 )
 
 // joinRecords adds what the filter multiline is, and reports whether it could.
@@ -39,11 +41,27 @@ func (c *converter) joinRecords(s *section, m flow.Match, label string) bool {
 	}
 	if p != nil {
 		c.newline(b, p)
+		c.otherRules(b, p, own, presets)
 	}
 	if c.duration(b, "timeout", s, time.Millisecond, "flush_ms"); b.Get("timeout") == "" {
 		b.Set("timeout", draft.Duration(2*time.Second))
 	}
 	return true
+}
+
+// otherRules tells which of multiline.parser's names are not among what joins the lines.
+func (c *converter) otherRules(b *draft.Block, p *prop, own *section, presets []string) {
+	for name := range strings.SplitSeq(p.value, ",") {
+		name = strings.TrimSpace(name)
+		if own != nil && c.multiline[name] == own || own == nil && slices.Contains(presets, name) {
+			continue
+		}
+		why := "there is one way in which lines are joined: write presets, or patterns"
+		if c.multiline[name] == nil && !slices.Contains(join.Names(), name) {
+			why = "there is no such parser; write its patterns"
+		}
+		c.d.Lost(b, p.at, shown(p)+": "+name, why)
+	}
 }
 
 // joinRules returns the parser of one's own, or else the presets, that multiline.parser names.

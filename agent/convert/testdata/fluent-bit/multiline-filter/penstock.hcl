@@ -2,8 +2,8 @@ agent {
   data_dir = "/var/lib/penstock"
 }
 
-# Shows: the filter multiline over a field, with ready-made parsers; parts of lines as Docker's
-# driver sends them.
+# Shows: the filter multiline over a field, with ready-made parsers and one that is not there;
+# parts of lines as Docker's driver sends them.
 input "forward" "forward" {
   listen = "0.0.0.0:24224"
 }
@@ -12,7 +12,9 @@ filter "multiline" "multiline" {
   if      = "tag matches '^(?:app(?:[.].*)?)$'"
   field   = "log"
   presets = ["go", "java", "python"]
-  # Changed: multiline.parser go, java, python: an event does not end with a newline, as there
+  # Changed: multiline.parser go, java, python, mine: an event does not end with a newline, as there
+  # LEFT OUT: multiline.parser go, java, python, mine: mine: there is no such parser; write its
+  # patterns
   timeout = "3s"
 }
 
