@@ -64,7 +64,14 @@ type mender struct {
 func (m *mender) round() (bool, error) {
 	lines := strings.Split(string(m.draft.Bytes()), "\n")
 	for _, spot := range m.elsewhere {
+		top := m.draft.Top(spot.Block)
+		if top == nil { // it was taken out
+			continue
+		}
 		spot.Blank(lines)
+		if listen := m.draft.Attribute(top, "listen"); listen != nil && spot.Block.Kind() == "tls" {
+			listen.Replace(lines, `"tls://`, `"tcp://`) // which needs no certificate
+		}
 	}
 	if err := os.WriteFile(m.file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		return false, err
@@ -126,9 +133,6 @@ func (m *mender) problem(line string, elsewhere bool) bool {
 	if strings.Contains(why, "no such file") || strings.Contains(why, "permission denied") {
 		return m.setAside(spot)
 	}
-	if m.isAside(spot, "tls") && strings.Contains(why, "needs a tls block") {
-		return false
-	}
 	why = named.ReplaceAllString(why, "")
 	why, _, _ = strings.Cut(strings.Join(strings.Fields(why), " "), ": Add ")
 	why = "it is refused: " + why
@@ -158,13 +162,6 @@ func (m *mender) setAside(spot *draft.Spot) bool {
 	}
 	m.elsewhere = append(m.elsewhere, spot)
 	return true
-}
-
-// isAside reports whether a block of a component is left out of what is looked at.
-func (m *mender) isAside(spot *draft.Spot, typ string) bool {
-	return spot != nil && slices.ContainsFunc(m.elsewhere, func(s *draft.Spot) bool {
-		return s.Block.Kind() == typ && m.draft.Top(s.Block) == m.draft.Top(spot.Block)
-	})
 }
 
 // machines is what an expression has of the machine that it is evaluated on.

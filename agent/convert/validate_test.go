@@ -165,6 +165,34 @@ func TestWhatIsMadeOfMixedConfigurationsValidates(t *testing.T) {
 	}
 }
 
+// What listens with a certificate, which is not on this machine, has its port for itself as well.
+func TestOfTwoThatListenOnAPortOneIsLeftOut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "filebeat.yml")
+	err := os.WriteFile(file, []byte(`
+filebeat.inputs:
+  - type: syslog
+    protocol.tcp:
+      host: "0.0.0.0:9000"
+      ssl: { certificate: /etc/fb/crt.pem, key: /etc/fb/key.pem }
+  - type: tcp
+    host: "0.0.0.0:9000"
+output.file.path: /var/archive
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := convert.Convert("filebeat", []string{file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems := newValidator(t).problems(result.HCL); problems != nil {
+		t.Errorf("%s\n%s", problems, result.HCL)
+	}
+	if !strings.Contains(string(result.HCL), `"tls://0.0.0.0:9000"`) {
+		t.Error("what was written first is gone:", string(result.HCL))
+	}
+}
+
 func texts(t *testing.T, files []string) string {
 	var b strings.Builder
 	for _, f := range files {

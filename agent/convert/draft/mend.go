@@ -56,6 +56,19 @@ func (d *Draft) Attribute(b *Block, name string) *Spot {
 
 // Blank empties the lines in which the spot stands, of the configuration that Bytes returned last.
 func (s *Spot) Blank(lines []string) {
+	clear(s.in(lines))
+}
+
+// Replace writes something else in the lines in which the spot stands.
+func (s *Spot) Replace(lines []string, old, instead string) {
+	lines = s.in(lines)
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], old, instead)
+	}
+}
+
+// in returns the lines in which the spot stands.
+func (s *Spot) in(lines []string) []string {
 	at := s.Block.line
 	for _, i := range s.Block.items {
 		if s.Attr != "" && i.name == s.Attr {
@@ -63,21 +76,19 @@ func (s *Spot) Blank(lines []string) {
 		}
 	}
 	if at == 0 {
-		return
+		return nil
 	}
-	end := at
-	for depth := 0; end <= len(lines); end++ {
-		line := strings.TrimSpace(lines[end-1])
-		if !strings.HasPrefix(line, "#") {
+	lines = lines[at-1:]
+	depth := 0
+	for i, line := range lines {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
 			depth += openings(line)
 		}
 		if depth <= 0 {
-			break
+			return lines[:i+1]
 		}
 	}
-	for i := at; i <= min(end, len(lines)); i++ {
-		lines[i-1] = ""
-	}
+	return lines
 }
 
 // openings is how many brackets a line opens that it does not close.
