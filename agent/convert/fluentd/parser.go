@@ -52,12 +52,17 @@ func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match
 		if strings.HasPrefix(typ, "/") {
 			typ = "regexp"
 		}
-		c.d.Changed(f.Notes(), spec.at, describe(e)+" "+typ,
-			"a line that does not match passes as it is; fluentd leaves it out, with a warning")
+		c.unmatched(f, e, spec, typ)
 	}
 	if spec != e {
 		c.unused(f.Notes(), spec)
 	}
+}
+
+// unmatched tells what becomes of a line, or several, that a source's parser does not take.
+func (c *converter) unmatched(f *flow.Flow, e, spec *element, typ string) {
+	c.d.Changed(f.Notes(), spec.at, describe(e)+" "+typ,
+		"a line that does not match passes as it is; fluentd leaves it out, with a warning")
 }
 
 // takesAll are the parsers that every line matches.
@@ -258,16 +263,20 @@ func (c *converter) parseRest(
 	}
 	t := f.Filter("time", name, m, cond)
 	t.Set("field", draft.Text(timeKey))
+	zoneless := timepattern.Zoneless(timeFormat) ||
+		b != nil && b.Get("pattern") != "" && timeFormat == ""
 	switch {
 	case kind != nil && (kind.value == "unixtime" || kind.value == "float"):
 		t.Set("formats", draft.Texts("epoch_s"))
 		c.carry(kind)
+		zoneless = false
 	case format != nil:
 		if pattern, err := timepattern.Read(format.value); err != nil {
 			c.d.Lost(t, format.at, shown(format), err.Error())
 		} else {
 			t.Set("formats", draft.Texts(pattern))
 			c.carry(format)
+			zoneless = timepattern.Zoneless(pattern)
 		}
 	case timeFormat != "":
 		t.Set("formats", draft.Texts(timeFormat))
@@ -280,8 +289,14 @@ func (c *converter) parseRest(
 			c.d.Left(t, z.at, shown(z), "write zone by its name, such as Europe/Berlin")
 		}
 	}
-	if spec.get("utc") != nil || spec.get("localtime") != nil {
-		c.d.Changed(t, spec.at, "localtime", "times without a zone are UTC unless zone is written")
+	utc := spec.get("utc") != nil && truth(spec.value("utc"))
+	if local := spec.get("localtime"); local != nil {
+		c.d.Changed(t, local.at, shown(local), "times without a zone are UTC unless zone is written")
+	} else if zoneless && !utc && t.Get("zone") == "" {
+		c.d.Changed(t, spec.at, describe(spec)+" "+timeKey, timepattern.Local)
+	}
+	if utc {
+		c.carry(spec.get("utc"))
 	}
 	if keep == nil || !truth(keep.value) {
 		t.Set("remove", draft.Bool(true))

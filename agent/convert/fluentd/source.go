@@ -482,6 +482,9 @@ func (c *converter) multiline(
 	p.Set("format", draft.Text("regex"))
 	p.Set("pattern", draft.Text(re))
 	c.parseRest(f, p, spec, b.Label(), c.own(tags, only), "time", "")
+	if !c.raw {
+		c.unmatched(f, e, spec, "multiline")
+	}
 }
 
 func (c *converter) forwardSource(f *flow.Flow, e *element) {

@@ -9,6 +9,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/javatime"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/agent/convert/timepattern"
 	grokformats "github.com/penstock/penstock/agent/filter/formats"
 )
 
@@ -467,7 +468,9 @@ func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
 	if formats != nil {
 		b.Set("formats", draft.Texts(formats...))
 	}
-	c.Set(b, "zone", n, "timezone")
+	if !c.Set(b, "zone", n, "timezone") && timepattern.Zoneless(formats...) {
+		c.D.Changed(b, n.At, n.Name, timepattern.Local)
+	}
 	if target := field(n.Text("target")); target != "" && target != "@timestamp" {
 		c.D.Lost(b, n.At, n.Name+".target", "it becomes the record's time, and no field")
 	}

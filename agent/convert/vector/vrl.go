@@ -149,6 +149,9 @@ func (g *program) statement(s, cond string) {
 		} else {
 			b.Set("formats", draft.Texts(format))
 			g.isTime(b, s)
+			if timepattern.Zoneless(format) {
+				g.c.D.Changed(b, g.node.At, g.label, timepattern.Local)
+			}
 		}
 	case parsing.MatchString(s):
 		g.parse(s, cond)

@@ -49,7 +49,8 @@ filter "time" "error" {
   if      = "tag == 'nginx.error'"
   field   = "time"
   formats = ["%Y/%m/%d %H:%M:%S"]
-  remove  = true
+  # Changed: <source> tail time: a time that names no zone is UTC here, and local there: write zone
+  remove = true
 }
 
 input "tail" "logs" {
@@ -74,7 +75,8 @@ filter "time" "logs" {
   if      = "tag matches '^(?:shop(?:[.].*)?)$'"
   field   = "time"
   formats = ["%Y-%m-%d %H:%M:%S,%L"]
-  remove  = true
+  # Changed: <source> tail time: a time that names no zone is UTC here, and local there: write zone
+  remove = true
 }
 
 input "syslog" "syslog" {
@@ -273,6 +275,8 @@ pipeline "main" {
     filter.drop.null,
   ]
   # Changed: <source> tail regexp: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
+  # Changed: <source> tail multiline: a line that does not match passes as it is; fluentd leaves it
   # out, with a warning
   # Left out: enable_ruby true: no Ruby is evaluated
   # Who is slow and what fails has ways of its own

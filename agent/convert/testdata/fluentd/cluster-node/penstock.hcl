@@ -28,7 +28,9 @@ filter "time" "in_tail_kubelet" {
   if      = "tag == 'kubelet'"
   field   = "time"
   formats = ["%m%d %H:%M:%S.%f"]
-  remove  = true
+  # Changed: <parse> multiline time: a time that names no zone is UTC here, and local there: write
+  # zone
+  remove = true
 }
 
 input "tail" "in_tail_audit" {
@@ -41,6 +43,8 @@ filter "time" "kube-apiserver-audit" {
   if      = "tag == 'audit'"
   field   = "requestReceivedTimestamp"
   formats = ["%Y-%m-%dT%H:%M:%S.%fZ"]
+  # Changed: <parse> json requestReceivedTimestamp: a time that names no zone is UTC here, and
+  # local there: write zone
 }
 
 # What the containers write
@@ -235,6 +239,8 @@ pipeline "main" {
     filter.grep.grep_2,
     filter.set.out_payments_topic,
   ]
+  # Changed: <source> tail multiline: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
   # Changed: <source> tail json: a line that does not match passes as it is; fluentd leaves it out,
   # with a warning
   buffer {

@@ -22,7 +22,8 @@ filter "parse" "m" {
 filter "time" "m" {
   field   = "time"
   formats = ["%Y-%m-%d %H:%M:%S"]
-  remove  = true
+  # Changed: <source> tail time: a time that names no zone is UTC here, and local there: write zone
+  remove = true
 }
 
 output "s3" "s3" {
@@ -42,6 +43,8 @@ output "s3" "s3" {
 pipeline "main" {
   from   = [input.tail.m]
   filter = [filter.parse.m, filter.time.m]
+  # Changed: <source> tail multiline: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
   route {
     match = ["raw.**"]
     to    = [output.s3.s3]

@@ -27,6 +27,7 @@ filter "time" "mixed" {
   field   = "ts"
   formats = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S"]
   remove  = true
+  # Changed: <pattern> ts: a time that names no zone is UTC here, and local there: write zone
 }
 
 filter "parse" "parser" {

@@ -25,7 +25,9 @@ filter "time" "app" {
   if      = "tag == 'java'"
   field   = "time"
   formats = ["%Y-%m-%d %H:%M:%S"]
-  remove  = true
+  # Changed: <parse> multiline time: a time that names no zone is UTC here, and local there: write
+  # zone
+  remove = true
 }
 
 filter "add_fields" "file" {
@@ -151,6 +153,8 @@ pipeline "main" {
     filter.time.access,
     filter.parse.syslog,
   ]
+  # Changed: <source> tail multiline: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
   # Changed: <source> tail apache2: a line that does not match passes as it is; fluentd leaves it
   # out, with a warning
   # Changed: <source> tail syslog: a line that does not match passes as it is; fluentd leaves it

@@ -3,7 +3,7 @@ agent {
 }
 
 # Shows: what is known of events from Kafka, in conditions, fields and an index; the old list of
-# grok, one pattern of which RE2 has not; a time for a field.
+# grok, one pattern of which RE2 has not; a time for a field, one without a zone.
 input "kafka" "kafka" {
   brokers = ["kafka:9092"]
   group   = "logstash"
@@ -62,6 +62,12 @@ filter "time" "date" {
   # LEFT OUT: date.target: it becomes the record's time, and no field
 }
 
+filter "time" "date_2" {
+  field   = "word"
+  formats = ["%Y-%m-%d %H:%M:%S"]
+  # Changed: date: a time that names no zone is UTC here, and local there: write zone
+}
+
 output "elasticsearch" "elasticsearch" {
   urls      = ["http://es:9200"]
   index     = "${tag}-${strftime("%Y.%m.%d")}"
@@ -78,6 +84,7 @@ pipeline "main" {
     filter.add_fields.mutate_3,
     filter.parse.grok,
     filter.time.date,
+    filter.time.date_2,
   ]
   to = [output.elasticsearch.elasticsearch]
   # LEFT OUT: mutate.copy.[@metadata][kafka][offset] [@metadata][kafka][offset]: there is no such

@@ -119,6 +119,7 @@ filter "time" "app_fields" {
   formats = ["%Y-%m-%d %H:%M:%S,%f"]
   # Changed: app_fields: .timestamp = parse_timestamp!(.at, "%Y-%m-%d %H:%M:%S,%3f"): it is the
   # record's time, and no field: filter "set" { fields = { timestamp = "time" } } makes one
+  # Changed: app_fields: a time that names no zone is UTC here, and local there: write zone
 }
 
 filter "remove_fields" "app_fields" {

@@ -178,6 +178,7 @@ filter "time" "shape" {
   formats = ["%Y-%m-%dT%H:%M:%S.%fZ"]
   # Changed: shape: .timestamp = parse_timestamp(.time, format: "%Y-%m-%dT%H:%M:%S%.fZ"): it is the
   # record's time, and no field: filter "set" { fields = { timestamp = "time" } } makes one
+  # Changed: shape: a time that names no zone is UTC here, and local there: write zone
 }
 
 filter "set" "shape_9" {
