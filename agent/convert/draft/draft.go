@@ -293,6 +293,18 @@ func (b *Block) Add(typ string, labels ...string) *Block {
 	return in
 }
 
+// NoUser is why a user has no name yet.
+const NoUser = "the name of a user is written out: write it in place of CHANGE-ME"
+
+// User adds a user inside; false, and one whom nobody is, if the name is one of the environment.
+func (b *Block) User(name []Part) (*Block, bool) {
+	text, ok := Literal(name)
+	if !ok {
+		text = "CHANGE-ME"
+	}
+	return b.Add("user", text), ok
+}
+
 // In returns the block of a type inside, which is added if there is none.
 func (b *Block) In(typ string) *Block {
 	if in := b.Find(typ); in != nil {

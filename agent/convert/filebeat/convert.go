@@ -560,9 +560,8 @@ func (c *converter) format(b *draft.Block, at *kit.Node, value string) []draft.P
 // protected carries over how an input that listens is protected. What asked for a certificate or a
 // password does not stand open unsaid.
 func (c *converter) protected(b *draft.Block, n *kit.Node) {
-	if user := n.Find("username"); user != nil && b.Get("listen") != "" && n.On("basic_auth") {
-		c.Set(b.Add("auth").Add("user", user.Value), "password", n, "password")
-		c.Carry(n.Take("username"))
+	if n.Find("username") != nil && b.Get("listen") != "" && n.On("basic_auth") {
+		c.User(b, n, "username", "password")
 	}
 	ssl := n.Find("ssl")
 	if ssl == nil || b.Get("listen") == "" || ssl.Text("enabled") == "false" {

@@ -511,8 +511,16 @@ func (c *converter) forwardSource(f *flow.Flow, e *element) {
 		for _, u := range sec.elements {
 			switch u.name {
 			case "user":
-				user := s.Add("user", u.value("username"))
+				name := u.get("username")
+				if name == nil {
+					continue
+				}
+				text, _ := parts(name.value, name.raw)
+				user, named := s.User(text)
 				c.set(user, "password", u, "password")
+				if !named {
+					c.d.Lost(user, name.at, shown(name), draft.NoUser)
+				}
 			case "client":
 				client := s.Add("client")
 				c.set(client, "host", u, "host")

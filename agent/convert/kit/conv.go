@@ -81,6 +81,18 @@ func Texts(values []string) draft.Value {
 // Carry notes that a node was carried over.
 func (c *Conv) Carry(n *Node) { c.D.Carried(n.At, n.Shown()) }
 
+// User has an input ask for a user, as the settings with name and password say.
+func (c *Conv) User(b *draft.Block, n *Node, name, password string) {
+	user := n.Take(name)
+	in, named := b.Add("auth").User(Parts(user.Value))
+	c.Set(in, "password", n, password)
+	if !named {
+		c.Lost(in, user, draft.NoUser)
+		return
+	}
+	c.Carry(user)
+}
+
 // Left notes that a setting is not in the draft.
 func (c *Conv) Left(b *draft.Block, n *Node, why string) {
 	n.Done()

@@ -305,10 +305,8 @@ func (c *converter) input(n *kit.Node) {
 		add("http")
 		b.Set("listen", listen("", "8080"))
 		c.serverTLS(b, n)
-		if user := n.Take("user"); user != nil {
-			auth := b.Add("auth").Add("user", user.Value)
-			c.Set(auth, "password", n, "password")
-			c.Carry(user)
+		if n.Find("user") != nil {
+			c.User(b, n, "user", "password")
 		}
 		lines = false
 	case "stdin":

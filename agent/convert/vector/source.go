@@ -66,10 +66,9 @@ func (c *converter) source(x *component) *draft.Block {
 				c.Left(b, found, "they are no fields of what is posted")
 			}
 		}
-		if user := n.Take("auth.username"); user != nil {
+		if n.Find("auth.username") != nil {
 			c.strategy(b, n)
-			c.Set(b.Add("auth").Add("user", user.Value), "password", n, "auth.password")
-			c.Carry(user)
+			c.User(b, n, "auth.username", "auth.password")
 		} else if a := n.Find("auth"); a != nil {
 			c.Lost(b, a, "write auth { }: it asks nobody who sends now")
 		}

@@ -19,6 +19,11 @@ input "forward" "forward" {
     user "web" {
       password = "hunter2hunter2"
     }
+    user "CHANGE-ME" {
+      password = env("RELAY_PASSWORD")
+      # LEFT OUT: username #{ENV['RELAY_USER']}: the name of a user is written out: write it in
+      # place of CHANGE-ME
+    }
     client {
       network = "10.0.0.0/8"
     }

@@ -3,7 +3,7 @@ agent {
 }
 
 # Shows: inputs that ask clients for a certificate, with an authority and without one, which
-# Logstash refuses.
+# Logstash refuses; a user whom the environment names.
 input "tcp" "tcp" {
   listen = "0.0.0.0:5000"
   tls {
@@ -20,6 +20,18 @@ filter "parse" "tcp" {
   if      = "tag == 'tcp'"
   formats = ["json", "regex"]
   pattern = "^(?P<message>(?s:.*))$"
+}
+
+input "http" "http" {
+  listen = "0.0.0.0:8081"
+  auth {
+    user "CHANGE-ME" {
+      password = env("WEB_PASSWORD")
+      # LEFT OUT: http.user = ${WEB_USER}: the name of a user is written out: write it in place of
+      # CHANGE-ME
+    }
+  }
+  tag = "http"
 }
 
 input "http" "beats" {
@@ -41,7 +53,7 @@ output "kafka" "kafka" {
 }
 
 pipeline "main" {
-  from   = [input.tcp.tcp, input.http.beats]
+  from   = [input.tcp.tcp, input.http.http, input.http.beats]
   filter = [filter.parse.tcp]
   to     = [output.kafka.kafka]
 }

@@ -3,7 +3,7 @@ agent {
 }
 
 # Shows: sources that ask clients for a certificate, with an authority and without one, and one
-# that does not.
+# that does not; a user whom the environment names.
 input "http" "web" {
   listen = "0.0.0.0:8443"
   tag    = "web"
@@ -14,6 +14,20 @@ input "http" "web" {
     require_client_cert = true
   }
   # Changed: sources.web: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
+}
+
+input "http" "users" {
+  listen = "0.0.0.0:8444"
+  auth {
+    user "CHANGE-ME" {
+      password = env("WEB_PASSWORD")
+      # LEFT OUT: sources.users.auth.username ...: the name of a user is written out: write it in
+      # place of CHANGE-ME
+    }
+  }
+  tag = "users"
+  # Changed: sources.users: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
 }
 
@@ -55,7 +69,7 @@ output "kafka" "out" {
 }
 
 pipeline "main" {
-  from   = [input.http.web, input.tcp.lines, input.forward.relays]
+  from   = [input.http.web, input.http.users, input.tcp.lines, input.forward.relays]
   filter = [filter.parse.message]
   to     = [output.kafka.out]
 }
