@@ -203,7 +203,7 @@ func (c *converter) write() {
 	if len(kafka) > 0 {
 		c.tags = 1
 	}
-	c.objects(sources)
+	c.objects(append(sources, kafka...))
 	for _, x := range c.order() {
 		c.transform(x)
 	}
@@ -334,6 +334,7 @@ func (c *converter) objects(sources []*component) {
 	var tags, json []string
 	for _, x := range sources {
 		switch {
+		case x.typ == "kafka" && (x.json || len(c.given(x)) == 0): // values go on as they came
 		case x.json:
 			json = append(json, x.id)
 		case x.object:
@@ -365,14 +366,16 @@ func (c *converter) objects(sources []*component) {
 		c.p.Filter("rename_fields", "journald", c.tagged(journals)).
 			Set("fields", draft.Map("MESSAGE", `"message"`))
 	}
-	if tags == nil {
-		return
+	if tags != nil {
+		b := c.p.Filter("parse", "message", c.tagged(tags))
+		b.Set("format", draft.Text("regex"))
+		b.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
+		b.Comment("Vector's events are objects with the line as message.")
+		c.podFields()
 	}
-	b := c.p.Filter("parse", "message", c.tagged(tags))
-	b.Set("format", draft.Text("regex"))
-	b.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
-	b.Comment("Vector's events are objects with the line as message.")
-	c.podFields()
+	for _, x := range sources {
+		c.give(x)
+	}
 }
 
 var harmless = map[string]string{

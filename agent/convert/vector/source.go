@@ -51,6 +51,7 @@ func (c *converter) source(x *component) *draft.Block {
 		if r := n.Text("auto_offset_reset"); r == "" || r == "largest" || r == "latest" {
 			b.Set("start", draft.Text("latest"))
 		}
+		c.decoding(b, x)
 		c.Rest(b, n, harmless)
 		return b
 	case "http", "http_server":
@@ -222,7 +223,9 @@ func (c *converter) socket(
 	default:
 		add("tcp")
 		(*b).Set("listen", kit.Text("unix://"+n.Text("path")))
-		c.D.Lost(*b, n.At, n.Name+".mode = "+mode, "write where it listens")
+		if mode != "unix_stream" && mode != "unix" {
+			c.D.Lost(*b, n.At, n.Name+".mode = "+mode, "write where it listens")
+		}
 	}
 	c.Size(*b, map[bool]string{true: "max_message_size", false: "max_line_size"}[x.typ == "syslog"], n, "max_length")
 }

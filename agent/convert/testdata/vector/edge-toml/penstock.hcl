@@ -83,6 +83,7 @@ input "tail" "nginx" {
   tag   = "nginx"
   # Changed: sources.nginx: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
+  path_header = "file"
 }
 
 filter "parse" "json" {
@@ -102,6 +103,34 @@ filter "parse" "message" {
   format  = "regex"
   pattern = "^(?P<message>(?s:.*))$"
   # Vector's events are objects with the line as message.
+}
+
+filter "add_fields" "app_path" {
+  if = "tag == 'app'"
+  fields = {
+    path = header.path
+  }
+}
+
+filter "add_fields" "app_host" {
+  if = "tag == 'app'"
+  fields = {
+    host = "${agent}"
+  }
+}
+
+filter "add_fields" "nginx_file" {
+  if = "tag == 'nginx'"
+  fields = {
+    file = header.file
+  }
+}
+
+filter "add_fields" "nginx_host" {
+  if = "tag == 'nginx'"
+  fields = {
+    host = "${agent}"
+  }
 }
 
 filter "parse" "app_fields" {
@@ -317,6 +346,10 @@ pipeline "main" {
     filter.parse.json,
     filter.rename_fields.journald,
     filter.parse.message,
+    filter.add_fields.app_path,
+    filter.add_fields.app_host,
+    filter.add_fields.nginx_file,
+    filter.add_fields.nginx_host,
     filter.parse.app_fields,
     filter.time.app_fields,
     filter.remove_fields.app_fields,

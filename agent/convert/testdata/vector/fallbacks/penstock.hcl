@@ -18,6 +18,12 @@ filter "parse" "message" {
   # Vector's events are objects with the line as message.
 }
 
+filter "add_fields" "app_host" {
+  fields = {
+    host = "${agent}"
+  }
+}
+
 filter "parse" "shape" {
   format = "json"
   field  = "message"
@@ -66,6 +72,7 @@ pipeline "main" {
   from = [input.tail.app]
   filter = [
     filter.parse.message,
+    filter.add_fields.app_host,
     filter.parse.shape,
     filter.set.shape,
     filter.set.shape_2,

@@ -16,6 +16,12 @@ filter "parse" "message" {
   # Vector's events are objects with the line as message.
 }
 
+filter "add_fields" "app_host" {
+  fields = {
+    host = "${agent}"
+  }
+}
+
 filter "set" "parse" {
   fields = {
     vector_text = "field.message"
@@ -100,6 +106,7 @@ pipeline "main" {
   from = [input.tail.app]
   filter = [
     filter.parse.message,
+    filter.add_fields.app_host,
     filter.set.parse,
     filter.parse.parse,
     filter.remove_fields.parse,

@@ -35,7 +35,6 @@ input "kafka" "in" {
   group   = "g"
   topics  = ["a"]
   start   = "latest"
-  # Left out: sources.in.decoding.codec = json: bytes are lines, or what the content type says
 }
 
 filter "parse" "json" {

@@ -52,6 +52,7 @@ input "tail" "app" {
   # write filter "add_fields"
   # Left out: sources.app.fingerprint.strategy = device_and_inode: files are told by device, inode
   # and what they begin with
+  path_header = "file"
 }
 
 input "syslog" "sys" {
@@ -92,6 +93,20 @@ filter "set" "kubernetes" {
     kubernetes = "{pod_name: header.pod, pod_namespace: header.namespace, pod_uid: header.uid, pod_node_name: header.node, container_name: header.container, container_id: header.container_id, pod_labels: headers('labels.'), pod_annotations: headers('annotations.')}"
     stream     = "header.stream"
     file       = "origin"
+  }
+}
+
+filter "add_fields" "app_file" {
+  if = "tag == 'app'"
+  fields = {
+    file = header.file
+  }
+}
+
+filter "add_fields" "app_host" {
+  if = "tag == 'app'"
+  fields = {
+    host = "${agent}"
   }
 }
 
@@ -297,6 +312,8 @@ pipeline "main" {
     filter.rename_fields.syslog,
     filter.parse.message,
     filter.set.kubernetes,
+    filter.add_fields.app_file,
+    filter.add_fields.app_host,
     filter.set.parse,
     filter.parse.parse,
     filter.remove_fields.parse,
