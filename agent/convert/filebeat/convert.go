@@ -3,6 +3,7 @@ package filebeat
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ func Convert(paths []string, from kit.Reader) (*draft.Draft, error) {
 		}
 		root.Kids = append(root.Kids, n.Kids...)
 	}
+	c.asksPath = speaksOf(root, "log.file.path")
 	root.Nest()
 	c.root(root)
 	c.Sweep(harmless, root)
@@ -39,6 +41,14 @@ type converter struct {
 	p      *kit.Pipeline
 	inputs int
 	plain  bool // lines stay lines
+
+	asksPath bool // something asks for the path of a file
+}
+
+// speaksOf reports whether a name stands in what is below a node.
+func speaksOf(n *kit.Node, name string) bool {
+	return strings.Contains(n.Key, name) || n.Scalar && strings.Contains(n.Value, name) ||
+		slices.ContainsFunc(n.Kids, func(k *kit.Node) bool { return speaksOf(k, name) })
 }
 
 func (c *converter) root(root *kit.Node) {
@@ -277,6 +287,11 @@ func (c *converter) input(n *kit.Node, i int) {
 	}
 	if lines {
 		c.lines(n, typ, name, cond)
+		if c.asksPath && !c.plain && b.Get("paths") != "" {
+			b.Set("path_header", draft.Text("path"))
+			c.p.Filter("add_fields", name+"_path", cond).
+				Set("fields", draft.Map(kit.Key("log.file.path"), draft.Value("header.path")))
+		}
 		c.D.Changed(
 			b, n.At, n.Name+" "+typ,
 			"@timestamp, agent, ecs, host, input and log are no fields: write filter \"add_fields\"",
