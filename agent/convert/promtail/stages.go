@@ -157,7 +157,11 @@ func (c *converter) containers(x *kit.Node, in *draft.Block, name, cond string) 
 	c.p.Filter("set", name, cond).Set("headers", draft.Map("stream", draft.Text("field.stream")))
 }
 
-var path = regexp.MustCompile(`^[\w.-]+$`)
+var (
+	path       = regexp.MustCompile(`^[\w.-]+$`)
+	quotedPath = regexp.MustCompile(`^(?:\w+\.)*"[^"]+"(?:\.(?:\w+|"[^"]+"))*$`)
+	pathPart   = regexp.MustCompile(`"[^"]+"|\w+`)
+)
 
 // names gives what was parsed, at the top or in a field of its own, the names that a stage gives
 // it.
@@ -180,17 +184,20 @@ func (c *converter) names(b *draft.Block, list *kit.Node, within, name, cond str
 			field = within + "." + from
 			field = kit.Field(field)
 		}
-		if inner := strings.Trim(from, `"`); len(inner) == len(from)-2 && !strings.Contains(inner, `"`) {
-			from = inner
-			field = "field[" + kit.Quote(inner) + "]"
-			if within != "" {
-				field = "field." + within + "[" + kit.Quote(inner) + "]"
+		quoted := quotedPath.MatchString(from)
+		if quoted {
+			field = kit.Field(within)
+			if within == "" {
+				field = "field"
+			}
+			for _, part := range pathPart.FindAllString(from, -1) {
+				field += "[" + kit.Quote(strings.Trim(part, `"`)) + "]"
 			}
 		}
 		switch {
 		case from == "" || from == k.Key && within == "":
 			continue
-		case !path.MatchString(from):
+		case !quoted && !path.MatchString(from):
 			c.Left(b, k, "write an expression for filter \"set\"")
 			continue
 		}

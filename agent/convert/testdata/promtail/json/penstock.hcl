@@ -20,8 +20,9 @@ filter "parse" "app" {
 
 filter "set" "app_2" {
   fields = {
-    ts   = "field.time"
-    user = "field.ctx.user"
+    ts      = "field.time"
+    user    = "field.ctx.user"
+    project = "field['attrs']['com.docker.compose.project']"
   }
 }
 
@@ -34,8 +35,9 @@ filter "time" "app" {
 
 filter "set" "app_3" {
   headers = {
-    level = "field.level"
-    who   = "field.ctx.user"
+    level   = "field.level"
+    who     = "field.ctx.user"
+    project = "field['attrs']['com.docker.compose.project']"
   }
 }
 

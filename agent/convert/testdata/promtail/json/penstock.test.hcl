@@ -6,3 +6,18 @@ case "labels are headers" {
     headers = { level = "info", who = "me", env = "prod", job = "app" }
   }
 }
+
+case "a name in quotes is one with dots" {
+  lines = ["{\"attrs\":{\"com.docker.compose.project\":\"shop\"}}"]
+  expect {
+    fields  = { project = "shop" }
+    headers = { project = "shop", env = "prod", job = "app" }
+  }
+}
+
+case "what it is looked for in may be missing" {
+  lines = ["{\"level\":\"info\"}"]
+  expect {
+    headers = { level = "info", env = "prod", job = "app" }
+  }
+}
