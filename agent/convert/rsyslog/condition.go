@@ -14,6 +14,7 @@ import (
 type source struct {
 	tag, kind          string
 	program            string // the tag that it had
+	name               string // what $inputname is, "" where that is not known
 	facility, severity string // of lines of files, which are all alike
 }
 
@@ -125,6 +126,9 @@ func (c *converter) property(name string) (string, error) {
 	tagsOf := map[string][]string{}
 	for _, s := range c.here {
 		e := properties[name][s.kind]
+		if name == "inputname" && s.name != "" {
+			e = kit.Quote(s.name)
+		}
 		if e == "" {
 			return "", fmt.Errorf("$%s is not known of what input %q gives", name, s.kind)
 		}

@@ -1,6 +1,7 @@
 package rsyslog
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -290,6 +291,9 @@ func (c *converter) input(n *kit.Node) {
 	}
 	b.Set("tag", draft.Text(tag))
 	from := source{tag: tag, kind: b.Type(), program: program}
+	if b.Type() != "journald" {
+		from.name = cmp.Or(n.Text("name"), typ)
+	}
 	from.facility = c.level(b, n, "facility", "local0", facilities)
 	from.severity = c.level(b, n, "severity", "notice", severities)
 	c.sources = append(c.sources, from)

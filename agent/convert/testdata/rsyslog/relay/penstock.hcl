@@ -24,7 +24,6 @@ input "syslog" "syslog" {
   listen         = ["udp://0.0.0.0:514"]
   receive_buffer = "8MiB"
   tag            = "syslog"
-  # Left out: input.name = net-udp: components have names of their own
 }
 
 input "syslog" "syslog_2" {
