@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/spool/storehttp"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -35,9 +36,11 @@ type Pusher struct {
 
 // New returns a pusher of what from gathers. agent names whose metrics they are.
 func New(cfg Config, agent, version string, from prometheus.Gatherer, log *slog.Logger) *Pusher {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.HTTP2 = storehttp.Pings()
 	p := &Pusher{
 		cfg: cfg, from: from, log: log,
-		client: &http.Client{Timeout: cfg.Timeout},
+		client: &http.Client{Timeout: cfg.Timeout, Transport: transport},
 		statsd: statsd{
 			tags: cfg.To == "dogstatsd", prefix: cfg.Prefix, host: agent, largest: udpDatagram,
 			last: map[string]float64{},
@@ -69,6 +72,7 @@ func (p *Pusher) Collectors() []prometheus.Collector {
 // Run pushes until ctx ends, and once more then. It begins at a random time, so that a thousand
 // agents that start at once do not push at once ever after.
 func (p *Pusher) Run(ctx context.Context) {
+	defer p.client.CloseIdleConnections()
 	for wait := rand.N(p.cfg.Interval); fault.Sleep(ctx, wait) == nil; wait = p.cfg.Interval {
 		p.push(ctx)
 	}

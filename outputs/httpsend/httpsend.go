@@ -99,6 +99,7 @@ func newClient(timeout time.Duration, secure *tls.Config, host string) *http.Cli
 		// connections are renewed, so that a changed name is noticed
 		IdleConnTimeout:       time.Minute,
 		ForceAttemptHTTP2:     true,
+		HTTP2:                 storehttp.Pings(),
 		ExpectContinueTimeout: time.Second,
 	}
 	if secure != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -242,4 +243,111 @@ func TestRetryAfterIsThatOfOneServer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pipes is a listener whose connections are dialed in memory, and can go dead: what is written to
+// either end vanishes then.
+type pipes struct {
+	accept chan net.Conn
+	mu     sync.Mutex
+	conns  []*mortal
+}
+
+type mortal struct {
+	net.Conn
+	dead atomic.Bool
+}
+
+func (m *mortal) Write(p []byte) (int, error) {
+	if m.dead.Load() {
+		return len(p), nil
+	}
+	return m.Conn.Write(p)
+}
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	a, b := net.Pipe()
+	here, there := &mortal{Conn: a}, &mortal{Conn: b}
+	p.mu.Lock()
+	p.conns = append(p.conns, here, there)
+	p.mu.Unlock()
+	p.accept <- there
+	return here, nil
+}
+
+func (p *pipes) kill() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.dead.Store(true)
+	}
+	return len(p.conns) / 2
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	c, ok := <-p.accept
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p *pipes) Close() error   { close(p.accept); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+// A connection over which nothing comes any more, as one that a firewall has forgotten, is given up
+// soon, with all that waits on it. With HTTP/2 it was used again for as long as TCP believed in it.
+func TestDeadConnectionIsNotUsedAgain(t *testing.T) {
+	ca := certtest.New(t)
+	cert, key := ca.Issue("server")
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := &pipes{accept: make(chan net.Conn)}
+		var protocol atomic.Int64
+		srv := &http.Server{
+			Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				protocol.Store(int64(r.ProtoMajor))
+			}),
+			TLSConfig: &tls.Config{
+				Certificates: []tls.Certificate{pair},
+			},
+			ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = srv.ServeTLS(l, "", "")
+		}()
+		s, err := New(Options{
+			URLs: []string{"https://server"}, Timeout: time.Hour, MaxAnswer: 1 << 10,
+			TLS: &tlsconf.Client{InsecureSkipVerify: true, MinVersion: "1.2"},
+		}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.servers[0].client.Transport.(*http.Transport).DialContext = l.dial
+		send := func() error {
+			_, err := s.Do(t.Context(), http.MethodPost, "/x", "text/plain", []byte("body"))
+			return err
+		}
+		if err := send(); err != nil || protocol.Load() != 2 {
+			t.Errorf("%v by HTTP/%d", err, protocol.Load())
+		}
+		if n := l.kill(); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+		began := time.Now()
+		for send() != nil && time.Since(began) < 3*time.Hour {
+			continue
+		}
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("taken after %s", took)
+		}
+		s.Close()
+		_ = srv.Close()
+		<-ended
+	})
 }

@@ -3,6 +3,7 @@
 //
 // It owns what both clients of stores need beside it: request bodies that are not read any more
 // once they are closed, and how often and when a request is made again. It also owns what must be
-// true of the attributes that both have (config.go). Which failure passes, and all else of a
-// store's protocol, it does not know.
+// true of the attributes that both have (config.go), and, for every other client, how a connection
+// of HTTP/2 is seen to be dead (pings.go). Which failure passes, and all else of a store's
+// protocol, it does not know.
 package storehttp

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/penstock/penstock/spool/storehttp"
 )
 
 // client asks a registry. For Confluent's API that is the library's; Apicurio's own is asked in
@@ -84,6 +86,7 @@ func newClient(r *Registry) (*client, error) {
 		opts = append(opts, sr.BearerToken(r.Token))
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.HTTP2 = storehttp.Pings()
 	if r.CAFile != "" {
 		pem, err := os.ReadFile(r.CAFile)
 		if err != nil {
