@@ -10,10 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -41,26 +39,22 @@ type Options struct {
 type Sender struct {
 	o       Options
 	servers []*server
-	next    atomic.Uint32
+	next    uint32 // whose turn it is; guarded by mu
 	zs      *zstd.Encoder
 
-	mu sync.Mutex // for retryAfter of all servers
+	mu    sync.Mutex // for what is known of all servers
+	downs fault.KeyedLog[string]
 }
-
-// server is one of the URLs, with connections of its own: what its certificate has to show depends
-// on it.
-type server struct {
-	url        string
-	client     *http.Client
-	retryAfter time.Time // nothing is sent before: it asked for that
-}
-
-// maxRetryAfter bounds what a server may ask for with Retry-After.
-const maxRetryAfter = time.Minute
 
 // New returns a Sender. Files that TLS names are read now; nothing is connected.
 func New(o Options, log *slog.Logger) (*Sender, error) {
 	s := &Sender{o: o}
+	s.downs = fault.KeyedLog[string]{
+		Log:   log,
+		Fails: "server is down; others take its share where there are any",
+		Works: "all servers are up again",
+		Do:    func(error) string { return "see that it runs and can be reached" },
+	}
 	var secure *tls.Config
 	if o.TLS != nil {
 		var err error
@@ -74,7 +68,10 @@ func New(o Options, log *slog.Logger) (*Sender, error) {
 			return nil, err
 		}
 		s.servers = append(
-			s.servers, &server{url: base, client: newClient(o.Timeout, secure, u.Hostname())},
+			s.servers, &server{
+				url: base, client: newClient(o.Timeout, secure, u.Hostname()),
+				rest: fault.Backoff{Min: firstRest, Max: longestRest, Half: true},
+			},
 		)
 	}
 	if o.Compression == "zstd" {
@@ -161,7 +158,7 @@ func (a *Answer) Err() error {
 func (s *Sender) Do(
 	ctx context.Context, method, path, contentType string, body []byte,
 ) (*Answer, error) {
-	willing, err := s.willing(ctx)
+	targets, err := s.targets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -169,24 +166,39 @@ func (s *Sender) Do(
 	if err != nil {
 		return nil, err
 	}
-	first := int(s.next.Add(1) - 1)
 	var last *Answer
 	var lastErr error
-	for i := range willing {
-		a, err := s.sendOnce(
-			ctx, willing[(first+i)%len(willing)], method, path, contentType, encoding, packed,
-		)
+	for _, to := range targets {
+		a, err := s.try(ctx, to, method, path, contentType, encoding, packed)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err == nil && a.Status != http.StatusBadGateway &&
 			a.Status != http.StatusServiceUnavailable &&
 			a.Status != http.StatusGatewayTimeout {
+			s.worked(to.server)
 			return a, nil
 		}
+		why := err
+		if why == nil {
+			why = a.Err()
+		}
+		s.failed(to.server, why)
 		last, lastErr = a, err
 	}
 	return last, lastErr
+}
+
+// try sends the request to one server, for trialTime at most if that is on trial.
+func (s *Sender) try(
+	ctx context.Context, to target, method, path, contentType, encoding string, body []byte,
+) (*Answer, error) {
+	if to.onTrial {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, trialTime)
+		defer cancel()
+	}
+	return s.sendOnce(ctx, to.server, method, path, contentType, encoding, body)
 }
 
 func (s *Sender) sendOnce(
@@ -231,49 +243,6 @@ func (s *Sender) sendOnce(
 		a.Location = at.Redacted()
 	}
 	return a, nil
-}
-
-func (s *Sender) pauseFor(to *server, after string) {
-	var d time.Duration
-	if n, err := strconv.Atoi(after); err == nil {
-		d = time.Duration(n) * time.Second
-	} else if t, err := http.ParseTime(after); err == nil {
-		d = time.Until(t)
-	}
-	d = min(d, maxRetryAfter)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if until := time.Now().Add(d); d > 0 && until.After(to.retryAfter) {
-		to.retryAfter = until
-	}
-}
-
-// willing returns the servers that have not asked to be left alone. It waits until there is one.
-func (s *Sender) willing(ctx context.Context) ([]*server, error) {
-	for {
-		some, wait := s.willingNow()
-		if len(some) > 0 {
-			return some, nil
-		}
-		if err := fault.Sleep(ctx, wait); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// willingNow returns those that are willing now, and how long it is until the next will be.
-func (s *Sender) willingNow() (some []*server, wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	wait = maxRetryAfter
-	for _, to := range s.servers {
-		if d := time.Until(to.retryAfter); d > 0 {
-			wait = min(wait, d)
-		} else {
-			some = append(some, to)
-		}
-	}
-	return some, wait
 }
 
 func (s *Sender) compress(body []byte) (packed []byte, encoding string, err error) {

@@ -225,7 +225,7 @@ func TestRetryAfterIsThatOfOneServer(t *testing.T) {
 			}
 
 			retryAfter["b"], retryAfter["c"] = "5", "3"
-			for some, _ := s.willingNow(); len(some) > 0; some, _ = s.willingNow() {
+			for some, _ := s.targetsNow(); len(some) > 0; some, _ = s.targetsNow() {
 				_, _ = post(t, s)
 			}
 			clear(retryAfter)
@@ -243,6 +243,87 @@ func TestRetryAfterIsThatOfOneServer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of several servers one that fails is left alone while others take its share, and is tried again
+// ever more seldom, by one request at a time and not for long. One that hangs held up each of its
+// turns for as long as a request may take.
+func TestServerThatHangsHoldsUpOneRequestNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs, got := true, map[string]int{}
+		s := sender(t, Options{URLs: []string{"http://a", "http://b"}})
+		for _, to := range s.servers {
+			to.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				got[r.URL.Host]++
+				if r.URL.Host == "a" && hangs {
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}
+				return httptest.NewRecorder().Result(), nil
+			})
+		}
+		send := func() {
+			if a, err := s.Do(t.Context(), http.MethodPost, "/x", "", nil); err != nil || !a.OK() {
+				t.Errorf("%+v, %v", a, err)
+			}
+		}
+		began := time.Now()
+		for time.Since(began) < 10*time.Minute {
+			send()
+			time.Sleep(time.Second)
+		}
+		// 10 s each, the first one for as long as the timeout is
+		if got["a"] < 6 || got["a"] > 15 || got["b"] < 400 {
+			t.Errorf("requests while a hangs: %v", got)
+		}
+		hangs = false
+		clear(got)
+		for range 300 {
+			send()
+			time.Sleep(time.Second)
+		}
+		if got["a"] < 60 {
+			t.Errorf("requests once it does not: %v", got)
+		}
+		clear(got)
+		for range 10 {
+			send()
+		}
+		if got["a"] != 5 {
+			t.Errorf("shares in the end: %v", got)
+		}
+	})
+}
+
+// Where no server is well all are tried, for as long as a request may take.
+func TestAllServersAreDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		works, got := "", map[string]int{}
+		s := sender(t, Options{URLs: []string{"http://a", "http://b"}})
+		for _, to := range s.servers {
+			to.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				got[r.URL.Host]++
+				if r.URL.Host != works {
+					return nil, io.ErrUnexpectedEOF
+				}
+				time.Sleep(trialTime - time.Second)
+				return httptest.NewRecorder().Result(), nil
+			})
+		}
+		for range 5 {
+			if _, err := post(t, s); err == nil {
+				t.Error("somebody took it")
+			}
+		}
+		if got["a"] != 5 || got["b"] != 5 {
+			t.Errorf("requests: %v", got)
+		}
+		for _, works = range []string{"b", "a"} {
+			if a, err := post(t, s); err != nil || !a.OK() {
+				t.Errorf("%s works: %+v, %v", works, a, err)
+			}
+		}
+	})
 }
 
 // pipes is a listener whose connections are dialed in memory, and can go dead: what is written to
