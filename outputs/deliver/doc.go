@@ -1,7 +1,7 @@
 // Package deliver owns the way of batches to one writer: the window in flight (flight.go,
 // window.go), lanes that keep the order per origin (lanes.go), retry and what an error means
-// (sender.go). It also owns what is delivered ahead of a failure (acknowledged.go), how far
-// everything is acknowledged, and the commits that follow (ledger.go).
+// (sender.go, retrying.go). It also owns what is delivered ahead of a failure (acknowledged.go),
+// how far everything is acknowledged, and the commits that follow (ledger.go).
 //
 // It never chooses where records go, nor what becomes of a destination that is down: it tells
 // Health (health.go), and tries for ever. What fails at present is told by failure.go.

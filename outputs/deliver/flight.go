@@ -74,6 +74,7 @@ type entry struct {
 	state entryState
 	begun time.Time
 
+	isRetried   bool // of an AsyncWriter: failed, and not taken since
 	startsRound bool // the first of a new round, see AsyncWriter.Start
 	ends        bool // when it was read there was nothing behind it
 
@@ -258,6 +259,7 @@ wait:
 		}
 	}
 	for _, e := range f.window.entries {
+		f.Send.forget(&e.isRetried)
 		if e.state == done {
 			f.Ahead.add(e.whole.First, e.whole.End)
 		} else {

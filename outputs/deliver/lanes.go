@@ -124,6 +124,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 	case r.err != nil && ctx.Err() != nil:
 	default:
 		v := f.Send.classify(e.b, r.err)
+		f.Send.tell(&e.isRetried, v, r.err)
 		if v.hasAnswered {
 			f.Health.noteAnswer()
 			f.restart.back.Failures = 0

@@ -28,6 +28,7 @@ type Sender struct {
 	Prober            outputs.Prober // nil if the writer is none
 	m                 *senderMetrics
 	Failing           fault.FailureLog
+	retrying          retrying
 	DeadLetterFailing *fault.FailureLog
 	log               *slog.Logger
 
@@ -133,6 +134,8 @@ func (s *Sender) deliver(
 ) (rest *record.Batch, of outcome, err error) {
 	back := s.Config.Retry.Backoff()
 	begin := time.Now()
+	isRetried := false
+	defer func() { s.forget(&isRetried) }()
 	for {
 		sent := s.attempt(ctx, b, h)
 		if sent != nil && ctx.Err() != nil {
@@ -144,6 +147,7 @@ func (s *Sender) deliver(
 			return rest, of, ctx.Err()
 		}
 		v := s.classify(b, sent)
+		s.tell(&isRetried, v, sent)
 		if v.hasAnswered && h != nil {
 			h.noteAnswer()
 		}
@@ -199,7 +203,7 @@ type verdict struct {
 
 func (v *verdict) outcome() outcome { return outcome{v.taken, v.refused} }
 
-// classify splits b by the outcome of an attempt, and counts and logs it.
+// classify splits b by the outcome of an attempt, and counts it.
 func (s *Sender) classify(b *record.Batch, err error) verdict {
 	if err == nil {
 		s.succeeded()
@@ -207,7 +211,6 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 	}
 	s.m.errors.WithLabelValues(reasonOf(err)).Inc()
 	if errors.Is(err, record.ErrCorrupt) || outputs.IsPermanent(err) {
-		s.Failing.Worked()
 		return verdict{
 			dead: outputs.DeadRecords(b, s.name, err.Error(), nil), refused: b.Len(),
 			hasAnswered: true,
@@ -215,12 +218,10 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 	}
 	var partial *outputs.PartialError
 	if !errors.As(err, &partial) {
-		s.Failing.Failed(err)
 		return verdict{rest: b}
 	}
 	if !partial.IsValid(b.Len()) {
 		// a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
-		s.Failing.Failed(err)
 		return verdict{rest: b}
 	}
 	var again, refused []outputs.RecordError
@@ -237,7 +238,6 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 		v.dead = outputs.DeadRecords(b, s.name, "", refused)
 	}
 	if len(again) > 0 {
-		s.Failing.Failed(err)
 		v.rest = pick(b, again)
 	} else {
 		s.succeeded()
@@ -249,7 +249,6 @@ func (s *Sender) succeeded() {
 	now := time.Now()
 	s.LastSuccess.Store(now.UnixNano())
 	s.m.lastSuccess.Set(float64(now.UnixMilli()) / 1e3)
-	s.Failing.Worked()
 }
 
 // pick returns a batch of the listed records of b, which keep their positions.
