@@ -58,6 +58,8 @@ type Archiver struct {
 	failing *failureLogs
 	trial   *trial
 
+	underway underway
+
 	writeAt func(f *os.File, p []byte, off int64) (int, error) // replaced by tests
 }
 

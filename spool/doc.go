@@ -11,7 +11,8 @@
 //     try.go (whether one would take an object, asked before it is needed);
 //     output.go (an archiver and the store that it owns)
 //   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
-//     fdcache.go, bufpool.go, workdir.go, workers.go; what it says of failures: failurelogs.go
+//     fdcache.go, bufpool.go, workdir.go, workers.go; what it says of failures: failurelogs.go,
+//     underway.go
 //   - one log: drain.go (its goroutine, and when a cut is due), settings.go (what an intent is made
 //     good by), reading.go (the log, ahead of it), records.go (a batch is taken), group.go (records
 //     are looked at together), placement.go (the file of a record), deadletter.go and

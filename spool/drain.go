@@ -227,7 +227,7 @@ func (d *drain) run(ctx context.Context) error {
 // mayConclude reports whether a cut is begun, and nothing known keeps it from being stored. Under
 // other settings nobody could make it again.
 func (d *drain) mayConclude() bool {
-	failing, _, _ := d.a.Failing()
+	failing, _, _ := d.a.failing.state(time.Time{})
 	return failing.IsZero() && (d.redo > 0 || !d.m.Ready())
 }
 

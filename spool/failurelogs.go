@@ -130,11 +130,28 @@ func (l *deadLetterLog) add(reason error, args ...any) {
 // Failing tells since when something fails that is tried again, what, and what a person can do
 // about it; since is zero if nothing does.
 func (a *Archiver) Failing() (since time.Time, what, do string) {
+	late, object, failed := a.underway.overdue(time.Now())
+	if since, what, do = a.failing.state(failed); !since.IsZero() || late.IsZero() {
+		return since, what, do
+	}
+	return late, "the upload of " + object + " does not end",
+		"look whether the store hangs, or something on the way swallows what is sent; " +
+			"nothing is lost"
+}
+
+// state is Failing as far as it was logged. storeSince is since when the store was waited for.
+func (f *failureLogs) state(storeSince time.Time) (since time.Time, what, do string) {
 	for _, t := range []*failureLog{
-		a.failing.store, a.failing.disk, a.failing.commit,
-		a.failing.log, a.failing.decode, a.failing.complete,
+		f.store, f.disk, f.commit, f.log, f.decode, f.complete,
 	} {
-		if o := t.Outage(); o.Failing > 0 && (since.IsZero() || o.Since.Before(since)) {
+		o := t.Outage()
+		if o.Failing == 0 {
+			continue
+		}
+		if t == f.store && !storeSince.IsZero() && storeSince.Before(o.Since) {
+			o.Since = storeSince
+		}
+		if since.IsZero() || o.Since.Before(since) {
 			since, what, do = o.Since, t.what+" fails: "+o.Last.Error(), t.do
 		}
 	}

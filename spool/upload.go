@@ -115,7 +115,9 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 	err = u.each(ctx, files, func(ctx context.Context, f *file) error {
 		return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error {
 			size.Add(obj.size)
+			end := u.a.underway.hand(key, obj.size)
 			err := b.Put(ctx, key, obj, obj.size, opts)
+			end(err)
 			if u.kept(err) {
 				return nil
 			}
@@ -124,7 +126,9 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 	})
 	giveBack()
 	if err == nil {
+		end := u.a.underway.hand(fmt.Sprintf("%s up to %d", u.id.slug, u.end), size.Load())
 		err = asStoreError(b.Commit(ctx))
+		end(err)
 	}
 	if err != nil {
 		return err
@@ -155,7 +159,10 @@ func (u *upload) kept(err error) bool {
 // put makes one attempt to put one object.
 func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptions) error {
 	began := time.Now()
-	if err := PutOnce(ctx, u.a.store, key, obj, obj.size, opts); err != nil && !u.kept(err) {
+	end := u.a.underway.hand(key, obj.size)
+	err := PutOnce(ctx, u.a.store, key, obj, obj.size, opts)
+	end(err)
+	if err != nil && !u.kept(err) {
 		if errors.As(err, new(*ConflictError)) {
 			u.mu.Lock()
 			u.met = append(u.met, key)
