@@ -163,8 +163,12 @@ func (d *delivery) outcome(n int) error {
 // send delivers parts, whose first is the record of index at, and reports whether to go on.
 func (h *HTTP) send(ctx context.Context, parts [][]byte, at int, d *delivery) bool {
 	a, err := h.sender.Do(ctx, h.cfg.Method, "", h.contentType, h.body(parts))
-	if err == nil && !a.OK() {
+	switch {
+	case err == nil && !a.OK():
 		err = a.Err()
+	case err == nil && isPage(a.Body):
+		err = fmt.Errorf("%w: a page for people, as of a proxy or a login; see that the URL is "+
+			"that of the collector, and what lies before it", a.Err())
 	}
 	switch {
 	case err == nil:
@@ -178,6 +182,13 @@ func (h *HTTP) send(ctx context.Context, parts [][]byte, at int, d *delivery) bo
 	}
 	half := len(parts) / 2
 	return h.send(ctx, parts[:half], at, d) && h.send(ctx, parts[half:], at+half, d)
+}
+
+// isPage reports whether an answer is a page of HTML. Whoever takes records answers with none: it
+// comes from something on the way, which has thrown them away.
+func isPage(answer []byte) bool {
+	start := bytes.ToLower(bytes.TrimSpace(answer[:min(len(answer), 100)]))
+	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
 }
 
 func (h *HTTP) body(parts [][]byte) []byte {

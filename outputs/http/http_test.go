@@ -161,6 +161,27 @@ func TestPassingFailures(t *testing.T) {
 	}
 }
 
+// A page of HTML, as of a proxy that wants a login, is no acknowledgement, whatever its status.
+func TestPageIsNoAcknowledgement(t *testing.T) {
+	for answer, taken := range map[string]bool{
+		"\n<!DOCTYPE html><title>Log in</title>": false,
+		"<HTML><body>":                           false,
+		"":                                       true,
+		`{"ok": "<html>"}`:                       true,
+		"ok<html>":                               true,
+	} {
+		s := serve(t, func(w http.ResponseWriter, _ string, _ int) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte(answer))
+		})
+		err := open(t, s.URL, nil).Write(context.Background(), batch("0", "1"))
+		var p *outputs.PartialError
+		if (err == nil) != taken || outputs.IsPermanent(err) || errors.As(err, &p) {
+			t.Errorf("%q: %v", answer, err)
+		}
+	}
+}
+
 func TestRetryAfterIsMinded(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ string, n int) {
 		if n == 0 {
