@@ -196,10 +196,19 @@ func verdict(r bulkItemReply, operation string) error {
 	switch {
 	case r.Status == http.StatusTooManyRequests, r.Status >= 500, r.Status == http.StatusConflict,
 		r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden,
-		r.Status == http.StatusNotFound, r.Status == 0:
-		return err // room, rights or an index may come
+		r.Status == http.StatusNotFound, r.Status == 0, isOfCluster(r.Error):
+		return err // room, rights, an index or a pipeline may come
 	}
 	return outputs.Permanent(err)
+}
+
+// isOfCluster reports whether a document is refused, with 400, for what is amiss with the cluster:
+// it has as many shards as it may, so that no index can be made, or it lacks the ingest pipeline.
+func isOfCluster(err []byte) bool {
+	reason := gjson.GetBytes(err, "reason").Str // which may quote the document, but not begin so
+	return strings.HasPrefix(reason, "Validation Failed: 1: this action would add [") ||
+		strings.HasPrefix(reason, "pipeline with id [") &&
+			strings.HasSuffix(reason, "] does not exist")
 }
 
 // encode appends the action and the document of one record.

@@ -278,6 +278,23 @@ func TestItemsFailAlone(t *testing.T) {
 	}
 }
 
+// What is amiss with the cluster refuses no document for good, though it says 400: until then all
+// that was for the index of a new day went to the dead letter.
+func TestClusterThatHasNoRoomForAnIndex(t *testing.T) {
+	for reason, permanent := range map[string]bool{
+		"Validation Failed: 1: this action would add [2] shards, but this cluster currently has " +
+			"[1000]/[1000] maximum normal shards open;": false,
+		"pipeline with id [geo] does not exist":                                       false,
+		"failed to parse [n]: Validation Failed: 1: this action would add [2] shards": true,
+	} {
+		text, _ := json.Marshal(map[string]string{"reason": reason})
+		err := verdict(bulkItemReply{Status: 400, Error: text}, "create")
+		if err == nil || outputs.IsPermanent(err) != permanent {
+			t.Errorf("%s: %v", reason, err)
+		}
+	}
+}
+
 func TestTooLargeIsHalved(t *testing.T) {
 	c := newCluster(t)
 	c.limit = 150
