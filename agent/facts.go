@@ -212,6 +212,7 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 	case *drain.Drainer:
 		s := o.Status()
 		f.FailingSince, f.Error, f.Do = s.FailingSince, s.LastError, s.Do
+		f.HasAnswered = s.HasAnswered
 		f.HoldsAll = o.ExactlyOnce()
 		f.DeadLetter, f.Dead = s.DeadLetterBusy, s.DeadLettered
 		f.To = o.FailoverTo()

@@ -14,4 +14,6 @@ type Failure struct {
 	Since time.Time
 	Error string // the latest
 	Do    string // what a person can do about it
+	// the latest error is an answer of the destination
+	HasAnswered bool
 }

@@ -120,6 +120,9 @@ func (e *PartialError) IsValid(n int) bool {
 	return true
 }
 
+// Answered tells that the destination has answered.
+func (e *PartialError) Answered() bool { return true }
+
 func (e *PartialError) Error() string {
 	if len(e.Records) == 0 {
 		return "no record failed"

@@ -71,6 +71,7 @@ type Output struct {
 	Stalled        time.Duration // for so long nothing was taken although something is being sent
 	FailingSince   time.Time     // zero if nothing fails
 	Error, Do      string        // of what fails
+	HasAnswered    bool          // Error is an answer
 	In, Out        float64       // records per second: into what it reads, and got rid of
 	Back           float64       // records per second from the overflow
 
@@ -142,8 +143,8 @@ func (o Output) State(now time.Time) OutputState {
 	}
 	failing := !o.FailingSince.IsZero()
 	why, silent := "", "does not answer"
-	if slices.Contains(o.Held, o.Error) {
-		silent = "takes nothing" // it has answered
+	if o.HasAnswered || slices.Contains(o.Held, o.Error) {
+		silent = "takes nothing"
 	}
 	if failing && o.Error != "" {
 		why = ": " + Plain(o.Error)

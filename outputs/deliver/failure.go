@@ -6,7 +6,9 @@ import "github.com/penstock/penstock/outputs"
 // what the writer sees while it holds on to a batch.
 func (s *Sender) Failure() outputs.Failure {
 	since, text, do := s.Failing.State()
-	t := outputs.Failure{Since: since, Error: text, Do: do}
+	t := outputs.Failure{
+		Since: since, Error: text, Do: do, HasAnswered: s.Failing.HasAnswered(),
+	}
 	own, ok := s.Closer.(outputs.FailureReporter)
 	if !ok {
 		return t

@@ -15,6 +15,7 @@ type Status struct {
 	FailingSince   time.Time // zero if it does not
 	LastError      string    // the latest, also when it works again
 	Do             string    // what a person can do about it
+	HasAnswered    bool      // LastError is an answer of the destination
 	LastSuccess    time.Time // zero if never
 	FlyingBatches  int64     // read from a log and not yet delivered
 	FlyingBytes    int64
@@ -67,6 +68,7 @@ func (d *Drainer) Status() Status {
 	}
 	t := d.to.Send.Failure()
 	s.FailingSince, s.LastError, s.Do = t.Since, t.Error, t.Do
+	s.HasAnswered = t.HasAnswered
 	s.Failing = !s.FailingSince.IsZero()
 	if ns := d.to.Send.LastSuccess.Load(); ns != 0 {
 		s.LastSuccess = time.Unix(0, ns)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	in "github.com/penstock/penstock/inputs/http"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/penstock/penstock/outputs"
@@ -158,6 +160,27 @@ func TestPassingFailures(t *testing.T) {
 	if err := open(t, gone.URL, nil).Write(context.Background(), batch("0")); err == nil ||
 		outputs.IsPermanent(err) {
 		t.Fatal(err)
+	}
+}
+
+// What a server answers is told as an answer, with what to do about it, and silence is not.
+func TestAnswersAreToldFromSilence(t *testing.T) {
+	gone := serve(t, nil)
+	gone.Close()
+	for _, status := range []int{0, 302, 401, 403, 404, 418, 429, 500, 503} {
+		url := gone.URL
+		if status > 0 {
+			url = serve(t, func(w http.ResponseWriter, _ string, _ int) { w.WriteHeader(status) }).URL
+		}
+		l := fault.FailureLog{Log: slog.New(slog.DiscardHandler), What: "it", Do: "generic"}
+		l.Failed(open(t, url, nil).Write(context.Background(), batch("0")))
+		_, text, do := l.State()
+		if answered := status > 0; l.HasAnswered() != answered || (do == "generic") == answered {
+			t.Errorf("%d: %q, to do: %q", status, text, do)
+		}
+		if l.Worked(); l.HasAnswered() {
+			t.Errorf("%d: it works, and is told to fail", status)
+		}
 	}
 }
 

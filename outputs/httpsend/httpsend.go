@@ -140,16 +140,49 @@ func (a *Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
 // Err describes an answer that is not one of success.
 func (a *Answer) Err() error {
 	if a.Location != "" {
-		return fmt.Errorf(
+		return &answerError{a.Status, fmt.Sprintf(
 			"answered %d %s: redirects are not followed; if it is right, configure %s", a.Status,
 			http.StatusText(a.Status), a.Location,
-		)
+		)}
 	}
 	text := strings.Join(strings.Fields(string(a.Body[:min(len(a.Body), 300)])), " ")
 	if text != "" {
 		text = ": " + text
 	}
-	return fmt.Errorf("answered %d %s%s", a.Status, http.StatusText(a.Status), text)
+	return &answerError{
+		a.Status, fmt.Sprintf("answered %d %s%s", a.Status, http.StatusText(a.Status), text),
+	}
+}
+
+// answerError is an answer that is not one of success.
+type answerError struct {
+	status int
+	text   string
+}
+
+func (e *answerError) Error() string { return e.text }
+
+// Answered tells that the destination has answered.
+func (*answerError) Answered() bool { return true }
+
+// Do tells what a person can do about it.
+func (e *answerError) Do() string {
+	switch {
+	case e.status == http.StatusUnauthorized:
+		return "check the credentials: user and password, token or key"
+	case e.status == http.StatusForbidden:
+		return "give these credentials the right to write there"
+	case e.status == http.StatusNotFound, e.status == http.StatusMethodNotAllowed:
+		return "check the URL, its path above all"
+	case e.status == http.StatusTooManyRequests:
+		return "nothing, unless it lasts: it takes no more at present; then raise its limit"
+	case e.status == http.StatusBadGateway, e.status == http.StatusServiceUnavailable,
+		e.status == http.StatusGatewayTimeout:
+		return "see that the destination runs behind what has answered, and has room"
+	case e.status >= 500:
+		return "look into the destination's log"
+	}
+	return "see that the URL is that of the destination, and what lies before it"
 }
 
 // Do sends one request to the path below one of the URLs; the others are tried when it cannot be

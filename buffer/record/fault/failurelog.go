@@ -104,6 +104,14 @@ func (t *FailureLog) Refusal(hopeless error) string {
 	return t.last
 }
 
+// HasAnswered reports whether the latest failure is an answer, and not that there is none.
+func (t *FailureLog) HasAnswered() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var answer interface{ Answered() bool }
+	return errors.As(t.failed, &answer) && answer.Answered()
+}
+
 // State returns since when it fails (zero if it does not), the latest error, and what a person can
 // do about that.
 func (t *FailureLog) State() (since time.Time, last, do string) {
