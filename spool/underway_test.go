@@ -9,7 +9,7 @@ import (
 )
 
 // A store that takes what it is sent and says nothing is told while it is waited for, and not once
-// the client has tried three times, and since then. An object may take its time by its size.
+// the client has tried three times, and since then.
 func TestUploadThatDoesNotEndIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -56,24 +56,50 @@ func TestUploadsUnderWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var u underway
-		endSmall, endLarge := u.hand("small", 1), u.hand("large", 100<<20)
-		time.Sleep(patience)
-		if since, what, _ := u.overdue(time.Now()); what != "small" ||
+		still, slow := u.hand("still", patience), u.hand("slow", patience)
+		durable := u.hand("durable", 100*time.Second)
+		time.Sleep(patience - 1)
+		slow.move() // a part of it is sent
+		time.Sleep(1)
+		if since, what, _ := u.overdue(time.Now()); what != "still" ||
 			time.Since(since) != patience {
 			t.Errorf("%q since %v", what, since)
 		}
-		endSmall(errors.New("broken"))
-		time.Sleep(time.Second)
+		still.end(errors.New("broken"))
 		if since, what, failed := u.overdue(time.Now()); !since.IsZero() || failed.IsZero() {
 			t.Errorf("%q since %v, failed %v", what, since, failed)
 		}
-		time.Sleep(99 * time.Second)
-		if _, what, _ := u.overdue(time.Now()); what != "large" {
-			t.Errorf("%q", what)
+		time.Sleep(patience - 2)
+		if since, what, _ := u.overdue(time.Now()); !since.IsZero() {
+			t.Errorf("%q since %v", what, since)
 		}
-		endLarge(nil)
+		slow.end(nil)
+		time.Sleep(100 * time.Second)
+		if _, what, failed := u.overdue(time.Now()); what != "durable" || !failed.IsZero() {
+			t.Errorf("%q, failed %v", what, failed)
+		}
+		durable.end(nil)
 		if since, _, failed := u.overdue(time.Now()); !since.IsZero() || !failed.IsZero() {
 			t.Errorf("since %v, failed %v", since, failed)
+		}
+	})
+}
+
+// An object that goes out slowly is no store that hangs: what is read of it tells.
+func TestSlowUploadIsNotTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var u underway
+		o := &object{c: &cut{}, upload: u.hand("slow", patience)}
+		o.add(extent{n: 100, mem: make([]byte, 100)})
+		for at := range 100 {
+			time.Sleep(patience / 2)
+			if _, err := o.ReadAt(make([]byte, 1), int64(at)); err != nil {
+				t.Fatal(err)
+			}
+			if since, _, _ := u.overdue(time.Now()); !since.IsZero() {
+				t.Fatalf("after %d reads: since %v", at, since)
+			}
 		}
 	})
 }

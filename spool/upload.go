@@ -115,9 +115,9 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 	err = u.each(ctx, files, func(ctx context.Context, f *file) error {
 		return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error {
 			size.Add(obj.size)
-			end := u.a.underway.hand(key, obj.size)
+			obj.upload = u.a.underway.hand(key, patience)
 			err := b.Put(ctx, key, obj, obj.size, opts)
-			end(err)
+			obj.upload.end(err)
 			if u.kept(err) {
 				return nil
 			}
@@ -126,9 +126,12 @@ func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error 
 	})
 	giveBack()
 	if err == nil {
-		end := u.a.underway.hand(fmt.Sprintf("%s up to %d", u.id.slug, u.end), size.Load())
+		commit := u.a.underway.hand(
+			fmt.Sprintf("%s up to %d", u.id.slug, u.end),
+			patience+time.Duration(size.Load()>>20)*patienceMiB,
+		)
 		err = asStoreError(b.Commit(ctx))
-		end(err)
+		commit.end(err)
 	}
 	if err != nil {
 		return err
@@ -159,9 +162,9 @@ func (u *upload) kept(err error) bool {
 // put makes one attempt to put one object.
 func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptions) error {
 	began := time.Now()
-	end := u.a.underway.hand(key, obj.size)
+	obj.upload = u.a.underway.hand(key, patience)
 	err := PutOnce(ctx, u.a.store, key, obj, obj.size, opts)
-	end(err)
+	obj.upload.end(err)
 	if err != nil && !u.kept(err) {
 		if errors.As(err, new(*ConflictError)) {
 			u.mu.Lock()
@@ -247,6 +250,7 @@ type object struct {
 	parts      []extent
 	ends       []int64
 	size       int64
+	upload     *handed // nil before it is uploaded
 }
 
 func (c *cut) object(f *file) (*object, error) {
@@ -279,6 +283,9 @@ func (o *object) add(e extent) {
 
 // ReadAt implements io.ReaderAt over the members.
 func (o *object) ReadAt(p []byte, off int64) (int, error) {
+	if o.upload != nil {
+		o.upload.move()
+	}
 	n := 0
 	for n < len(p) {
 		at := off + int64(n)
