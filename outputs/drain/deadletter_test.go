@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -387,6 +388,54 @@ func TestReplayOfALostHostIsExclusive(t *testing.T) {
 		}
 		if n := checkDelivered(t, r.g.sent, r.dest.Received(), r.dead.all(), true); n > 3200/150+5 {
 			t.Fatalf("%d repeats", n)
+		}
+	})
+}
+
+// A replay that cannot ask the store who replays asks again, and does not take the overflow for
+// free: the lease that it does not see is several renewals old.
+func TestReplayThatCannotSeeTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, false)
+		lostHost(t, r)
+		r.dest.SetLatency(func() time.Duration { return 300 * time.Millisecond })
+		run := func(holder string) (replay.Summary, error) {
+			f := newFixture(t, "output.test.a")
+			d, err := drain.NewOutput(
+				r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead},
+			)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			return replay.FromStore(
+				t.Context(), r.store, replay.Prefix("overflow", "web-1"),
+				replay.Options{To: d, Log: f.env.Log, Holder: holder, Dir: t.TempDir()},
+			)
+		}
+		first := make(chan error, 1)
+		go func() {
+			_, err := run("a")
+			first <- err
+		}()
+		time.Sleep(time.Minute)
+		var failed atomic.Int64
+		r.store.SetFault(func(op, key string) outputtest.StoreFault {
+			if op == "list" && strings.HasSuffix(key, "/lease/") && failed.Add(1) == 1 {
+				return outputtest.StoreFails
+			}
+			return outputtest.StoreWorks
+		})
+		sum, err := run("b")
+		if err != nil || sum.Objects != 0 || len(sum.Skipped) != 1 || failed.Load() < 2 ||
+			!strings.Contains(sum.Skipped[0], "being replayed by a") {
+			t.Errorf("the second replay, after %d listings: %+v %v", failed.Load(), sum, err)
+		}
+		if err := <-first; err != nil {
+			t.Fatal(err)
+		}
+		if n := checkDelivered(t, r.g.sent, r.dest.Received(), r.dead.all(), true); n != 0 {
+			t.Errorf("%d repeats", n)
 		}
 	})
 }

@@ -374,6 +374,36 @@ func TestMoveCommittedAfterTheLastListing(t *testing.T) {
 	})
 }
 
+// What a host left in the store before it lost its disk is found once the store can be asked for
+// it. What is new does not wait for that.
+func TestStoreThatCannotBeListedAtFirst(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		lostHost(t, r)
+		pos, _ := r.log.Committed()
+		if err := r.log.Owner().Commit(t.Context(), pos, ""); err != nil {
+			t.Fatal(err)
+		}
+		r.store.SetFault(func(op, _ string) outputtest.StoreFault {
+			if op == "list" {
+				return outputtest.StoreFails
+			}
+			return outputtest.StoreWorks
+		})
+		r.start()
+		r.feed(time.Minute)
+		if len(r.dest.Received()) == 0 {
+			t.Error("nothing is delivered before the store answers")
+		}
+		r.store.SetFault(nil)
+		time.Sleep(3 * time.Minute)
+		r.finish()
+		if n := r.check(false); n != 0 {
+			t.Fatalf("%d repeats", n)
+		}
+	})
+}
+
 // A destination that flaps faster than after and recover moves nothing to and fro:
 // otel-contrib#36587, #32094.
 func TestOtelContrib36587_FlappingMovesNothing(t *testing.T) {

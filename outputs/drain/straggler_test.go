@@ -51,7 +51,7 @@ func TestFlightsWaitForWritesThatWereGivenUp(t *testing.T) {
 		t.Run("the store "+store, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, false)
-				r.c.Failover.After, r.c.Failover.Recover = 2*time.Second, 5*time.Second
+				r.c.Failover.After, r.c.Failover.Recover = time.Minute, 5*time.Second
 				w := &deafWriter{Writer: r.dest.Writer(), Prober: r.dest}
 				d, err := drain.NewOutput(
 					w, r.c, r.f.env, drain.Targets{DeadLetter: r.dead, Overflow: r.store},
@@ -74,18 +74,19 @@ func TestFlightsWaitForWritesThatWereGivenUp(t *testing.T) {
 				}
 				stuck := make(chan struct{})
 				w.setStuck(stuck)
-				r.feed(4 * time.Second)
-				if r.state() != overflow.StateOverflow {
-					t.Fatalf("state %s", r.state())
-				}
-				// what comes from here on would get through, and the destination answers
-				w.setStuck(nil)
-				for waited := 0; r.state() != next; waited++ {
-					if r.feed(100 * time.Millisecond); waited > 600 {
-						t.Fatalf("state %s, not %s", r.state(), next)
+				await := func(state string) {
+					for waited := 0; r.state() != state; waited++ {
+						if r.feed(100 * time.Millisecond); waited > 3000 {
+							t.Fatalf("state %s, not %s", r.state(), state)
+						}
 					}
 				}
+				await(overflow.StateOverflow)
+				// what comes from here on would get through, and the destination answers
+				w.setStuck(nil)
+				await(next)
 				r.feed(time.Second)
+				time.Sleep(40 * time.Second) // a standby would not wait as long
 				close(stuck)
 				r.store.SetFault(nil)
 				r.feed(3 * time.Minute)
