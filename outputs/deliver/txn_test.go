@@ -236,7 +236,6 @@ func TestOnlyWhatIsCommittedIsCounted(t *testing.T) {
 		}
 		x.Settle(3)
 		expect("after it turned out that the first batch was committed", 3, 1)
-		x.Forget()
 		if err := fly(func() error { time.Sleep(time.Second); return nil }); err != io.EOF {
 			t.Fatal(err)
 		}
