@@ -103,31 +103,35 @@ func TestLogThatLostItsTail(t *testing.T) {
 			}
 			wantRewritten(t, l, "30")
 		})
-		t.Run("not committed", func(t *testing.T) {
-			c := startCluster(t, kfake.SeedTopics(1, "logs"))
-			cfg := testConfig(c)
-			cfg.Protocol, cfg.MetadataMaxAge = protocol, time.Second
-			produce(t, c, "logs", 0, numbers(0, 50)...)
-			m := join(t, cfg)
-			l := m.log("logs/0")
-			values(t, l, 50)
-			if err := l.Commit(t.Context(), 20, "note"); err != nil {
-				t.Fatal(err)
-			}
-			loseTail(c, 30)
-			c.ShufflePartitionLeaders()
-			var other *held
-			m.await("another lease", func(all map[string]*held) bool {
-				other = all["logs/0"]
-				return other != nil && other.Lease != l.Lease
+		for name, committed := range map[string]int{
+			"not committed": 20, "all that is not committed": 30,
+		} {
+			t.Run(name, func(t *testing.T) {
+				c := startCluster(t, kfake.SeedTopics(1, "logs"))
+				cfg := testConfig(c)
+				cfg.Protocol, cfg.MetadataMaxAge = protocol, time.Second
+				produce(t, c, "logs", 0, numbers(0, 50)...)
+				m := join(t, cfg)
+				l := m.log("logs/0")
+				values(t, l, 50)
+				if err := l.Commit(t.Context(), int64(committed), "note"); err != nil {
+					t.Fatal(err)
+				}
+				loseTail(c, 30)
+				c.ShufflePartitionLeaders()
+				var other *held
+				m.await("another lease", func(all map[string]*held) bool {
+					other = all["logs/0"]
+					return other != nil && other.Lease != l.Lease
+				})
+				if pos, note := other.Committed(); pos != int64(committed) || note != "note" {
+					t.Errorf("it goes on at %d with %q", pos, note)
+				}
+				if got := values(t, other, 50-committed); !slices.Equal(got, numbers(committed, 50)) {
+					t.Errorf("read %v", got)
+				}
 			})
-			if pos, note := other.Committed(); pos != 20 || note != "note" {
-				t.Errorf("it goes on at %d with %q", pos, note)
-			}
-			if got := values(t, other, 30); !slices.Equal(got, numbers(20, 50)) {
-				t.Errorf("read %v", got)
-			}
-		})
+		}
 	})
 }
 
