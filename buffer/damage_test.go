@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -365,7 +366,11 @@ func TestVector17644_DamagedHeadDoesNotKeepItFromStarting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, n := filled(t, true)
 			path, entries := headOf(t, dir)
-			edit(t, path, func(p []byte) []byte { return damage(p, entries) })
+			var damaged []byte
+			edit(t, path, func(p []byte) []byte {
+				damaged = bytes.Clone(damage(p, entries))
+				return damaged
+			})
 			b, reg, got := readAll(t, dir)
 			if before := int(entries[0].first); len(got) < before || !slices.IsSorted(got) {
 				t.Fatalf("%d records, %d were in other segments", len(got), before)
@@ -384,6 +389,13 @@ func TestVector17644_DamagedHeadDoesNotKeepItFromStarting(t *testing.T) {
 			}
 			if err := b.Close(); err != nil {
 				t.Fatal(err)
+			}
+			if aside, _ := filepath.Glob(filepath.Join(dir, damagedName, "*", vlogName)); aside != nil {
+				path = aside[0]
+			}
+			if kept, err := os.ReadFile(path); err != nil || !bytes.Equal(kept, damaged) {
+				t.Errorf("of %d bytes, not all of them readable, %d are left: %v",
+					len(damaged), len(kept), err)
 			}
 			b = open(t, dir, small(t)) // and again
 			c := cursor(t, b, "new")
