@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -245,6 +246,41 @@ func TestAReaderOutlivesBuffers(t *testing.T) {
 		}
 	}
 	w.await(t, "y", w.has("y", len(want)))
+	r.stop()
+	r.wait()
+	equal(t, "y", w.delivered("y"), want...)
+}
+
+// What a reader has of a buffer of its owner that is gone says nothing of the one in its place.
+func TestAReaderBeginsAnewWithItsOwnersBuffer(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	dir := t.TempDir()
+	r := startAgent(t, w, dir, fedText("a", "b", "p", "q"))
+	var want []string
+	send := func(n int) {
+		for range n {
+			v := fmt.Sprint(len(want))
+			w.send(t, "a", "app", v)
+			want = append(want, "app/"+v)
+		}
+	}
+	send(10)
+	w.await(t, "y", w.has("y", len(want)))
+	r.stop()
+	r.wait()
+	if err := os.RemoveAll(filepath.Join(dir, "buffer", "p")); err != nil {
+		t.Fatal(err)
+	}
+	w.down["x"] = true
+	r = startAgent(t, w, dir, fedText("a", "b", "p"))
+	send(5)
+	if err := r.reload(fedText("a", "b", "p", "q")); err != nil {
+		t.Fatal(err)
+	}
+	send(5)
+	w.await(t, "y", w.has("y", len(want)))
+	w.change(func() { w.down["x"] = false })
 	r.stop()
 	r.wait()
 	equal(t, "y", w.delivered("y"), want...)
