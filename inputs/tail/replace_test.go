@@ -1,10 +1,16 @@
 package tail
 
 import (
+	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/inputstest"
 )
 
 // replace puts a file with the old content and more in the place of the old one, at once.
@@ -67,6 +73,48 @@ func TestRestoredCopyWhileDown(t *testing.T) {
 	r.start()
 	r.wants("1", "2", "3")
 	r.wantsNoMore(quiet, "1", "2", "3")
+}
+
+// heldSink is a sink in which positions without records wait for release.
+type heldSink struct {
+	*inputstest.MemSink
+	asked, release chan struct{}
+	once           sync.Once
+}
+
+func (s *heldSink) Append(
+	ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error),
+) error {
+	if b == nil {
+		s.once.Do(func() { close(s.asked) })
+		select {
+		case <-s.release:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.MemSink.Append(ctx, b, positions, done)
+}
+
+// That a copy goes on with what a file held is stored before anything of it is delivered: after a
+// crash in between nobody would know where it was begun.
+func TestThatAFileGoesOnIsStoredFirst(t *testing.T) {
+	t.Parallel()
+	first := strings.Repeat("x", 3000)
+	r := newRig(t, nil)
+	r.write("a.log", first+"\n")
+	r.start()
+	r.wants(first)
+	r.halt()
+	r.write("a.log", "2\n")
+	r.copyTruncate("a.log", "a.log.1")
+	s := &heldSink{MemSink: r.sink, asked: make(chan struct{}), release: make(chan struct{})}
+	r.into = s
+	r.start()
+	<-s.asked
+	r.wantsNoMore(quiet, first)
+	close(s.release)
+	r.wants(first, "2")
 }
 
 // A new log that begins as the one before it did is another one: while that is still there, and
