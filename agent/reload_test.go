@@ -182,7 +182,36 @@ pipeline "q" {
 	equal(t, "x", w.delivered("x"), "app/1", "app/2", "app/3")
 }
 
-// fluent-bit#10670 (9): a reload during an outage loops for ever and ignores SIGTERM.
+// An output that goes with its pipeline is closed once that has ended, and not under it.
+func TestAnOutputIsClosedAfterItsPipeline(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.slow = make(chan struct{})
+	r := startAgent(t, w, t.TempDir(), simple+`
+input "fake" "c" {
+  name = "c"
+  mode = "lingers"
+}
+output "fake" "z" { name = "z" }
+pipeline "q" {
+  from = [input.fake.c]
+  to   = [output.fake.z]
+}`)
+	w.send(t, "c", "app", "1")
+	if err := r.reload(simple); err != nil {
+		t.Fatal(err)
+	}
+	w.send(t, "a", "app", "1")
+	close(w.slow)
+	w.await(t, "z is closed", func() bool { return slices.Contains(w.events, "close z ") })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if slices.Index(w.events, "end c lingers") > slices.Index(w.events, "close z ") ||
+		!slices.Contains(w.events, "end c lingers") {
+		t.Errorf("%q", w.events)
+	}
+}
+
 // An input that listens where another did, which goes with the same reload, waits for its end.
 func TestAPortIsHandedOver(t *testing.T) {
 	const pipelines = `
@@ -235,6 +264,7 @@ pipeline "second" {
 	}
 }
 
+// fluent-bit#10670 (9): a reload during an outage loops for ever and ignores SIGTERM.
 func TestReloadDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
