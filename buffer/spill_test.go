@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,6 +163,34 @@ func note(t testing.TB, c *Cursor, pos int64, text string) {
 	t.Helper()
 	if err := c.Commit(t.Context(), pos, text); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A note says what is about to be done with records. On a full disk it waits for room for them,
+// however small it is itself, or a crash would leave it alone.
+func TestANoteWaitsForItsRecordsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	opt := spilling(t)
+	var full atomic.Bool
+	opt.disk.fault = func(s step, _ string) error {
+		if s == stepStore && full.Swap(false) {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	b := open(t, t.TempDir(), opt)
+	c := cursor(t, b, "out")
+	inMemory(t, b)
+	replayable(t, b, "in", batchOf(0, 100, 500), 100)
+	wantRun(t, numbers(t, next(t, c)), 0, 100)
+	full.Store(true)
+	if err := c.Commit(t.Context(), 0, "intent"); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if full.Load() || b.disk < 100 {
+		t.Errorf("the note is stored, and records up to %d", b.disk)
 	}
 }
 
