@@ -1,6 +1,7 @@
 package fluentbit
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -108,7 +109,7 @@ func (c *converter) kubernetes(s *section, m flow.Match, label string) {
 		)
 		return
 	}
-	labels, annotations := on(orText(s.value("labels"), "on")), on(orText(s.value("annotations"), "on"))
+	labels, annotations := on(cmp.Or(s.value("labels"), "on")), on(cmp.Or(s.value("annotations"), "on"))
 	for _, p := range of {
 		k := p.input.In("kubernetes")
 		k.Set("node", draft.Env("NODE_NAME"))
@@ -188,11 +189,4 @@ func (c *converter) mergeLog(s *section, m flow.Match, label string) {
 	if parser := s.get("merge_parser"); parser != nil {
 		c.d.Lost(b, parser.at, shown(parser), "write a filter \"parse\" for the field log")
 	}
-}
-
-func orText(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

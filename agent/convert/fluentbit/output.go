@@ -1,6 +1,7 @@
 package fluentbit
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -53,14 +54,13 @@ func (c *converter) output(s *section) {
 
 // hostPort returns where an output sends to, on port unless it names another.
 func (c *converter) hostPort(s *section, port string) []draft.Part {
-	host, p := s.value("host"), s.value("port")
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	if p == "" {
-		p = port
-	}
-	return append(append(c.parts(host), draft.Lit(":")), c.parts(p)...)
+	return c.address(s, "host", "127.0.0.1", port)
+}
+
+// address is the host that key names and the port, or what they are by default.
+func (c *converter) address(s *section, key, host, port string) []draft.Part {
+	parts := append(c.parts(cmp.Or(s.value(key), host)), draft.Lit(":"))
+	return append(parts, c.parts(cmp.Or(s.value("port"), port))...)
 }
 
 func (s *section) scheme() string {
@@ -252,4 +252,18 @@ func (c *converter) file(b *draft.Block, s *section) {
 	c.d.Changed(
 		b, at, what, "lines are the JSON of the record, without tag and time before it",
 	)
+}
+
+func (c *converter) tlsClient(b *draft.Block, s *section) {
+	if p := s.get("tls"); p == nil || !on(p.value) {
+		return
+	}
+	t := b.In("tls")
+	c.set(t, "ca_file", s, "tls.ca_file")
+	c.set(t, "cert_file", s, "tls.crt_file")
+	c.set(t, "key_file", s, "tls.key_file")
+	if p := s.get("tls.verify"); p != nil && !on(p.value) {
+		t.Set("insecure_skip_verify", draft.Bool(true))
+		c.carry(p)
+	}
 }

@@ -1,6 +1,7 @@
 package fluentbit
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -17,6 +18,8 @@ func (c *converter) parsed(s *section, m flow.Match, name string) {
 	}
 	c.orLogField(c.parser(c.flow, p, c.parsers[p.value], m, c.inputName(s), ""), s)
 }
+
+var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
 func quotedFields(v string) []string {
 	var out []string

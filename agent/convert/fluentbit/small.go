@@ -1,6 +1,7 @@
 package fluentbit
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ func (c *converter) grepBy(set, cond string, m flow.Match, label string) {
 // grep lets records pass whose fields match; with an operator, those that all or some match are
 // meant together.
 func (c *converter) grep(s *section, m flow.Match, label string) {
-	op := strings.ToLower(orText(s.value("logical_op"), "legacy"))
+	op := strings.ToLower(cmp.Or(s.value("logical_op"), "legacy"))
 	for _, attr := range []struct{ key, set string }{{"regex", "include"}, {"exclude", "exclude"}} {
 		var conds []string
 		for _, p := range s.all(attr.key) {
@@ -60,8 +61,8 @@ func (c *converter) grep(s *section, m flow.Match, label string) {
 }
 
 func (c *converter) throttle(s *section, m flow.Match, label string) {
-	rate, err := strconv.ParseInt(orText(s.value("rate"), "1"), 10, 64)
-	window, err2 := strconv.ParseInt(orText(s.value("window"), "5"), 10, 64)
+	rate, err := strconv.ParseInt(cmp.Or(s.value("rate"), "1"), 10, 64)
+	window, err2 := strconv.ParseInt(cmp.Or(s.value("window"), "5"), 10, 64)
 	b := c.flow.Filter("throttle", label, m, "")
 	if err != nil || err2 != nil || rate*window <= 0 {
 		rate, window = 1, 1
@@ -69,7 +70,7 @@ func (c *converter) throttle(s *section, m flow.Match, label string) {
 	}
 	b.Set("limit", draft.Int(rate*window))
 	per := &section{props: []*prop{{
-		key: "interval", at: s.at, value: scaled(orText(s.value("interval"), "1s"), window),
+		key: "interval", at: s.at, value: scaled(cmp.Or(s.value("interval"), "1s"), window),
 	}}}
 	c.duration(b, "per", per, 1e9, "interval")
 	c.d.Changed(b, s.at, s.title(), "the first records of each window pass, by their own times")

@@ -11,8 +11,7 @@ import (
 	"github.com/penstock/penstock/inputs/join"
 )
 
-func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *draft.Block {
-	b := add("tail", c.inputName(s))
+func (c *converter) tail(b *draft.Block, s *section) {
 	var paths []draft.Value
 	for g := range strings.SplitSeq(s.value("path"), ",") {
 		if g = strings.TrimSpace(g); g != "" {
@@ -88,7 +87,6 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 			Set("fields", draft.Map(plainKey(p.value), "header.path"))
 		c.carry(p)
 	}
-	return b
 }
 
 // tailMultiline carries over multiline.parser, and the old multiline mode, and what parses the
