@@ -32,7 +32,7 @@ func realName(name string) string {
 }
 
 // pods has an input read the logs of the pods of this node.
-func (c *converter) pods(n, sd *kit.Node, b *draft.Block) *relabeling {
+func (c *converter) pods(b *draft.Block, n, sd *kit.Node) {
 	paths := []string{"/var/log/pods/*/*/*.log"}
 	node := draft.Env("NODE_NAME")
 	for _, k := range sd.Kids {
@@ -64,19 +64,27 @@ func (c *converter) pods(n, sd *kit.Node, b *draft.Block) *relabeling {
 		)
 	}
 	c.ofPods = true
-	return &relabeling{labels: map[string]string{}, known: func(label string) string {
-		if e := podMeta[label]; e != "" {
-			return e
+	b.Set("path_header", draft.Text("filename"))
+	c.known, c.joined = ofPod, true
+	for _, l := range []string{"filename", "stream", "namespace", "pod", "container", "node", "uid"} {
+		c.labels[l] = true
+	}
+	c.lineSize(b)
+}
+
+// ofPod is what is known of a pod, by what the discovery calls it.
+func ofPod(label string) string {
+	if e := podMeta[label]; e != "" {
+		return e
+	}
+	for prefix, of := range map[string]string{
+		"__meta_kubernetes_pod_label_": "labels.", "__meta_kubernetes_pod_annotation_": "annotations.",
+	} {
+		if name, ok := strings.CutPrefix(label, prefix); ok {
+			return "header[" + kit.Quote(of+realName(name)) + "]"
 		}
-		for prefix, of := range map[string]string{
-			"__meta_kubernetes_pod_label_": "labels.", "__meta_kubernetes_pod_annotation_": "annotations.",
-		} {
-			if name, ok := strings.CutPrefix(label, prefix); ok {
-				return "header[" + kit.Quote(of+realName(name)) + "]"
-			}
-		}
-		return ""
-	}}
+	}
+	return ""
 }
 
 func (c *converter) podSelectors(b *draft.Block, sel *kit.Node, node *draft.Value) {
@@ -122,7 +130,7 @@ func annotations(rules *kit.Node) (out []string) {
 }
 
 // docker has an input read the files of Docker's containers.
-func (c *converter) docker(sd *kit.Node, b *draft.Block) {
+func (c *converter) docker(b *draft.Block, _, sd *kit.Node) {
 	b.Set("paths", draft.Texts("/var/lib/docker/containers/*/*-json.log"))
 	b.Set("container", draft.Bool(true))
 	for _, k := range sd.Kids {
@@ -136,10 +144,12 @@ func (c *converter) docker(sd *kit.Node, b *draft.Block) {
 		}
 		c.D.Carried(k.At, k.Name)
 	}
+	c.joined, c.labels["stream"] = true, true
+	c.lineSize(b)
 }
 
 // kafka is a job of its own, as a pipeline reads Kafka or a buffer.
-func (c *converter) kafka(n *kit.Node, b *draft.Block) {
+func (c *converter) kafka(b *draft.Block, _, n *kit.Node) {
 	c.Brokers(b, n, n.Texts("brokers"))
 	if !c.Set(b, "group", n, "group_id") {
 		b.Set("group", draft.Text("promtail"))
@@ -176,6 +186,12 @@ func (c *converter) kafka(n *kit.Node, b *draft.Block) {
 		}
 	}
 	c.KafkaSettings(b, n)
+	c.label(n.Find("labels"))
+	c.known = func(label string) string {
+		return map[string]string{
+			"__meta_kafka_topic": "tag", "__meta_kafka_message_key": "key",
+		}[label]
+	}
 }
 
 func (c *converter) clientTLS(t *draft.Block, n *kit.Node) {

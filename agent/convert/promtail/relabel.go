@@ -44,8 +44,9 @@ func (r *relabeling) set(label, expr string) {
 
 // relabel works the rules of a job off, and returns the headers that they make.
 func (c *converter) relabel(
-	b *draft.Block, rules []*kit.Node, r *relabeling, name, cond string,
+	b *draft.Block, rules []*kit.Node, name, cond string,
 ) []draft.Value {
+	r := &relabeling{labels: map[string]string{}, known: c.known}
 	for _, rule := range rules {
 		c.rule(b, rule, r, name, cond)
 	}
