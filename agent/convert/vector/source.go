@@ -1,6 +1,8 @@
 package vector
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,131 +11,57 @@ import (
 	"github.com/penstock/penstock/agent/convert/kit"
 )
 
+// sources is what there is for those of Vector.
+var sources = map[string]struct {
+	input string
+	set   func(c *converter, b *draft.Block, x *component)
+}{
+	"file":            {"tail", (*converter).tail},
+	"kubernetes_logs": {"tail", (*converter).pods},
+	"docker_logs":     {"tail", (*converter).fromDocker},
+	"kafka":           {"kafka", (*converter).fromKafka},
+	"http":            {"http", (*converter).fromHTTP},
+	"http_server":     {"http", (*converter).fromHTTP},
+	"opentelemetry":   {"http", (*converter).fromOpenTelemetry},
+	"syslog":          {"syslog", (*converter).fromSyslog},
+	"socket":          {"tcp", (*converter).fromSocket},
+	"stdin":           {"stdin", func(*converter, *draft.Block, *component) {}},
+	"exec":            {"exec", (*converter).fromExec},
+	"journald":        {"journald", (*converter).fromJournald},
+	"fluent":          {"forward", (*converter).fromFluent},
+}
+
+// measures are the sources that give no logs of others.
+var measures = []string{
+	"internal_logs", "internal_metrics", "host_metrics", "demo_logs", "prometheus_scrape",
+	"statsd", "apache_metrics", "nginx_metrics", "static_metrics",
+}
+
 // source adds the input for a source, or returns nil.
 func (c *converter) source(x *component) *draft.Block {
 	n := x.node
-	var b *draft.Block
-	add := func(typ string) {
-		b = c.Add("input", typ, x.id, n)
-		x.object = typ != "forward" && typ != "http" && typ != "journald" && typ != "syslog"
+	from, ok := sources[x.typ]
+	switch {
+	case slices.Contains(measures, x.typ):
+		c.Left(c.Agent, n, "penstock takes logs, not measures; see /metrics for its own")
+		return nil
+	case !ok:
+		c.Lost(c.Agent, n, cmp.Or(
+			otherSources[x.typ], "there is no such input; see penstock help for those there are",
+		))
+		return nil
 	}
-	address := func(preset string) draft.Value {
-		v := n.Text("address")
-		if v == "" {
-			v = preset
-		}
-		return kit.Text(v)
+	typ := from.input
+	if x.typ == "socket" && n.Text("mode") == "udp" {
+		typ = "udp"
 	}
-	switch x.typ {
-	case "file", "kubernetes_logs":
-		add("tail")
-		c.tail(b, x)
-	case "kafka":
-		add("kafka")
-		c.kafka(b, n)
-		if !c.Set(b, "group", n, "group_id") {
-			b.Set("group", draft.Text("vector"))
-		}
-		var plain, patterns []string
-		for _, t := range n.Texts("topics") {
-			if strings.HasPrefix(t, "^") {
-				patterns = append(patterns, t)
-			} else {
-				plain = append(plain, t)
-			}
-		}
-		if plain != nil {
-			b.Set("topics", kit.Texts(plain))
-		}
-		if patterns != nil {
-			b.Set("topics_regex", draft.Texts(patterns...))
-		}
-		if r := n.Text("auto_offset_reset"); r == "" || r == "largest" || r == "latest" {
-			b.Set("start", draft.Text("latest"))
-		}
+	b := c.Add("input", typ, x.id, n)
+	x.object = typ != "forward" && typ != "http" && typ != "journald" && typ != "syslog"
+	from.set(c, b, x)
+	if typ == "kafka" {
 		c.decoding(b, x)
 		c.Rest(b, n, harmless)
 		return b
-	case "http", "http_server":
-		add("http")
-		b.Set("listen", address("0.0.0.0:80"))
-		for _, k := range []string{"path", "strict_path", "path_key", "method"} {
-			if found := n.Take(k); found != nil {
-				c.Left(b, found, "what is posted is taken, whatever its path is")
-			}
-		}
-		for _, k := range []string{"headers", "query_parameters"} {
-			if found := n.Find(k); found != nil {
-				c.Left(b, found, "they are no fields of what is posted")
-			}
-		}
-		if n.Find("auth.username") != nil {
-			c.strategy(b, n)
-			c.User(b, n, "auth.username", "auth.password")
-		} else if a := n.Find("auth"); a != nil {
-			c.Lost(b, a, "write auth { }: it asks nobody who sends now")
-		}
-	case "syslog", "socket":
-		mode := n.Text("mode")
-		c.socket(b, x, mode, add, &b)
-	case "stdin":
-		add("stdin")
-	case "exec":
-		add("exec")
-		b.Set("command", kit.Texts(n.Texts("command")))
-		if n.Text("mode") == "scheduled" {
-			b.Set("interval", draft.Text("1m"))
-			c.Duration(b, "interval", n, time.Second, "scheduled.exec_interval_secs")
-		}
-	case "journald":
-		add("journald")
-		if units := n.Texts("include_units"); units != nil {
-			b.Set("units", kit.Texts(units))
-		}
-		if x := n.Take("exclude_units"); x != nil {
-			c.Lost(b, x, "write filter \"drop\"")
-		}
-		if n.Text("current_boot_only") != "false" {
-			b.Set("from", draft.Text("beginning"))
-		}
-	case "fluent":
-		add("forward")
-		b.Set("listen", address("0.0.0.0:24224"))
-		c.TagPrefix(b, x.id)
-	case "docker_logs":
-		add("tail")
-		b.Set("paths", draft.Texts("/var/lib/docker/containers/*/*-json.log"))
-		b.Set("container", draft.Bool(true))
-		x.object = true
-		for _, k := range []string{
-			"include_containers", "exclude_containers", "include_labels", "include_images",
-		} {
-			if found := n.Find(k); found != nil {
-				c.Lost(b, found, "the files of all containers are read, and nothing but their ids is known of them")
-			}
-		}
-		for _, k := range []string{"docker_host", "auto_partial_merge", "partial_event_marker_field"} {
-			if found := n.Take(k); found != nil {
-				c.Left(b, found, "files are read, and Docker is not asked: parts of lines are put together")
-			}
-		}
-	case "opentelemetry":
-		add("http")
-		b.Set("listen", kit.Text(n.Text("http.address")))
-		if g := n.Find("grpc"); g != nil {
-			c.Left(b, g, "OTLP comes by HTTP alone: have it sent so, to http.address")
-		}
-	case "internal_logs", "internal_metrics", "host_metrics", "demo_logs", "prometheus_scrape",
-		"statsd", "apache_metrics", "nginx_metrics", "static_metrics":
-		c.Left(c.Agent, n, "penstock takes logs, not measures; see /metrics for its own")
-		return nil
-	default:
-		why := "there is no such input; see penstock help for those there are"
-		if instead := otherSources[x.typ]; instead != "" {
-			why = instead
-		}
-		c.Lost(c.Agent, n, why)
-		return nil
 	}
 	if b.Get("tag") == "" && b.Get("tag_prefix") == "" {
 		b.Set("tag", draft.Text(x.id))
@@ -148,6 +76,129 @@ func (c *converter) source(x *component) *draft.Block {
 	)
 	c.Rest(b, n, harmless)
 	return b
+}
+
+func (c *converter) fromKafka(b *draft.Block, x *component) {
+	n := x.node
+	c.kafka(b, n)
+	if !c.Set(b, "group", n, "group_id") {
+		b.Set("group", draft.Text("vector"))
+	}
+	var plain, patterns []string
+	for _, t := range n.Texts("topics") {
+		if strings.HasPrefix(t, "^") {
+			patterns = append(patterns, t)
+		} else {
+			plain = append(plain, t)
+		}
+	}
+	if plain != nil {
+		b.Set("topics", kit.Texts(plain))
+	}
+	if patterns != nil {
+		b.Set("topics_regex", draft.Texts(patterns...))
+	}
+	if r := n.Text("auto_offset_reset"); r == "" || r == "largest" || r == "latest" {
+		b.Set("start", draft.Text("latest"))
+	}
+}
+
+func (c *converter) fromHTTP(b *draft.Block, x *component) {
+	n := x.node
+	b.Set("listen", kit.Text(cmp.Or(n.Text("address"), "0.0.0.0:80")))
+	for _, k := range []string{"path", "strict_path", "path_key", "method"} {
+		if found := n.Take(k); found != nil {
+			c.Left(b, found, "what is posted is taken, whatever its path is")
+		}
+	}
+	for _, k := range []string{"headers", "query_parameters"} {
+		if found := n.Find(k); found != nil {
+			c.Left(b, found, "they are no fields of what is posted")
+		}
+	}
+	if n.Find("auth.username") != nil {
+		c.strategy(b, n)
+		c.User(b, n, "auth.username", "auth.password")
+	} else if a := n.Find("auth"); a != nil {
+		c.Lost(b, a, "write auth { }: it asks nobody who sends now")
+	}
+}
+
+func (c *converter) fromOpenTelemetry(b *draft.Block, x *component) {
+	b.Set("listen", kit.Text(x.node.Text("http.address")))
+	if g := x.node.Find("grpc"); g != nil {
+		c.Left(b, g, "OTLP comes by HTTP alone: have it sent so, to http.address")
+	}
+}
+
+func (c *converter) fromSyslog(b *draft.Block, x *component) {
+	n := x.node
+	mode, listen := n.Text("mode"), n.Text("address")
+	if mode == "unix" {
+		listen = n.Text("path")
+	}
+	b.Set("listen", kit.Texts([]string{mode + "://" + listen}))
+	c.D.Changed(
+		b, n.At, n.Name,
+		"procid is text, and structured data stands in fields of its own: see penstock help input.syslog",
+	)
+	c.Size(b, "max_message_size", n, "max_length")
+}
+
+func (c *converter) fromSocket(b *draft.Block, x *component) {
+	n := x.node
+	mode, listen := n.Text("mode"), n.Text("address")
+	if mode != "udp" && mode != "tcp" {
+		listen = "unix://" + n.Text("path")
+	}
+	b.Set("listen", kit.Text(listen))
+	if !slices.Contains([]string{"udp", "tcp", "unix_stream", "unix"}, mode) {
+		c.D.Lost(b, n.At, n.Name+".mode = "+mode, "write where it listens")
+	}
+	c.Size(b, "max_line_size", n, "max_length")
+}
+
+func (c *converter) fromExec(b *draft.Block, x *component) {
+	b.Set("command", kit.Texts(x.node.Texts("command")))
+	if x.node.Text("mode") == "scheduled" {
+		b.Set("interval", draft.Text("1m"))
+		c.Duration(b, "interval", x.node, time.Second, "scheduled.exec_interval_secs")
+	}
+}
+
+func (c *converter) fromJournald(b *draft.Block, x *component) {
+	n := x.node
+	if units := n.Texts("include_units"); units != nil {
+		b.Set("units", kit.Texts(units))
+	}
+	if x := n.Take("exclude_units"); x != nil {
+		c.Lost(b, x, "write filter \"drop\"")
+	}
+	if n.Text("current_boot_only") != "false" {
+		b.Set("from", draft.Text("beginning"))
+	}
+}
+
+func (c *converter) fromFluent(b *draft.Block, x *component) {
+	b.Set("listen", kit.Text(cmp.Or(x.node.Text("address"), "0.0.0.0:24224")))
+	c.TagPrefix(b, x.id)
+}
+
+func (c *converter) fromDocker(b *draft.Block, x *component) {
+	b.Set("paths", draft.Texts("/var/lib/docker/containers/*/*-json.log"))
+	b.Set("container", draft.Bool(true))
+	for _, k := range []string{
+		"include_containers", "exclude_containers", "include_labels", "include_images",
+	} {
+		if found := x.node.Find(k); found != nil {
+			c.Lost(b, found, "the files of all containers are read, and nothing but their ids is known of them")
+		}
+	}
+	for _, k := range []string{"docker_host", "auto_partial_merge", "partial_event_marker_field"} {
+		if found := x.node.Take(k); found != nil {
+			c.Left(b, found, "files are read, and Docker is not asked: parts of lines are put together")
+		}
+	}
 }
 
 // decoding notes what lines are decoded as.
@@ -197,45 +248,8 @@ func (c *converter) clientCertificates(in *draft.Block, t *kit.Node) {
 	}
 }
 
-func (c *converter) socket(
-	_ *draft.Block, x *component, mode string, add func(string), b **draft.Block,
-) {
-	n := x.node
-	addr := n.Text("address")
-	switch {
-	case x.typ == "syslog":
-		add("syslog")
-		listen := mode + "://" + addr
-		if mode == "unix" {
-			listen = "unix://" + n.Text("path")
-		}
-		(*b).Set("listen", kit.Texts([]string{listen}))
-		c.D.Changed(
-			*b, n.At, n.Name,
-			"procid is text, and structured data stands in fields of its own: see penstock help input.syslog",
-		)
-	case mode == "udp":
-		add("udp")
-		(*b).Set("listen", kit.Text(addr))
-	case mode == "tcp":
-		add("tcp")
-		(*b).Set("listen", kit.Text(addr))
-	default:
-		add("tcp")
-		(*b).Set("listen", kit.Text("unix://"+n.Text("path")))
-		if mode != "unix_stream" && mode != "unix" {
-			c.D.Lost(*b, n.At, n.Name+".mode = "+mode, "write where it listens")
-		}
-	}
-	c.Size(*b, map[bool]string{true: "max_message_size", false: "max_line_size"}[x.typ == "syslog"], n, "max_length")
-}
-
 func (c *converter) tail(b *draft.Block, x *component) {
 	n := x.node
-	if x.typ == "kubernetes_logs" {
-		c.pods(b, n)
-		return
-	}
 	paths := n.Texts("include")
 	if paths == nil {
 		paths = []string{"/var/log/CHANGE-ME.log"}
@@ -324,7 +338,8 @@ func (c *converter) kafka(b *draft.Block, n *kit.Node) {
 }
 
 // pods reads the logs of containers, and asks the API server of their pods.
-func (c *converter) pods(b *draft.Block, n *kit.Node) {
+func (c *converter) pods(b *draft.Block, x *component) {
+	n := x.node
 	b.Set("paths", draft.Texts("/var/log/pods/*/*/*.log"))
 	if ex := n.Texts("exclude_paths_glob_patterns"); ex != nil {
 		b.Set("exclude", kit.Texts(ex))
