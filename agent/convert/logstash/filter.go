@@ -1,6 +1,7 @@
 package logstash
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,137 +14,62 @@ import (
 	grokformats "github.com/penstock/penstock/agent/filter/formats"
 )
 
+// filters is what does the work of Logstash's.
+var filters = map[string]func(c *converter, n *kit.Node, cond string){
+	"grok":        (*converter).grok,
+	"mutate":      (*converter).mutate,
+	"date":        (*converter).date,
+	"json":        (*converter).json,
+	"kv":          (*converter).keyValue,
+	"csv":         (*converter).csv,
+	"drop":        (*converter).drop,
+	"dissect":     (*converter).dissect,
+	"split":       (*converter).split,
+	"fingerprint": (*converter).fingerprint,
+	"uuid":        (*converter).uuid,
+	"useragent":   (*converter).userAgent,
+	"geoip":       (*converter).geoip,
+}
+
+const noFilter = "there is no filter that does this; see penstock help"
+
+// leftFilters are those that decide nothing of where data goes, and what there is instead.
+var leftFilters = map[string]string{
+	"metrics":   "see filter \"count\": counters and histograms on /metrics",
+	"dns":       "see filter \"lookup\" for tables of your own; nothing is asked of others",
+	"urldecode": noFilter, "cidr": noFilter, "cipher": noFilter, "elapsed": noFilter, "i18n": noFilter,
+}
+
+// otherFilters are those that penstock does otherwise.
+var otherFilters = map[string]string{
+	"translate": "write filter \"lookup\", with a table",
+	"throttle":  "write filter \"throttle\", with limit, per and key",
+	"truncate":  "write filter \"truncate\", with fields and size",
+	"prune":     "write filter \"keep_fields\" or \"remove_fields\"",
+	"ruby":      "write filter \"set\" with expressions, or \"wasm\"",
+	"aggregate": "nothing is put together of several records, but lines by filter \"multiline\"",
+}
+
+// filter adds the filters for one of Logstash's.
 func (c *converter) filter(n *kit.Node, cond string) {
-	add := func(typ string) *draft.Block {
-		b := c.p.Filter(typ, n.Key, cond)
-		b.From(n.At)
-		c.D.Carried(n.At, n.Name)
-		return b
-	}
 	c.parses, c.works = nil, ""
-	switch n.Key {
-	case "grok":
-		c.grok(n, add, cond)
-	case "mutate":
-		c.mutate(n, cond)
-	case "date":
-		c.date(n, add)
-	case "json":
-		b := add("parse")
-		c.parsed(n, b, "json")
-		c.mark(b, n, cond)
-	case "kv":
-		b := add("parse")
-		c.parsed(n, b, "key_value")
-		c.separator(b, "pair_separator", n.Take("field_split"))
-		c.separator(b, "value_separator", n.Take("value_split"))
-		c.mark(b, n, cond)
-	case "csv":
-		b := add("parse")
-		c.parsed(n, b, "csv")
-		if cols := n.Texts("columns"); cols != nil {
-			b.Set("columns", draft.Texts(cols...))
-		} else {
-			b.Set("header", draft.Bool(true))
-			c.D.Changed(b, n.At, n.Name, "the first line of a file names the columns")
-		}
-		if s := n.Take("separator"); s != nil {
-			b.Set("delimiter", draft.Text(strings.ReplaceAll(s.Value, `\t`, "\t")))
-		}
-		c.mark(b, n, cond)
-		if conv := n.Find("convert"); conv != nil {
-			c.types(conv, cond)
-		}
-	case "drop":
-		if x := n.Take("percentage"); x != nil {
-			c.dropShare(n, x, cond)
-			return
-		}
-		b := c.p.Filter("drop", n.Key, cond)
-		b.From(n.At)
-		if cond == "" {
-			b.Set("if", draft.Text("true"))
-		}
-		c.D.Carried(n.At, n.Name)
-	case "dissect":
-		c.dissect(n, add, cond)
-	case "split":
-		f := field(n.Text("field"))
-		if f == "" {
-			f = "message"
-		}
-		b := add("split")
-		b.Set("field", draft.Text(f))
-		sep := n.Text("terminator")
-		if sep == "" {
-			sep = "\n"
-		}
-		b.Set("separator", draft.Text(strings.ReplaceAll(sep, `\n`, "\n")))
-		e := add("explode")
-		e.Set("field", draft.Text(f))
-	case "fingerprint":
-		b := add("hash")
-		src := n.Texts("source")
-		if src == nil {
-			src = []string{"message"}
-		}
-		for i := range src {
-			src[i] = field(src[i])
-		}
-		target := field(n.Text("target"))
-		if target == "" {
-			target = "fingerprint"
-		}
-		b.Set("fields", draft.Texts(src...))
-		b.Set("into", draft.Text(target))
-		method := n
-		if x := n.Take("method"); x != nil {
-			method = x
-		}
-		c.D.Changed(b, method.At, method.Shown(), "the hash is another; see algorithm")
-	case "uuid":
-		b := add("uuid")
-		if target := field(n.Text("target")); target != "" {
-			b.Set("field", draft.Text(target))
-		}
-	case "useragent":
-		b := add("parse")
-		c.parsed(n, b, "user_agent")
-		if n.Text("target") == "" {
-			b.Set("into", draft.Text("user_agent"))
-		}
-		c.D.Changed(b, n.At, n.Name,
-			"names and versions are told by other rules; fields are as in ECS: name, version, os.name, ...")
-	case "geoip":
-		c.geoip(n, add)
-	case "metrics":
-		c.Left(c.p.Notes, n, "see filter \"count\": counters and histograms on /metrics")
-		return
-	case "dns", "urldecode", "cidr", "cipher", "elapsed", "i18n":
-		why := "there is no filter that does this; see penstock help"
-		if n.Key == "dns" {
-			why = "see filter \"lookup\" for tables of your own; nothing is asked of others"
-		}
+	work, ok := filters[n.Key]
+	if why := leftFilters[n.Key]; why != "" {
 		c.Left(c.p.Notes, n, why)
 		return
-	case "translate", "throttle", "truncate", "prune", "ruby", "aggregate":
-		c.Lost(c.p.Notes, n, map[string]string{
-			"translate": "write filter \"lookup\", with a table",
-			"throttle":  "write filter \"throttle\", with limit, per and key",
-			"truncate":  "write filter \"truncate\", with fields and size",
-			"prune":     "write filter \"keep_fields\" or \"remove_fields\"",
-			"ruby":      "write filter \"set\" with expressions, or \"wasm\"",
-			"aggregate": "nothing is put together of several records, but lines by filter \"multiline\"",
-		}[n.Key])
-		return
-	default:
-		why := "there is no filter that does this; see penstock help"
+	} else if !ok {
+		why := cmp.Or(otherFilters[n.Key], noFilter)
 		if write := ofMutate[strings.TrimSuffix(n.Key, "s")]; write != "" {
 			why = "Logstash has it in mutate { }: write " + write
 		}
 		c.Lost(c.p.Notes, n, why)
 		return
 	}
+	if n.Key == "drop" && n.Find("percentage") != nil {
+		c.dropShare(n, n.Take("percentage"), cond)
+		return
+	}
+	work(c, n, cond)
 	c.common(n, n.Key, kit.And(cond, c.works))
 	c.Rest(c.p.Notes, n, map[string]string{
 		"skip_on_invalid_json":    "what cannot be parsed passes: see on_failure",
@@ -157,13 +83,101 @@ func (c *converter) filter(n *kit.Node, cond string) {
 	})
 }
 
+// add adds a filter for one of Logstash's.
+func (c *converter) add(typ string, n *kit.Node, cond string) *draft.Block {
+	b := c.p.Filter(typ, n.Key, cond)
+	b.From(n.At)
+	c.D.Carried(n.At, n.Name)
+	return b
+}
+
+func (c *converter) json(n *kit.Node, cond string) {
+	b := c.add("parse", n, cond)
+	c.parsed(n, b, "json")
+	c.mark(b, n, cond)
+}
+
+func (c *converter) keyValue(n *kit.Node, cond string) {
+	b := c.add("parse", n, cond)
+	c.parsed(n, b, "key_value")
+	c.separator(b, "pair_separator", n.Take("field_split"))
+	c.separator(b, "value_separator", n.Take("value_split"))
+	c.mark(b, n, cond)
+}
+
+func (c *converter) csv(n *kit.Node, cond string) {
+	b := c.add("parse", n, cond)
+	c.parsed(n, b, "csv")
+	if cols := n.Texts("columns"); cols != nil {
+		b.Set("columns", draft.Texts(cols...))
+	} else {
+		b.Set("header", draft.Bool(true))
+		c.D.Changed(b, n.At, n.Name, "the first line of a file names the columns")
+	}
+	if s := n.Take("separator"); s != nil {
+		b.Set("delimiter", draft.Text(strings.ReplaceAll(s.Value, `\t`, "\t")))
+	}
+	c.mark(b, n, cond)
+	if conv := n.Find("convert"); conv != nil {
+		c.types(conv, cond)
+	}
+}
+
+func (c *converter) drop(n *kit.Node, cond string) {
+	b := c.add("drop", n, cond)
+	if cond == "" {
+		b.Set("if", draft.Text("true"))
+	}
+}
+
+func (c *converter) split(n *kit.Node, cond string) {
+	f := cmp.Or(field(n.Text("field")), "message")
+	b := c.add("split", n, cond)
+	b.Set("field", draft.Text(f))
+	sep := cmp.Or(n.Text("terminator"), "\n")
+	b.Set("separator", draft.Text(strings.ReplaceAll(sep, `\n`, "\n")))
+	c.add("explode", n, cond).Set("field", draft.Text(f))
+}
+
+func (c *converter) fingerprint(n *kit.Node, cond string) {
+	b := c.add("hash", n, cond)
+	src := n.Texts("source")
+	if src == nil {
+		src = []string{"message"}
+	}
+	for i := range src {
+		src[i] = field(src[i])
+	}
+	b.Set("fields", draft.Texts(src...))
+	b.Set("into", draft.Text(cmp.Or(field(n.Text("target")), "fingerprint")))
+	method := n
+	if x := n.Take("method"); x != nil {
+		method = x
+	}
+	c.D.Changed(b, method.At, method.Shown(), "the hash is another; see algorithm")
+}
+
+func (c *converter) uuid(n *kit.Node, cond string) {
+	b := c.add("uuid", n, cond)
+	if target := field(n.Text("target")); target != "" {
+		b.Set("field", draft.Text(target))
+	}
+}
+
+func (c *converter) userAgent(n *kit.Node, cond string) {
+	b := c.add("parse", n, cond)
+	c.parsed(n, b, "user_agent")
+	if n.Text("target") == "" {
+		b.Set("into", draft.Text("user_agent"))
+	}
+	c.D.Changed(b, n.At, n.Name,
+		"names and versions are told by other rules; fields are as in ECS: name, version, os.name, ...")
+}
+
 // parsed writes what is parsed, and where to.
 func (c *converter) parsed(n *kit.Node, b *draft.Block, format string) {
 	b.Set("format", draft.Text(format))
-	source := field(n.Text("source"))
-	if source == "" {
-		source = "message"
-	}
+	source := cmp.Or(field(n.Text("source")), "message")
 	b.Set("field", draft.Text(source))
 	b.Set("keep", draft.Text(source))
 	if target := field(n.Text("target")); target != "" {
@@ -177,7 +191,7 @@ var (
 	fraction    = regexp.MustCompile(`S+`)
 )
 
-func (c *converter) grok(n *kit.Node, add func(string) *draft.Block, cond string) {
+func (c *converter) grok(n *kit.Node, cond string) {
 	match := n.Find("match")
 	if match == nil {
 		c.Lost(c.p.Notes, n, "it has no match")
@@ -251,7 +265,7 @@ next:
 		if patterns == nil {
 			continue
 		}
-		b := add("parse")
+		b := c.add("parse", n, cond)
 		if strings.Contains(strings.Join(patterns, " "), "APACHELOG") {
 			b.Comment("Its fields have the names of the Elastic Common Schema.")
 		}
@@ -279,7 +293,7 @@ next:
 			c.D.Lost(b, d.At, d.Name, "write what of those files is used into definitions")
 		}
 		if moves != nil {
-			add("rename_fields").Set("fields", draft.Map(moves...))
+			c.add("rename_fields", n, cond).Set("fields", draft.Map(moves...))
 		}
 	}
 	match.Done()
@@ -291,43 +305,6 @@ func ecsName(name string) string {
 		return "http.response.body.bytes"
 	}
 	return name
-}
-
-func (c *converter) types(conv *kit.Node, cond string) {
-	var pairs []draft.Value
-	for _, k := range conv.Kids {
-		typ := map[string]string{"integer": "int", "float": "float", "boolean": "bool", "string": "string", "integer_eu": "int", "float_eu": "float"}[k.Value]
-		if typ == "" {
-			c.Left(c.p.Notes, k, "there is no such type")
-			continue
-		}
-		pairs = append(pairs, kit.Key(field(k.Key)), draft.Text(typ))
-	}
-	conv.Done()
-	if pairs != nil {
-		c.p.Filter("convert", "mutate", cond).Set("types", draft.Map(pairs...))
-		c.D.Carried(conv.At, conv.Name)
-	}
-}
-
-// ofFields are what mutate does to fields of a list.
-var ofFields = map[string]bool{
-	"gsub": true, "uppercase": true, "capitalize": true, "lowercase": true, "strip": true,
-}
-
-// inPairs makes names and values of the old form, a list of them.
-func inPairs(x *kit.Node) {
-	var out []*kit.Node
-	for i := 0; i < len(x.Kids); i++ {
-		k := x.Kids[i]
-		if k.Key == "" && k.Scalar && i+1 < len(x.Kids) {
-			v := *x.Kids[i+1]
-			v.Key, v.Name = k.Value, x.Name+"."+k.Value
-			k, i = &v, i+1
-		}
-		out = append(out, k)
-	}
-	x.Kids = out
 }
 
 // separator carries over what divides the pairs of kv, which is any one of some characters there.
@@ -345,101 +322,13 @@ func (c *converter) separator(b *draft.Block, attr string, s *kit.Node) {
 	}
 }
 
-// mutate does things in the order in which Logstash does them, whatever order they are written in.
-func (c *converter) mutate(n *kit.Node, cond string) {
-	add := func(typ, op string) *draft.Block {
-		b := c.p.Filter(typ, "mutate", cond)
-		b.From(n.At)
-		c.D.Carried(n.At, n.Name+"."+op)
-		return b
-	}
-	for _, op := range []string{"coerce", "rename", "update", "replace", "convert", "gsub", "uppercase", "capitalize", "lowercase", "strip", "split", "join", "merge", "copy"} {
-		x := n.Find(op)
-		if x == nil {
-			continue
-		}
-		if !ofFields[op] {
-			inPairs(x)
-		}
-		if op == "convert" {
-			c.types(x, cond)
-			continue
-		}
-		var pairs []draft.Value
-		switch op {
-		case "rename":
-			for _, k := range x.Kids {
-				pairs = append(pairs, kit.Key(field(k.Key)), draft.Text(field(k.Value)))
-			}
-			add("rename_fields", op).Set("fields", draft.Map(pairs...))
-		case "replace", "update":
-			for _, kids := range inTurn(x.Kids) {
-				b := add("add_fields", op)
-				var pairs []draft.Value
-				for _, k := range kids {
-					v := draft.Join(c.format(b, k, k.Value)...)
-					pairs = append(pairs, kit.Key(field(k.Key)), v)
-				}
-				b.Set("fields", draft.Map(pairs...))
-				if op == "update" && len(kids) == 1 {
-					b.Set("if", draft.Text(kit.And(cond, kit.Field(field(kids[0].Key))+" != nil")))
-				}
-			}
-		case "copy":
-			for _, k := range x.Kids {
-				pairs = append(pairs, kit.Key(field(k.Value)), draft.Text(kit.Field(field(k.Key))))
-			}
-			add("set", op).Set("fields", draft.Map(pairs...))
-		case "uppercase", "lowercase", "strip":
-			fn := map[string]string{"uppercase": "upper", "lowercase": "lower", "strip": "trim"}[op]
-			for _, f := range n.Texts(op) {
-				pairs = append(pairs, kit.Key(field(f)), draft.Text(fn+"("+kit.Field(field(f))+")"))
-			}
-			add("set", op).Set("fields", draft.Map(pairs...))
-		case "gsub":
-			list := n.Texts(op)
-			for i := 0; i+2 < len(list); i += 3 {
-				if _, err := regexp.Compile(list[i+1]); err != nil {
-					c.D.Lost(c.p.Notes, x.At, x.Name, "RE2 has it not: "+err.Error())
-					continue
-				}
-				b := add("replace", op)
-				b.Set("field", draft.Text(field(list[i])))
-				b.Set("pattern", draft.Text(list[i+1]))
-				b.Set("with", draft.Text(backReference.ReplaceAllString(
-					strings.ReplaceAll(list[i+2], "$", "$$"), "$${$1}",
-				)))
-			}
-		case "split":
-			for _, k := range x.Kids {
-				b := add("split", op)
-				b.Set("field", draft.Text(field(k.Key)))
-				b.Set("separator", draft.Text(k.Value))
-			}
-		case "join":
-			for _, k := range x.Kids {
-				pairs = append(pairs, kit.Key(field(k.Key)), draft.Text(
-					"join("+kit.Field(field(k.Key))+", "+kit.Quote(k.Value)+")"))
-			}
-			add("set", op).Set("fields", draft.Map(pairs...))
-		default:
-			c.Left(c.p.Notes, x, "write filter \"set\" for it")
-		}
-		x.Done()
-	}
-	// its own conditions are those of the others
-}
-
-// backReference is a group of the pattern in a replacement of Ruby's.
-var backReference = regexp.MustCompile(`\\(\d)`)
-
-func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
+func (c *converter) date(n *kit.Node, cond string) {
 	match := n.Texts("match")
 	if len(match) < 2 {
 		c.Lost(c.p.Notes, n, "it has no match")
 		return
 	}
-	b := add("time")
+	b := c.add("time", n, cond)
 	c.parses = append(c.parses, b)
 	b.Set("field", draft.Text(field(match[0])))
 	var formats []string
@@ -480,7 +369,7 @@ func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
 	n.Find("match").Done()
 }
 
-func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond string) {
+func (c *converter) dissect(n *kit.Node, cond string) {
 	m := n.Find("mapping")
 	if m == nil {
 		c.Lost(c.p.Notes, n, "it has no mapping")
@@ -492,7 +381,7 @@ func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond str
 			c.Lost(c.p.Notes, k, "write a regular expression for the tokenizer")
 			continue
 		}
-		b := add("parse")
+		b := c.add("parse", n, cond)
 		b.Set("format", draft.Text("regex"))
 		b.Set("field", draft.Text(field(k.Key)))
 		b.Set("keep", draft.Text(field(k.Key)))
@@ -530,32 +419,18 @@ func (c *converter) dropShare(n, x *kit.Node, cond string) {
 }
 
 // geoip looks an address up in a database, if it is said which.
-func (c *converter) geoip(n *kit.Node, add func(string) *draft.Block) {
+func (c *converter) geoip(n *kit.Node, cond string) {
 	db := n.Take("database")
 	source := n.Take("source")
 	if db == nil || source == nil {
 		c.Left(c.p.Notes, n, "write filter \"lookup\" with a database of MaxMind's, *.mmdb, as its table")
 		return
 	}
-	b := add("lookup")
+	b := c.add("lookup", n, cond)
 	b.Set("table", kit.Text(db.Value))
 	b.Set("key", draft.Text(kit.Field(field(source.Value))))
-	target := field(n.Text("target"))
-	if target == "" {
-		target = "geoip"
-	}
-	b.Set("into", draft.Text(target))
+	b.Set("into", draft.Text(cmp.Or(field(n.Text("target")), "geoip")))
 	c.Carry(db)
 	c.Carry(source)
 	c.D.Changed(b, n.At, n.Name, "fields are called as the database calls them, such as country.iso_code")
-}
-
-// ofMutate are options of the filter mutate, which are taken for filters, and what they are here.
-var ofMutate = map[string]string{
-	"add_field":    "filter \"add_fields\" { fields = { env = \"prod\" } }",
-	"add_tag":      "filter \"set\" { fields = { tags = \"concat(field.tags ?? [], ['a'])\" } }",
-	"remove_field": "filter \"remove_fields\" { fields = [\"a\"] }",
-	"rename":       "filter \"rename_fields\" { fields = { a = \"b\" } }",
-	"convert":      "filter \"convert\" { types = { a = \"int\" } }",
-	"gsub":         "filter \"replace\" { field = \"a\" pattern = \"b\" with = \"c\" }",
 }
