@@ -47,6 +47,7 @@ type converter struct {
 	walked map[*element]bool // labels that something leads to
 	total  int64             // of the buffer of the pipeline that is being made
 	pods   []podLogs
+	only   bool         // there is no source beside the one that is being read
 	others []flow.Match // the tags of the sources beside the one that is being read
 	raw    bool         // outputs write the message alone: lines need not become JSON
 }
@@ -402,8 +403,8 @@ func (c *converter) pipelines() {
 		c.total = 0
 		for i, s := range sources[label] {
 			n := len(f.Filters())
-			c.others = othersThan(s, sources[label])
-			c.source(f, s, len(sources[label]) == 1)
+			c.only, c.others = len(sources[label]) == 1, othersThan(s, sources[label])
+			c.source(f, s)
 			c.sameTag(f, s, sources[label][:i], n)
 		}
 		if !f.HasInputs() {

@@ -1,6 +1,7 @@
 package fluentd
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,19 +15,19 @@ func (c *converter) filter(f *flow.Flow, e *element, m flow.Match, further strin
 	name := e.value("@id")
 	switch typ := e.typ(); typ {
 	case "record_transformer", "record_modifier":
-		c.transform(f, e, m, further, orElse(name, typ))
+		c.transform(f, e, m, further, cmp.Or(name, typ))
 	case "grep":
-		c.grep(f, e, m, further, orElse(name, "grep"))
+		c.grep(f, e, m, further, cmp.Or(name, "grep"))
 	case "parser":
-		c.parserFilter(f, e, m, further, orElse(name, "parser"))
+		c.parserFilter(f, e, m, further, cmp.Or(name, "parser"))
 	case "stdout":
 		c.d.Left(f.Notes(), e.at, describe(e), "see /tap of the admin server, or penstock try")
 	case "concat":
-		c.concat(f, e, m, further, orElse(name, "concat"))
+		c.concat(f, e, m, further, cmp.Or(name, "concat"))
 	case "kubernetes_metadata":
-		c.kubernetes(f, e, m, further, orElse(name, "kubernetes"))
+		c.kubernetes(f, e, m, further, cmp.Or(name, "kubernetes"))
 	case "detect_exceptions":
-		c.exceptions(f, e, m, further, orElse(name, "traces"))
+		c.exceptions(f, e, m, further, cmp.Or(name, "traces"))
 	case "geoip", "dedot", "prometheus":
 		c.d.Left(f.Notes(), e.at, describe(e), "there is no such filter")
 	default:
@@ -35,13 +36,6 @@ func (c *converter) filter(f *flow.Flow, e *element, m flow.Match, further strin
 			"there is no such filter; see penstock help for those there are",
 		)
 	}
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 var (

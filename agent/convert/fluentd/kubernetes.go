@@ -43,7 +43,7 @@ func unfold(spec *element) {
 // ofPods reads the logs of containers as such where a parser takes their lines apart and a filter
 // kubernetes_metadata asks of which pod they are.
 func (c *converter) ofPods(
-	f *flow.Flow, b *draft.Block, e, spec *element, name string, tags flow.Match, only bool,
+	f *flow.Flow, b *draft.Block, e, spec *element, name string, tags flow.Match,
 ) bool {
 	if !strings.Contains(e.value("path"), "/containers/") &&
 		!strings.Contains(e.value("path"), "/pods/") || !c.asksPods(tags) {
@@ -53,7 +53,7 @@ func (c *converter) ofPods(
 	if key == "" {
 		return false
 	}
-	m := c.own(tags, only)
+	m := c.own(tags)
 	b.Set("container", draft.Bool(true))
 	p := f.Filter("parse", name, m, "")
 	p.Set("format", draft.Text("regex"))

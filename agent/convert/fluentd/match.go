@@ -1,6 +1,7 @@
 package fluentd
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -144,7 +145,7 @@ func (c *converter) output(f *flow.Flow, e *element, m flow.Match) *draft.Block 
 	name := e.value("@id", "id")
 	var b *draft.Block
 	add := func(t, want string) {
-		b = c.d.Add("output", t, c.d.Name("output", t, orElse(name, want)))
+		b = c.d.Add("output", t, c.d.Name("output", t, cmp.Or(name, want)))
 		b.From(e.at)
 	}
 	switch typ {
@@ -315,10 +316,10 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 	}
 	var to *draft.Block
 	then := "what went there is sent on by itself when the destination is back"
-	switch typ := orElse(s.typ(), e.typ()); typ {
+	switch typ := cmp.Or(s.typ(), e.typ()); typ {
 	case "file", "secondary_file":
 		to = c.d.Add("output", "local", c.d.Name("output", "local", b.Label()+"_overflow"))
-		dir := orElse(s.value("path", "directory"), "/var/lib/penstock-overflow")
+		dir := cmp.Or(s.value("path", "directory"), "/var/lib/penstock-overflow")
 		v, ok := parts(dir, false)
 		if !ok {
 			c.d.Lost(to, s.at, describe(s), "Ruby is not evaluated; write directory")

@@ -1,6 +1,7 @@
 package fluentd
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -246,7 +247,7 @@ func (c *converter) forward(b *draft.Block, e *element) {
 			name = "server"
 		}
 		in := b.Add("server", name)
-		port, portOK := parts(orElse(s.value("port"), "24224"), false)
+		port, portOK := parts(cmp.Or(s.value("port"), "24224"), false)
 		in.Set("address", draft.Join(append(append(v, draft.Lit(":")), port...)...))
 		if !ok || !portOK {
 			c.d.Lost(in, s.at, s.title(), "Ruby is not evaluated; write address")
@@ -381,8 +382,8 @@ func (c *converter) file(b *draft.Block, e *element) {
 }
 
 func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
-	scheme := orElse(e.value("scheme"), "http")
-	port := orElse(e.value("port"), "9200")
+	scheme := cmp.Or(e.value("scheme"), "http")
+	port := cmp.Or(e.value("port"), "9200")
 	hosts := e.get("hosts", "host")
 	if hosts == nil {
 		hosts = &param{key: "host", value: "localhost", at: e.at}
@@ -412,13 +413,13 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 		if err != nil {
 			c.d.Lost(b, prefix.at, shown(prefix), err.Error()+"; write index")
 		}
-		format, err := timepattern.Write(orElse(e.value("logstash_dateformat"), "%Y.%m.%d"))
+		format, err := timepattern.Write(cmp.Or(e.value("logstash_dateformat"), "%Y.%m.%d"))
 		if err != nil {
 			format = "%Y.%m.%d"
 			c.d.Lost(b, logstash.at, "logstash_dateformat", err.Error()+"; write index")
 		}
 		v = append(
-			v, draft.Lit(orElse(e.value("logstash_prefix_separator"), "-")),
+			v, draft.Lit(cmp.Or(e.value("logstash_prefix_separator"), "-")),
 			draft.Tmpl("strftime("+string(draft.Text(format))+")"),
 		)
 		b.Set("index", draft.Join(v...))
@@ -440,7 +441,7 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 	c.set(b, "password", e, "password")
 	c.set(b, "pipeline", e, "pipeline")
 	if p := e.get("include_tag_key"); p != nil && truth(p.value) {
-		b.Set("tag_field", draft.Text(orElse(e.value("tag_key"), "tag")))
+		b.Set("tag_field", draft.Text(cmp.Or(e.value("tag_key"), "tag")))
 		c.carry(p)
 	}
 	if p := e.get("id_key"); p != nil {

@@ -38,16 +38,16 @@ func (c *converter) joins() bool {
 }
 
 // parse adds the filters that do what a source's <parse>, or format of v0.12, did.
-func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match, only bool) {
+func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match) {
 	spec := e.sub("parse")
 	if spec == nil {
 		spec = e
 		if e.get("format") == nil {
-			c.parseNone(f, name, c.own(tags, only), e)
+			c.parseNone(f, name, c.own(tags), e)
 			return
 		}
 	}
-	c.parser(f, spec, name, c.own(tags, only), "", "")
+	c.parser(f, spec, name, c.own(tags), "", "")
 	if typ := spec.value("format", "@type", "type"); !takesAll[typ] && !c.raw && !takesRest(spec) {
 		if strings.HasPrefix(typ, "/") {
 			typ = "regexp"

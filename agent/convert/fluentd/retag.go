@@ -1,6 +1,7 @@
 package fluentd
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -51,7 +52,7 @@ func (c *converter) rules(
 		if s.name == "rule" {
 			add(
 				s.at, s.value("key"), s.value("pattern"), s.value("tag"),
-				truth(orElse(s.value("invert"), "false")),
+				truth(cmp.Or(s.value("invert"), "false")),
 			)
 		}
 	}
@@ -96,7 +97,7 @@ func (c *converter) retag(f *flow.Flow, e *element, m flow.Match) {
 		c.d.Lost(f.Notes(), at, what, why)
 	})
 	for _, r := range rules {
-		f.Retag(r.Retag, orElse(e.value("@id"), "rewrite_tag"), r.cond, r.tag)
+		f.Retag(r.Retag, cmp.Or(e.value("@id"), "rewrite_tag"), r.cond, r.tag)
 	}
 	if rules == nil {
 		f.Take(m, nil)

@@ -1,141 +1,166 @@
 package fluentd
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
-	"github.com/penstock/penstock/agent/convert/kit"
 )
 
-// dateInName is what stands for a date in one part of a path.
-var dateInName = regexp.MustCompile(`%[A-Za-z](?:[-_.:]?%[A-Za-z])*`)
+// inputs is what adds one for a source, and the filters that parse what it reads.
+var inputs = map[string]func(c *converter, f *flow.Flow, e *element){
+	"tail":                      (*converter).fromFiles,
+	"forward":                   (*converter).fromForward,
+	"secure_forward":            (*converter).fromForward,
+	"http":                      (*converter).fromHTTP,
+	"syslog":                    (*converter).fromSyslog,
+	"tcp":                       (*converter).fromSocket,
+	"udp":                       (*converter).fromSocket,
+	"unix":                      (*converter).fromUnix,
+	"exec":                      (*converter).fromExec,
+	"systemd":                   (*converter).fromSystemd,
+	"monitor_agent":             (*converter).monitor,
+	"prometheus":                (*converter).monitor,
+	"prometheus_monitor":        (*converter).monitor,
+	"prometheus_output_monitor": (*converter).monitor,
+	"prometheus_tail_monitor":   (*converter).monitor,
+	"debug_agent":               (*converter).monitor,
+	"gc_stat":                   (*converter).monitor,
+	"object_space":              (*converter).monitor,
+	"dummy":                     (*converter).madeUp,
+	"sample":                    (*converter).madeUp,
+}
 
-// source adds an input and the filters that parse what it reads.
-func (c *converter) source(f *flow.Flow, e *element, only bool) {
-	typ := e.typ()
-	switch typ {
-	case "tail":
-		c.tail(f, e, only)
-	case "forward", "secure_forward":
-		c.forwardSource(f, e)
-	case "http":
-		b := c.input(f, "http", "http", e)
-		b.Set("listen", c.listen(e, "0.0.0.0", "9880", ""))
-		c.size(b, "max_body_size", e, "body_size_limit")
-		c.transport(b, e)
-		if v := e.get("cors_allow_origins"); v != nil {
-			b.Set("cors_origins", draft.Texts(list(v.value)...))
-			c.carry(v)
-		}
-		c.d.Changed(
-			b, e.at, e.title(),
-			"bodies are read by their content type, as fluentd reads them; the tag is the path",
-		)
-		c.done(b, e)
-	case "syslog":
-		b := c.input(f, "syslog", "syslog", e)
-		proto := e.value("protocol_type")
-		if t := e.sub("transport"); t != nil {
-			proto = strings.Fields(t.arg + " udp")[0]
-		}
-		if proto == "" {
-			proto = "udp"
-		}
-		c.transport(b, e)
-		b.Set("listen", draft.List(c.listen(e, "0.0.0.0", "5140", proto+"://")))
-		c.set(b, "tag", e, "tag")
-		c.d.Changed(
-			b, e.at, e.title(),
-			"facility and severity are fields, and do not follow the tag",
-		)
-		r := f.Filter(
-			"rename_fields", "syslog", c.own(flow.Match{Patterns: []string{orElse(e.value("tag"), "syslog")}}, only), "",
-		)
-		r.Set("fields", draft.Map("hostname", `"host"`, "app_name", `"ident"`, "proc_id", `"pid"`))
-		c.byFacility(f, e.value("tag"))
-		c.done(b, e)
-	case "tcp", "udp":
-		b := c.input(f, typ, typ, e)
-		b.Set(
-			"listen",
-			c.listen(e, "0.0.0.0", map[string]string{"tcp": "5170", "udp": "5160"}[typ], ""),
-		)
-		if typ == "tcp" {
-			c.transport(b, e)
-		}
-		tag := c.tag(b, e, typ)
-		c.parse(f, e, typ, tag, only)
-		c.done(b, e)
-	case "unix":
-		b := c.input(f, "forward", "unix", e)
-		b.Set("listen", draft.Text("unix://"+e.value("path")))
-		c.done(b, e)
-	case "exec":
-		b := c.input(f, "exec", "exec", e)
-		cmd, ok := parts(e.value("command"), false)
-		if !ok {
-			c.d.Lost(b, e.at, e.title(), "Ruby is not evaluated; write command")
-		}
-		b.Set("command", draft.List(draft.Text("/bin/sh"), draft.Text("-c"), draft.Join(cmd...)))
-		c.duration(b, "interval", e, "run_interval")
-		tag := c.tag(b, e, "exec")
-		c.parse(f, e, "exec", tag, only)
-		c.done(b, e)
-	case "systemd":
-		b := c.input(f, "journald", "journal", e)
-		c.tag(b, e, "journald")
-		c.set(b, "directory", e, "path")
-		if truth(e.value("read_from_head")) && e.get("read_from_head") != nil {
-			b.Set("from", draft.Text("beginning"))
-		}
-		if p := e.get("matches"); p != nil {
-			if matches := journalMatches(p.value); matches != nil {
-				b.Set("matches", draft.Texts(matches...))
-				c.carry(p)
-			} else {
-				c.d.Lost(b, p.at, shown(p), "write matches, as journalctl takes them")
-			}
-		}
-		if s := e.sub("storage"); s != nil {
-			c.d.Left(b, s.at, s.title(), positions)
-		}
-		c.done(b, e)
-	case "monitor_agent",
-		"prometheus",
-		"prometheus_monitor",
-		"prometheus_output_monitor",
-		"prometheus_tail_monitor",
-		"debug_agent",
-		"gc_stat",
-		"object_space":
-		what := e.title() + " " + typ
-		if p := e.get("port"); p != nil && typ == "monitor_agent" {
-			if _, ok := parts(p.value, p.raw); ok &&
-				regexp.MustCompile(`^\d+$`).MatchString(p.value) {
-				c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+p.value))
-			}
-		}
-		c.d.Changed(
-			c.agent, e.at, what,
-			"the agent has a status page, /api/status and /metrics of its own, at agent.admin.listen",
-		)
-	case "dummy", "sample":
-		c.d.Left(
-			c.agent, e.at, e.title()+" "+typ, "there is no input that makes records up; use exec",
-		)
-	default:
-		c.d.Lost(
-			c.agent, e.at, e.title()+" "+typ,
-			"there is no such input; see penstock help for those there are",
-		)
+// source adds what there is for a source.
+func (c *converter) source(f *flow.Flow, e *element) {
+	if add := inputs[e.typ()]; add != nil {
+		add(c, f, e)
+		return
 	}
+	c.d.Lost(
+		c.agent, e.at, e.title()+" "+e.typ(),
+		"there is no such input; see penstock help for those there are",
+	)
+}
+
+func (c *converter) fromHTTP(f *flow.Flow, e *element) {
+	b := c.input(f, "http", "http", e)
+	b.Set("listen", c.listen(e, "0.0.0.0", "9880", ""))
+	c.size(b, "max_body_size", e, "body_size_limit")
+	c.transport(b, e)
+	if v := e.get("cors_allow_origins"); v != nil {
+		b.Set("cors_origins", draft.Texts(list(v.value)...))
+		c.carry(v)
+	}
+	c.d.Changed(
+		b, e.at, e.title(),
+		"bodies are read by their content type, as fluentd reads them; the tag is the path",
+	)
+	c.done(b, e)
+}
+
+func (c *converter) fromSyslog(f *flow.Flow, e *element) {
+	b := c.input(f, "syslog", "syslog", e)
+	proto := cmp.Or(e.value("protocol_type"), "udp")
+	if t := e.sub("transport"); t != nil {
+		proto = strings.Fields(t.arg + " udp")[0]
+	}
+	c.transport(b, e)
+	b.Set("listen", draft.List(c.listen(e, "0.0.0.0", "5140", proto+"://")))
+	c.set(b, "tag", e, "tag")
+	c.d.Changed(
+		b, e.at, e.title(),
+		"facility and severity are fields, and do not follow the tag",
+	)
+	r := f.Filter(
+		"rename_fields", "syslog", c.own(flow.Match{Patterns: []string{cmp.Or(e.value("tag"), "syslog")}}), "",
+	)
+	r.Set("fields", draft.Map("hostname", `"host"`, "app_name", `"ident"`, "proc_id", `"pid"`))
+	c.byFacility(f, e.value("tag"))
+	c.done(b, e)
+}
+
+func (c *converter) fromSocket(f *flow.Flow, e *element) {
+	typ := e.typ()
+	b := c.input(f, typ, typ, e)
+	b.Set(
+		"listen",
+		c.listen(e, "0.0.0.0", map[string]string{"tcp": "5170", "udp": "5160"}[typ], ""),
+	)
+	if typ == "tcp" {
+		c.transport(b, e)
+	}
+	tag := c.tag(b, e, typ)
+	c.parse(f, e, typ, tag)
+	c.done(b, e)
+}
+
+func (c *converter) fromUnix(f *flow.Flow, e *element) {
+	b := c.input(f, "forward", "unix", e)
+	b.Set("listen", draft.Text("unix://"+e.value("path")))
+	c.done(b, e)
+}
+
+func (c *converter) fromExec(f *flow.Flow, e *element) {
+	b := c.input(f, "exec", "exec", e)
+	cmd, ok := parts(e.value("command"), false)
+	if !ok {
+		c.d.Lost(b, e.at, e.title(), "Ruby is not evaluated; write command")
+	}
+	b.Set("command", draft.List(draft.Text("/bin/sh"), draft.Text("-c"), draft.Join(cmd...)))
+	c.duration(b, "interval", e, "run_interval")
+	tag := c.tag(b, e, "exec")
+	c.parse(f, e, "exec", tag)
+	c.done(b, e)
+}
+
+func (c *converter) fromSystemd(f *flow.Flow, e *element) {
+	b := c.input(f, "journald", "journal", e)
+	c.tag(b, e, "journald")
+	c.set(b, "directory", e, "path")
+	if truth(e.value("read_from_head")) && e.get("read_from_head") != nil {
+		b.Set("from", draft.Text("beginning"))
+	}
+	if p := e.get("matches"); p != nil {
+		if matches := journalMatches(p.value); matches != nil {
+			b.Set("matches", draft.Texts(matches...))
+			c.carry(p)
+		} else {
+			c.d.Lost(b, p.at, shown(p), "write matches, as journalctl takes them")
+		}
+	}
+	if s := e.sub("storage"); s != nil {
+		c.d.Left(b, s.at, s.title(), positions)
+	}
+	c.done(b, e)
+}
+
+// monitor is what shows how fluentd is.
+func (c *converter) monitor(_ *flow.Flow, e *element) {
+	typ := e.typ()
+	if p := e.get("port"); p != nil && typ == "monitor_agent" {
+		if _, ok := parts(p.value, p.raw); ok &&
+			regexp.MustCompile(`^\d+$`).MatchString(p.value) {
+			c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+p.value))
+		}
+	}
+	c.d.Changed(
+		c.agent, e.at, e.title()+" "+typ,
+		"the agent has a status page, /api/status and /metrics of its own, at agent.admin.listen",
+	)
+}
+
+// madeUp is what makes records up.
+func (c *converter) madeUp(_ *flow.Flow, e *element) {
+	c.d.Left(
+		c.agent, e.at, e.title()+" "+e.typ(), "there is no input that makes records up; use exec",
+	)
 }
 
 // byFacility tells of patterns that ask for the facility of syslog messages behind the tag.
@@ -310,118 +335,9 @@ func list(v string) []string {
 	return out
 }
 
-func (c *converter) tail(f *flow.Flow, e *element, only bool) {
-	name := "tail"
-	paths := list(e.value("path"))
-	if len(paths) > 0 {
-		base := path.Base(paths[0])
-		name = strings.TrimSuffix(base, path.Ext(base))
-		if strings.ContainsAny(name, "*?%") {
-			name = path.Base(path.Dir(paths[0]))
-		}
-	}
-	b := c.input(f, "tail", name, e)
-	globs := func(attr string, all []string, p *param) {
-		var out []draft.Value
-		for _, g := range all {
-			v, ok := parts(g, false)
-			if !ok {
-				c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write "+attr)
-			}
-			if strings.Contains(g, "%") && attr == "paths" {
-				g = dateInName.ReplaceAllString(g, "*")
-				v = []draft.Part{draft.Lit(g)}
-				c.d.Changed(b, p.at, shown(p), "dates in a path are matched by *")
-			}
-			out = append(out, draft.Join(v...))
-		}
-		b.Set(attr, draft.List(out...))
-		c.carry(p)
-	}
-	if p := e.get("path"); p != nil && len(paths) > 0 {
-		globs("paths", paths, p)
-	} else {
-		b.Set("paths", draft.Texts("/var/log/CHANGE-ME.log"))
-		c.d.Lost(b, e.at, e.title(), "it has no path")
-	}
-	if p := e.get("exclude_path"); p != nil {
-		if l := list(p.value); len(l) > 0 {
-			globs("exclude", l, p)
-		}
-	}
-	tags := flow.All()
-	if p := e.get("tag"); p != nil {
-		v, ok := parts(p.value, p.raw)
-		text, literal := draft.Literal(v)
-		switch {
-		case !ok:
-			c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write tag")
-			b.Set("tag", draft.Join(v...))
-		case literal && strings.Contains(text, "*"):
-			before, after, _ := strings.Cut(text, "*")
-			b.Set("tag", draft.Join(draft.Lit(before), draft.Tmpl("path_dots"), draft.Lit(after)))
-			tags = ofPath(text)
-			c.carry(p)
-		default:
-			b.Set("tag", draft.Join(v...))
-			tags = tagged(v)
-			c.carry(p)
-		}
-	}
-	if p := e.get("read_from_head"); p == nil || !truth(p.value) {
-		b.Set("start_at", draft.Text("end"))
-		if p != nil {
-			c.carry(p)
-		}
-	} else {
-		c.carry(p)
-	}
-	if p := e.get("path_key"); p != nil {
-		b.Set("path_header", draft.Text("path"))
-		c.carry(p)
-	}
-	c.duration(b, "rescan_interval", e, "refresh_interval")
-	c.duration(b, "rotate_wait", e, "rotate_wait")
-	c.duration(b, "ignore_older", e, "limit_recently_modified")
-	c.size(b, "max_line_size", e, "max_line_size")
-	if p := e.get("encoding"); p != nil && e.get("from_encoding") != nil &&
-		!strings.EqualFold(p.value, "utf-8") {
-		c.d.Left(b, p.at, shown(p), "what goes on is UTF-8")
-	}
-	if p := e.get("from_encoding", "encoding"); p != nil {
-		enc, ok := kit.Encoding(p.value)
-		switch {
-		case !ok:
-			c.d.Left(b, p.at, shown(p), "write encoding with a name of IANA's")
-		case enc != "utf-8":
-			b.Set("encoding", draft.Text(enc))
-			fallthrough
-		default:
-			c.carry(p)
-		}
-	}
-	spec := e.sub("parse")
-	if spec == nil {
-		spec = e
-	}
-	unfold(spec)
-	if c.ofPods(f, b, e, spec, name, tags, only) {
-		c.d.Carried(spec.at, spec.title())
-	} else if strings.HasPrefix(spec.value("format", "@type"), "multiline") {
-		c.multiline(f, b, e, spec, tags, only)
-	} else {
-		c.parse(f, e, name, tags, only)
-	}
-	if p := e.get("path_key"); p != nil { // a field of the object that the line has become
-		f.Filter("add_fields", p.value, c.own(tags, only), "").
-			Set("fields", draft.Map(key(p.value), `header.path`))
-	}
-	c.done(b, e)
-}
-
 // own is the tags of an input, or all where nothing else comes into the pipeline.
-func (c *converter) own(m flow.Match, only bool) flow.Match {
-	if only {
+func (c *converter) own(m flow.Match) flow.Match {
+	if c.only {
 		return flow.All()
 	}
 	m, _ = m.Of(c.others)
@@ -438,56 +354,7 @@ func key(name string) draft.Value {
 
 var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (c *converter) multiline(
-	f *flow.Flow, b *draft.Block, e, spec *element, tags flow.Match, only bool,
-) {
-	m := b.In("multiline")
-	first := spec.get("format_firstline", "multiline_start_regexp")
-	if first != nil {
-		re, err := flow.RE2(first.value)
-		if err != nil {
-			c.d.Lost(m, first.at, shown(first), err.Error()+"; write start")
-			re = "^[^ \t]"
-		} else {
-			c.carry(first)
-		}
-		m.Set("start", draft.Text(re))
-	} else {
-		m.Set("start", draft.Text("^[^ \t]"))
-		c.d.Lost(
-			m, e.at, e.title()+" multiline",
-			"it has no format_firstline: a line that does not begin with a space begins an event",
-		)
-	}
-	c.duration(m, "timeout", e, "multiline_flush_interval")
-	var whole strings.Builder
-	for i := 1; i <= 20; i++ {
-		p := spec.get(fmt.Sprint("format", i))
-		if p == nil {
-			break
-		}
-		whole.WriteString(strings.TrimSuffix(strings.TrimPrefix(p.value, "/"), "/"))
-		c.carry(p)
-	}
-	if whole.Len() == 0 {
-		c.parseNone(f, "multiline", c.own(tags, only), spec)
-		return
-	}
-	re, err := flow.RE2("/" + whole.String() + "/m")
-	if err != nil {
-		c.d.Lost(m, spec.at, "format1 and further", err.Error())
-		return
-	}
-	p := f.Filter("parse", b.Label(), c.own(tags, only), "")
-	p.Set("format", draft.Text("regex"))
-	p.Set("pattern", draft.Text(re))
-	c.parseRest(f, p, spec, b.Label(), c.own(tags, only), "time", "")
-	if !c.raw {
-		c.unmatched(f, e, spec, "multiline")
-	}
-}
-
-func (c *converter) forwardSource(f *flow.Flow, e *element) {
+func (c *converter) fromForward(f *flow.Flow, e *element) {
 	b := c.input(f, "forward", "forward", e)
 	b.Set("listen", c.listen(e, "0.0.0.0", "24224", ""))
 	c.set(b, "tag_prefix", e, "add_tag_prefix")
