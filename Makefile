@@ -32,7 +32,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	crypto/tls crypto/x509 crypto/hpke crypto/ecdh crypto/ecdsa crypto/ed25519 crypto/rsa \
 	$(addprefix crypto/internal/fips140/,ecdh ecdsa ed25519 mlkem nistec rsa) \
 	encoding/asn1 encoding/json encoding/xml fmt html internal/profile log/slog math/big mime net regexp/syntax \
-	encoding/base64 encoding/csv encoding/hex encoding/pem os path runtime/pprof text
+	encoding/base64 encoding/csv encoding/hex encoding/pem os path reflect runtime/pprof text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -gcflags=github.com/penstock/penstock/agent=-l \
 	-ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.
