@@ -14,7 +14,7 @@ import (
 // harness is a cluster whose state the suite changes; the cluster's lock guards what requests read.
 type harness struct {
 	*cluster
-	broken atomic.Bool
+	broken bool // guarded by mu: not within a request, of which a part would be taken out of order
 	refuse atomic.Pointer[func([]byte) bool]
 }
 
@@ -48,8 +48,14 @@ func (h *harness) Received(testing.TB) (out []outputtest.Received) {
 	return out
 }
 
-func (h *harness) Break(testing.TB) { h.broken.Store(true) }
-func (h *harness) Mend(testing.TB)  { h.broken.Store(false) }
+func (h *harness) Break(testing.TB) { h.set(true) }
+func (h *harness) Mend(testing.TB)  { h.set(false) }
+
+func (h *harness) set(broken bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.broken = broken
+}
 
 func (h *harness) Refuse(_ testing.TB, refuse func([]byte) bool) { h.refuse.Store(&refuse) }
 
@@ -59,7 +65,7 @@ func TestConformance(t *testing.T) {
 	outputtest.Run(t, func(t *testing.T) outputtest.Harness {
 		h := &harness{cluster: newCluster(t)}
 		h.judge = func(_, doc string) int {
-			if h.broken.Load() {
+			if h.broken {
 				return 503
 			}
 			if f := h.refuse.Load(); f != nil && *f != nil && (*f)(valueOf(doc)) {
