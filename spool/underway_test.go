@@ -58,9 +58,9 @@ func TestUploadsUnderWay(t *testing.T) {
 		var u underway
 		still, slow := u.hand("still", patience), u.hand("slow", patience)
 		durable := u.hand("durable", 100*time.Second)
-		time.Sleep(patience - 1)
+		time.Sleep(patience - time.Nanosecond)
 		slow.move() // a part of it is sent
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if since, what, _ := u.overdue(time.Now()); what != "still" ||
 			time.Since(since) != patience {
 			t.Errorf("%q since %v", what, since)
@@ -69,7 +69,7 @@ func TestUploadsUnderWay(t *testing.T) {
 		if since, what, failed := u.overdue(time.Now()); !since.IsZero() || failed.IsZero() {
 			t.Errorf("%q since %v, failed %v", what, since, failed)
 		}
-		time.Sleep(patience - 2)
+		time.Sleep(patience - 2*time.Nanosecond)
 		if since, what, _ := u.overdue(time.Now()); !since.IsZero() {
 			t.Errorf("%q since %v", what, since)
 		}
