@@ -29,23 +29,25 @@ func quotedFields(v string) []string {
 	return out
 }
 
+// builtIn are the parsers that fluent-bit comes with.
+var builtIn = map[string]string{
+	"json":                 "json",
+	"docker":               "docker",
+	"cri":                  "cri",
+	"logfmt":               "logfmt",
+	"nginx":                "nginx",
+	"apache2":              "apache_combined",
+	"apache":               "apache_combined",
+	"apache_error":         "apache_error",
+	"syslog-rfc5424":       "syslog",
+	"syslog-rfc3164":       "syslog",
+	"syslog-rfc3164-local": "syslog",
+}
+
 // parser adds the filters of a [PARSER], on a field unless that is "".
 func (c *converter) parser(
 	f *flow.Flow, at *prop, s *section, m flow.Match, name, from string,
 ) *draft.Block {
-	presets := map[string]string{
-		"json":                 "json",
-		"docker":               "docker",
-		"cri":                  "cri",
-		"logfmt":               "logfmt",
-		"nginx":                "nginx",
-		"apache2":              "apache_combined",
-		"apache":               "apache_combined",
-		"apache_error":         "apache_error",
-		"syslog-rfc5424":       "syslog",
-		"syslog-rfc3164":       "syslog",
-		"syslog-rfc3164-local": "syslog",
-	}
 	var b *draft.Block
 	add := func(format string) {
 		b = f.Filter("parse", name, m, "")
@@ -55,7 +57,7 @@ func (c *converter) parser(
 		}
 	}
 	if s == nil {
-		format, ok := presets[at.value]
+		format, ok := builtIn[at.value]
 		if !ok {
 			c.d.Lost(
 				f.Notes(), at.at, shown(at),
@@ -107,51 +109,8 @@ func (c *converter) parser(
 		return nil
 	}
 	c.carry(at)
-	if p := s.get("types"); p != nil {
-		var pairs []draft.Value
-		for _, t := range strings.Fields(p.value) {
-			k, typ, _ := strings.Cut(t, ":")
-			known := map[string]string{
-				"integer": "int", "float": "float", "bool": "bool", "string": "string",
-			}[typ]
-			if known == "" {
-				c.d.Left(b, p.at, p.key+" "+t, "there is no such type: it stays text")
-				continue
-			}
-			pairs = append(pairs, plainKey(k), draft.Text(known))
-		}
-		if pairs != nil {
-			b.Set("types", draft.Map(pairs...))
-			c.carry(p)
-		}
-	}
-	if key := s.get("time_key"); key != nil {
-		t := f.Filter("time", name, m, "")
-		t.Set("field", draft.Text(key.value))
-		if p := s.get("time_format"); p != nil {
-			pattern := strings.NewReplacer("%S.%L", "%S.%f", "%s.%L", "epoch_s").Replace(p.value)
-			if pattern, err := timepattern.Read(pattern); err != nil {
-				c.d.Lost(t, p.at, shown(p), err.Error())
-			} else {
-				t.Set("formats", draft.Texts(pattern))
-				c.carry(p)
-			}
-		}
-		if p := s.get("time_offset"); p != nil {
-			if zone := timepattern.Zone(p.value); strings.Contains(s.value("time_format"), "%z") {
-				c.d.Left(t, p.at, shown(p), "the time names its zone")
-			} else if zone != "" {
-				t.Set("zone", draft.Text(zone))
-				c.carry(p)
-			} else {
-				c.d.Left(t, p.at, shown(p), "write zone by its name, such as Asia/Kolkata")
-			}
-		}
-		if p := s.get("time_keep"); p == nil || !on(p.value) {
-			t.Set("remove", draft.Bool(true))
-		}
-		c.carry(key)
-	}
+	c.parserTypes(b, s)
+	c.parserTime(f, s, m, name)
 	for _, p := range s.all("decode_field_as") {
 		d := f.Filter("parse", name, m, "")
 		words := append(strings.Fields(p.value), "", "")
@@ -161,4 +120,61 @@ func (c *converter) parser(
 		c.carry(p)
 	}
 	return b
+}
+
+// parserTypes carries over the types of what a parser takes out.
+func (c *converter) parserTypes(b *draft.Block, s *section) {
+	p := s.get("types")
+	if p == nil {
+		return
+	}
+	var pairs []draft.Value
+	for _, t := range strings.Fields(p.value) {
+		k, typ, _ := strings.Cut(t, ":")
+		known := map[string]string{
+			"integer": "int", "float": "float", "bool": "bool", "string": "string",
+		}[typ]
+		if known == "" {
+			c.d.Left(b, p.at, p.key+" "+t, "there is no such type: it stays text")
+			continue
+		}
+		pairs = append(pairs, plainKey(k), draft.Text(known))
+	}
+	if pairs != nil {
+		b.Set("types", draft.Map(pairs...))
+		c.carry(p)
+	}
+}
+
+// parserTime has the record's time read from where a parser finds it.
+func (c *converter) parserTime(f *flow.Flow, s *section, m flow.Match, name string) {
+	key := s.get("time_key")
+	if key == nil {
+		return
+	}
+	t := f.Filter("time", name, m, "")
+	t.Set("field", draft.Text(key.value))
+	if p := s.get("time_format"); p != nil {
+		pattern := strings.NewReplacer("%S.%L", "%S.%f", "%s.%L", "epoch_s").Replace(p.value)
+		if pattern, err := timepattern.Read(pattern); err != nil {
+			c.d.Lost(t, p.at, shown(p), err.Error())
+		} else {
+			t.Set("formats", draft.Texts(pattern))
+			c.carry(p)
+		}
+	}
+	if p := s.get("time_offset"); p != nil {
+		if zone := timepattern.Zone(p.value); strings.Contains(s.value("time_format"), "%z") {
+			c.d.Left(t, p.at, shown(p), "the time names its zone")
+		} else if zone != "" {
+			t.Set("zone", draft.Text(zone))
+			c.carry(p)
+		} else {
+			c.d.Left(t, p.at, shown(p), "write zone by its name, such as Asia/Kolkata")
+		}
+	}
+	if p := s.get("time_keep"); p == nil || !on(p.value) {
+		t.Set("remove", draft.Bool(true))
+	}
+	c.carry(key)
 }
