@@ -11,9 +11,10 @@
 //
 //   - what is commanded: commands.go, flushing.go, pauses.go, stopping.go (whom a stop waits for)
 //   - what is told: taps.go, facts.go (gathered for package state), status.go, audit.go,
-//     publishing.go, statemetrics.go, registry.go (metrics by component), logging.go,
-//     recent.go (what was logged as amiss), watch.go (states, to the log and systemd),
-//     unclaimed.go (what waits in buffers that no pipeline has)
+//     publishing.go and pushing.go (to others), statemetrics.go, registry.go (metrics by
+//     component), logging.go, recent.go (what was logged as amiss), brokenlogs.go (what an output
+//     drains again), watch.go (states, to the log and systemd), unclaimed.go (what waits in buffers
+//     that no pipeline has), deadletters.go (where refused records are)
 //   - the process: system.go and memory.go (limits, memory given back), gcpacer.go (the collector),
 //     processors.go (how many are in use)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a

@@ -70,7 +70,7 @@
 //     one commit takes), group.go (its bytes), align.go (whole pages), head.go (Badger, and the
 //     sync), state.go
 //   - the chain: chain.go (the segments in order), roll.go and preopen.go (the next one), retire.go
-//     (closing and removing), directory.go, segment.go, vlog.go, recover.go
+//     (closing and removing), directory.go, segment.go, vlog.go, recover.go, badgerlog.go
 //   - the way out: cursor.go (reading and committing), cursors.go (those that are open), advance.go
 //     (positions that can wait for the next write), recent.go (batches in memory), appendtimes.go
 //   - the books, which say what became of all records: books.go (what is not stored yet),

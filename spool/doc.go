@@ -8,16 +8,16 @@
 // Where things are:
 //
 //   - the contract of a store: store.go, putonce.go (stores that refuse to overwrite), body.go,
-//     try.go (whether one would take an object, asked before it is needed);
-//     output.go (an archiver and the store that it owns)
+//     try.go (whether one would take an object, asked before it is needed); listed.go (what one
+//     lists); output.go (an archiver and the store that it owns)
 //   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
 //     fdcache.go, bufpool.go, workdir.go, workers.go; what it says of failures: failurelogs.go,
-//     underway.go
-//   - one log: drain.go (its goroutine, and when a cut is due), settings.go (what an intent is made
-//     good by), reading.go (the log, ahead of it), records.go (a batch is taken), group.go (records
-//     are looked at together), placement.go (the file of a record), deadletter.go and
-//     deadletterline.go (records that cannot be archived), commit.go (what the protocol says is
-//     done)
+//     underway.go; cuts.go and bind.go (what it tells of cuts and of a record's way)
+//   - one log: drain.go (its goroutine, and when a cut is due), flush.go, settings.go (what an
+//     intent is made good by), reading.go (the log, ahead of it), records.go (a batch is taken),
+//     group.go (records are looked at together), placement.go and known.go (the file of a record),
+//     deadletter.go and deadletterline.go (records that cannot be archived), commit.go (what the
+//     protocol says is done)
 //   - one cut: cut.go (files), arrivals.go (what is in memory of many small ones), spill.go and
 //     compact.go (what memory has no room for), window.go (how it is read), member.go (what workers
 //     make), losses.go (what was gone before it was read), finish.go (a file as it is uploaded)

@@ -7,9 +7,9 @@
 //
 // Where things are:
 //
-//   - the server: server.go (what is where), patience.go (who does not read), listen.go, access.go,
-//     hosts.go
+//   - the server: server.go (what is where), patience.go (who does not read), listen.go, socket.go,
+//     access.go, hosts.go
 //   - what is shown: view.go, status.go (as JSON), page.go, configuration.go, audit.go,
 //     metricsjson.go
-//   - what is done: commands.go; records as they pass: tap.go, servetap.go
+//   - what is done: commands.go, deadletters.go; records as they pass: tap.go, servetap.go
 package admin

@@ -13,8 +13,11 @@
 //     eval.go, functions.go and inline.go (variables, functions, filters written in a pipeline)
 //   - what the whole must be: config.go (the result), validate.go and check.go (what components and
 //     pipelines say of it), refs.go, ports.go, machine.go (this machine's files), tags.go (patterns
-//     of tags), subset.go (what of it is sound), fingerprint.go
-//   - what is said of mistakes: report.go, suggest.go, and the names of other tools in
-//     foreignname.go; redact.go keeps secrets out of texts, shown.go out of the files themselves
+//     of tags), removal.go (what may be removed too early), subset.go (what of it is sound),
+//     fingerprint.go
+//   - blocks of the agent: adminaccess.go, auditpublish.go, metricspush.go
+//   - what is said of mistakes: report.go, snippet.go, suggest.go, patternhint.go, declaration.go
+//     (what is missing, to be pasted), and what other tools have in foreignname.go and its
+//     neighbours; redact.go keeps secrets out of texts, shown.go out of the files themselves
 //   - what there is: catalogue.go; reference.go and its neighbours make the reference of it
 package config

@@ -7,5 +7,5 @@
 // gathered elsewhere, and it decides nothing that the agent does.
 //
 // Where things are: output.go, input.go and pipeline.go, each with what is known and what it is
-// shown as.
+// shown as; level.go, meter.go.
 package state

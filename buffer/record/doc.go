@@ -11,7 +11,8 @@
 //
 // Where things are:
 //
-//   - what there is: record.go, batch.go, time.go; the log and what it may be able to do: log.go
+//   - what there is: record.go, batch.go, time.go, age.go, places.go; the log and what it may be
+//     able to do: log.go
 //   - a batch being made: builder.go; one read from elsewhere: over.go; under another tag:
 //     retag.go; values that are kept as they came: form.go
 //   - its bytes: kafka.go (the record batch), envelope.go, codec.go (compression), varint.go,

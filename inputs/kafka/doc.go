@@ -13,7 +13,7 @@
 //   - a partition that is ours: lease.go, readahead.go (what was fetched of it); its topic made
 //     again: life.go
 //   - reading: reader.go, inflate.go (what batches inflate to is bounded), toolarge.go, pools.go,
-//     adopt.go (batches that are not copied)
+//     adopt.go (batches that are not copied), timestamp.go
 //   - offsets: offsets.go, lookup.go and start.go (where to begin), epochs.go (is the log still the
 //     one that was read?), coalesce.go (many at once), lag.go
 //   - what a person is told: answers.go (no broker answers), refusals.go (they do, and refuse)

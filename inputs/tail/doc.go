@@ -48,8 +48,8 @@
 //     files, in one place for the model)
 //   - from bytes to records: frame.go (lines, and those over max_line_size: cutLong), encode.go
 //     (batches; tooLong, for long lines whose end was in sight), multiline.go (events, and those
-//     that are too long), charset.go, delimiter.go, tag.go; container.go and kubepath.go (logs of
-//     containers); sample.go (all of it without a file, for "penstock try")
+//     that are too long), charset.go, delimiter.go, tag.go; container.go, kubepath.go and pods.go
+//     (logs of containers); sample.go (all of it without a file, for "penstock try")
 //   - files that have been read to their end: afterread.go (which are), disposer.go (deleting and
 //     moving), meet.go (whether another input reads them, too)
 //   - compressed files: formats.go, compressed.go, backlog.go

@@ -9,6 +9,7 @@
 //   - config.go (the attributes), options.go (franz-go's options, and TLS), preflight.go (does a
 //     cluster answer?)
 //   - who we are: sasl.go, bearer.go (OAuth), iam.go (Amazon's)
-//   - which brokers say nothing: answers.go
+//   - which brokers say nothing: answers.go, ask.go (a request that is given up)
+//   - not all at once: backoff.go, redial.go; names of topics: topic.go
 //   - what is logged: log.go (what franz-go says), repeats.go (not each time)
 package kafkaclient

@@ -11,8 +11,9 @@
 //   - the contract and the table of formats: format.go, config.go; compression: compress.go
 //   - lines: lines.go (what they have in common, and raw), envelope.go (ndjson), delimited.go
 //   - tables: column.go (the schema), staged.go (rows that wait for one), cells.go, infer.go (a
-//     schema from a sample), registry.go (a schema that the values have), timestamp.go, number.go;
-//     avro.go and its neighbours, container.go, parquet.go, parquet_schema.go
+//     schema from a sample), registry.go (a schema that the values have), names.go, logical.go,
+//     timestamp.go, number.go; avro.go and its neighbours, container.go, parquet.go,
+//     parquet_schema.go
 //   - JSON: json.go, json_text.go (strings), valid.go
 //   - the way back: reader.go, container_reader.go, parquet_reader.go
 package format

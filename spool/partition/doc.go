@@ -6,6 +6,6 @@
 // elsewhere, record by record the same. The package does no I/O.
 //
 // Where things are: partition.go (a record's key and path), source.go (the values that templates
-// take), decoded.go, json.go and msgpack.go (fields of a value), value.go, escape.go, span.go
-// (which time a path stands for), config.go.
+// take), decoded.go, json.go, msgpack.go and spot.go (fields of a value), value.go, escape.go,
+// span.go (which time a path stands for), config.go.
 package partition

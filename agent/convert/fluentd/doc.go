@@ -2,6 +2,7 @@
 //
 // It owns the syntax of fluentd's files and what its plugins are in penstock. It evaluates no Ruby.
 //
-// Where things are: parse.go (the files), convert.go, source.go, filter.go, parser.go, output.go;
-// match.go says which events come to which output, kubernetes.go what is asked of pods.
+// Where things are: parse.go (the files), convert.go; source.go and tail.go; filter.go, retag.go,
+// concat.go; parser.go, multiformat.go; output.go, archive.go. match.go says which events come to
+// which output, kubernetes.go what is asked of pods.
 package fluentd

@@ -13,5 +13,6 @@
 //   - Protobuf: protobuf.go, protoschema.go (descriptors), prototext.go, protobody.go and
 //     protolex.go (.proto files), protoread.go, protoknown.go and protogoogle.go (well-known types)
 //   - what schemas say of the fields of values: shape.go, shapeavro.go, shapeproto.go
-//   - Thrift: thrift.go; MessagePack: msgpack.go; modules: module.go
+//   - Thrift: thrift.go; MessagePack: msgpack.go; modules: module.go; how much JSON a value may
+//     become: text.go
 package decode
