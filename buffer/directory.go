@@ -81,7 +81,7 @@ func (d *directory) headPath(n int) string { return filepath.Join(d.path, headDi
 // create makes a new segment, where there is the space for one.
 // Errors wrap errNoSpace or errNoSegment.
 func (d *directory) create(n int, reserve int64) (*head, error) {
-	free, _, err := d.disk.space(d.path)
+	free, err := d.disk.freeSpace(d.path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoSegment, err)
 	}

@@ -75,11 +75,11 @@ func (d disk) openToRead(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-func (d disk) space(dir string) (free, total int64, err error) {
+func (d disk) freeSpace(dir string) (int64, error) {
 	if err := d.try(stepSpace, dir); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	return diskSpace(dir)
+	return freeSpace(dir)
 }
 
 func (d disk) reserve(f *os.File, from, to int64) (ok bool, err error) {

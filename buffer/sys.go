@@ -15,16 +15,11 @@ import (
 
 // freeSpace returns the bytes that an ordinary user can still write to the file system of dir.
 func freeSpace(dir string) (int64, error) {
-	free, _, err := diskSpace(dir)
-	return free, err
-}
-
-func diskSpace(dir string) (free, total int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, 0, os.NewSyscallError("statfs", err)
+		return 0, os.NewSyscallError("statfs", err)
 	}
-	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
+	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
 // diskUsage returns the disk that a directory's files occupy.

@@ -288,7 +288,7 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 	if to <= h.reserved {
 		return h.reserveTo(to, len(groups)+walStep/2/walGroupSize)
 	}
-	free, _, err := b.dir.disk.space(b.dir.path)
+	free, err := b.dir.disk.freeSpace(b.dir.path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoSpace, err)
 	}

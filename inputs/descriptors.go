@@ -84,12 +84,11 @@ func openFiles(limit int) int {
 // Limit returns the process's limit of open files.
 func (d *Descriptors) Limit() int { return d.limit() }
 
-// Take counts a file that is opened. It reports whether it may stay open.
-func (d *Descriptors) Take() bool {
+// Take counts a file that is opened.
+func (d *Descriptors) Take() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.held++
-	return d.held <= d.mostLocked()
 }
 
 // Give counts a file that was closed.

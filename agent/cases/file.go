@@ -120,10 +120,8 @@ func Read(path string) (*File, error) {
 }
 
 func (c *Case) check(dir string) error {
-	bad := func(at hcl.Range, format string, args ...any) error {
-		return fmt.Errorf(
-			"%s:%d: case %q: %s", at.Filename, at.Start.Line, c.Name, fmt.Sprintf(format, args...),
-		)
+	bad := func(at hcl.Range, what string) error {
+		return fmt.Errorf("%s:%d: case %q: %s", at.Filename, at.Start.Line, c.Name, what)
 	}
 	refs, err := references(c.Input)
 	if err != nil || len(refs) > 1 {

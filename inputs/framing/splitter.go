@@ -37,9 +37,6 @@ func NewSplitter(src io.Reader, mode Mode, max int) *Splitter {
 	return &Splitter{src: src, mode: mode, max: max}
 }
 
-// Inside reports whether part of a frame has been read.
-func (s *Splitter) Inside() bool { return s.r < s.w || s.rest > 0 || s.long }
-
 // Next returns the next frame, valid until the next call, without its end. A frame over the limit
 // comes in parts; all but the first are marked continued. What stands last in the stream without an
 // end is a frame; then the error is that of the source, io.EOF mostly.

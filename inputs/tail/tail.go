@@ -243,11 +243,10 @@ func (r *run) takeOpen(f *file) *handle {
 	return h
 }
 
-// holdOpen makes h the open file of f, whose turn the caller has or which nobody reads yet. It
-// reports whether it may stay open.
-func (r *run) holdOpen(f *file, h *handle) bool {
+// holdOpen makes h the open file of f, whose turn the caller has or which nobody reads yet.
+func (r *run) holdOpen(f *file, h *handle) {
 	f.r.h = h
 	f.isOpen.Store(true)
 	r.opened.Add(1)
-	return r.tail.files.Take()
+	r.tail.files.Take()
 }

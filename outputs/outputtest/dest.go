@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -307,14 +306,4 @@ func (a *asyncWriter) drain(q *asyncQueue) {
 func (a *asyncWriter) Close() error {
 	a.wg.Wait()
 	return nil
-}
-
-// Flaky returns a SetBefore function that fails a share of the batches.
-func Flaky(rng *rand.Rand, share float64) func(*record.Batch) error {
-	return func(*record.Batch) error {
-		if rng.Float64() < share {
-			return errors.New("not now")
-		}
-		return nil
-	}
 }

@@ -403,17 +403,6 @@ func writeComment(w *bytes.Buffer, text string, depth int) {
 // Last returns the block that was added last.
 func (d *Draft) Last() *Block { return d.blocks[len(d.blocks)-1] }
 
-// Comments returns the comments in the block.
-func (b *Block) Comments() []string {
-	var out []string
-	for _, i := range b.items {
-		if i.comment != "" {
-			out = append(out, i.comment)
-		}
-	}
-	return out
-}
-
 // Move takes over what stands in another block.
 func (b *Block) Move(from *Block) { b.items = append(b.items, from.items...) }
 

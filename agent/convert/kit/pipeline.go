@@ -48,9 +48,6 @@ func (p *Pipeline) Send(cond string, output *draft.Block) {
 	p.routes = append(p.routes, route{cond, output})
 }
 
-// Sends reports whether anything goes anywhere.
-func (p *Pipeline) Sends() bool { return len(p.routes) > 0 }
-
 // Finish writes the pipeline.
 func (p *Pipeline) Finish() {
 	if len(p.Inputs) == 0 {

@@ -248,15 +248,6 @@ func fieldPath(p template.Part) string {
 	return strings.Join(escaped, ".")
 }
 
-// FieldPath returns the path, in gjson's notation, of a template that is one field and nothing
-// else.
-func FieldPath(t template.Template) (string, bool) {
-	if len(t.Parts) != 1 || t.Parts[0].Name != "field" {
-		return "", false
-	}
-	return fieldPath(t.Parts[0]), true
-}
-
 // OfBatch reports whether t is the same for all records of a batch.
 func OfBatch(t template.Template) bool {
 	for _, p := range t.Parts {

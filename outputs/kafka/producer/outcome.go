@@ -16,7 +16,7 @@ func (m *Machine) Done(r *Request, results []Result, now int64) {
 		b.p.flying--
 		b.Item.flying = false
 		m.result(b.p, b.Item, results[i], now)
-		m.popAcked(b.p, now)
+		m.popAcked(b.p)
 	}
 }
 
@@ -79,7 +79,7 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 
 // popAcked takes acknowledged items off the front, and begins again once all requests of a failed
 // round are back.
-func (m *Machine) popAcked(p *partition, now int64) {
+func (m *Machine) popAcked(p *partition) {
 	if p.recovering && p.flying == 0 {
 		p.recovering, p.isProven = false, false
 		last := 0

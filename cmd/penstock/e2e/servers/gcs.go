@@ -73,8 +73,5 @@ func (g *GCS) Start() error {
 	return p.waitListening(ctx, g.addr)
 }
 
-// Stop kills the emulator with SIGKILL.
-func (g *GCS) Stop() error { g.p.kill(); return nil }
-
-// Close ends the emulator for good.
+// Close kills the emulator.
 func (g *GCS) Close() { g.p.kill() }

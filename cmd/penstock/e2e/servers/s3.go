@@ -80,8 +80,5 @@ func (s *S3) Start() error {
 	return p.waitListening(ctx, s.addr)
 }
 
-// Stop kills the server with SIGKILL.
-func (s *S3) Stop() error { s.p.kill(); return nil }
-
-// Close ends the server for good.
+// Close kills the server.
 func (s *S3) Close() { s.p.kill() }
