@@ -249,7 +249,7 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 	return f
 }
 
-// states returns how all pipelines are. Agent.mu is held.
+// statesLocked returns how all pipelines are. Agent.mu is held.
 func (a *Agent) statesLocked() []state.PipelineState {
 	now := time.Now()
 	out := []state.PipelineState{}

@@ -54,7 +54,7 @@ func wantBalance(t *testing.T, dir string) {
 	}
 }
 
-// lines returns the sum over all lines of one output.
+// totals returns the sum over all lines of one output.
 func totals(r tally.Report, output string) (counts map[string]int64, waiting int64) {
 	counts = map[string]int64{}
 	for _, l := range r.Lines {

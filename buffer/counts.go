@@ -88,7 +88,7 @@ func appendAdditions(dst []byte, list []addition) []byte {
 	return dst
 }
 
-// addCounts adds what encodeAdditions has written.
+// addCounts adds what appendAdditions has written.
 func (s *state) addCounts(p []byte) {
 	next := func() uint64 {
 		n, w := binary.Uvarint(p)

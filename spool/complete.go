@@ -200,7 +200,7 @@ func (c *completer) runHooks(ctx context.Context, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// runChore runs the hooks of one path, in their order, until one fails.
+// runPendingHook runs the hooks of one path, in their order, until one fails.
 func (c *completer) runPendingHook(
 	ctx context.Context, todo *pendingHook, failures []int, now time.Time,
 ) error {

@@ -57,7 +57,7 @@ func newFramer(r *run) framer {
 	return fr
 }
 
-// verdict of frame.
+// framed is what frame has found.
 type framed struct {
 	pending   pending
 	holds     int  // events that wait for more lines, or parts of one

@@ -261,7 +261,6 @@ func (r *rig) wantsSet(want ...string) {
 	}
 }
 
-// eventually waits for cond.
 // wantsOneSource checks that everything has come from the file first seen under name.
 func (r *rig) wantsOneSource(name string) {
 	r.t.Helper()
@@ -272,6 +271,7 @@ func (r *rig) wantsOneSource(name string) {
 	}
 }
 
+// eventually waits for cond.
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -162,7 +162,7 @@ func (x *TxnDelivery) Start(ctx context.Context, b *record.Batch, done func(erro
 func (x *TxnDelivery) Close() error { return nil }
 
 // Fly delivers a source from a resolved session on. It returns io.EOF once all is delivered and
-// committed, ErrQuit once what was in flight when Quit was closed is, errAborted, ctx's error or
+// committed, ErrQuit once what was in flight when Quit was closed is, ErrAborted, ctx's error or
 // the source's.
 func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	ctx, cancel := context.WithCancelCause(outer)

@@ -157,8 +157,8 @@ func (x *txnLog) hasWaiting() bool {
 }
 
 // resolve returns where the log goes on: what the destination has committed, or where the log's own
-// cursor is if that is further. Both hold that position when it returns. It fails with errAborted
-// when the destination has to be asked again.
+// cursor is if that is further. Both hold that position when it returns. It fails with
+// deliver.ErrAborted when the destination has to be asked again.
 func (x *txnLog) resolve(ctx context.Context, quit <-chan struct{}) (int64, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -52,7 +52,7 @@ type Controller struct {
 	// moving.puts when the replayer last began to list; -1 if it left out what was not committed
 	listed atomic.Int64
 
-	// The mover never runs beside a survey, which deletes what has a void cut's name.
+	// The mover never runs beside reconcileStore, which deletes what has a void cut's name.
 	onLog, onObjects, onRecovery, onReconcile, onAsking *activity
 
 	status overflowStatus
@@ -253,8 +253,8 @@ func (f *Controller) desiredState() (log string, replay bool) {
 
 // adjust stops what should not be working, and starts what should.
 func (f *Controller) adjust(ctx context.Context, log string, replay bool) error {
-	surveyed := f.onReconcile == nil && f.moving != nil
-	f.adjustAsking(ctx, surveyed && log == StateDirect && !replay)
+	reconciled := f.onReconcile == nil && f.moving != nil
+	f.adjustAsking(ctx, reconciled && log == StateDirect && !replay)
 	if f.onLog != nil && f.onLog.kind != log {
 		if f.onLog.kind == StateDirect {
 			f.awaitAnswers(f.onLog)
@@ -273,12 +273,12 @@ func (f *Controller) adjust(ctx context.Context, log string, replay bool) error 
 	if now, r := f.desiredState(); now != log || r != replay {
 		return nil // what was stopped has changed the picture; the next round sees to it
 	}
-	surveying := f.onReconcile != nil // what needs the store waits until it is known what it holds
+	reconciling := f.onReconcile != nil // what needs the store waits until what it holds is known
 	if f.onLog == nil && log != "" && (!f.ended || log == resolving) &&
-		(log != StateOverflow || !surveying) {
+		(log != StateOverflow || !reconciling) {
 		f.startLog(ctx, log)
 	}
-	if f.onObjects == nil && replay && !surveying && !time.Now().Before(f.replayNotBefore) {
+	if f.onObjects == nil && replay && !reconciling && !time.Now().Before(f.replayNotBefore) {
 		f.onObjects = f.start(ctx, StateReplay, func(ctx, _ context.Context) error {
 			if err := f.Drain.AwaitStragglers(ctx); err != nil {
 				return err
@@ -352,7 +352,7 @@ func (f *Controller) giveUp(ctx context.Context) error {
 // startReconciling sees to it that what was given up is deleted before anybody else uses the store.
 func (f *Controller) startReconciling(ctx context.Context) {
 	if f.onReconcile == nil {
-		f.onReconcile = f.start(ctx, "survey", f.reconcileStore)
+		f.onReconcile = f.start(ctx, "reconciling", f.reconcileStore)
 	}
 }
 

@@ -119,7 +119,7 @@ func (x *txnReplay) ready(ctx context.Context) error {
 		} else {
 			x.goOnAfterLoss()
 		}
-		// See txnLog.resolve.
+		// A refusal of the position shows before anything is sent, and others see whose it is.
 		if err := x.Session.Commit(ctx, x.at); err != nil {
 			return err
 		}

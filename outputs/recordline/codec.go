@@ -189,16 +189,14 @@ var (
 	maxTime    = time.Unix(0, 1<<63-1)
 )
 
-// parseLine reads what appendLine wrote, or what a person edited. p is not kept.
-func parseLine(p []byte) (outputs.DeadRecord, error) {
+// ParseLine reads a line without its end, as AppendLine wrote it or a person edited it. p is not
+// kept.
+func ParseLine(p []byte) (outputs.DeadRecord, error) {
 	if l, ok := parsePlain(p); ok {
 		return l, nil
 	}
 	return parseAnyLine(p)
 }
-
-// ParseLine reads a line without its end, which is not kept.
-func ParseLine(p []byte) (outputs.DeadRecord, error) { return parseLine(p) }
 
 func parseAnyLine(p []byte) (outputs.DeadRecord, error) {
 	if !utf8.Valid(p) {

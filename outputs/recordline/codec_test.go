@@ -47,7 +47,7 @@ func TestLineRoundTrip(t *testing.T) {
 		if !json.Valid(p) || bytes.Count(p, []byte("\n")) != 1 {
 			t.Errorf("letter %d is no line of JSON: %s", i, p)
 		}
-		got, err := parseLine(p)
+		got, err := ParseLine(p)
 		if err != nil || !reflect.DeepEqual(got, l) {
 			t.Errorf("letter %d: got %+v %v, want %+v", i, got, err, l)
 		}
@@ -75,14 +75,14 @@ func FuzzLine(f *testing.F) {
 				t.Fatalf("%q is %+v, and in short %+v (%v)", p, l, plain, err)
 			}
 		}
-		l, err := parseLine(p)
+		l, err := ParseLine(p)
 		if err != nil {
 			return
 		}
 		if l.Output == "" { // only a dead letter has these
 			l.Reason, l.Time = "", time.Time{}
 		}
-		again, err := parseLine(AppendLine(nil, &l))
+		again, err := ParseLine(AppendLine(nil, &l))
 		if err != nil {
 			t.Fatalf("%q reads as %+v, which does not read back: %v", p, l, err)
 		}

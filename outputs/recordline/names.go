@@ -60,7 +60,8 @@ func EscapeSegment(s string) string {
 	return s
 }
 
-// ObjectName returns the last segment of an object's name. mark is that of its log, see mark.
+// ObjectName returns the last segment of an object's name. mark is that of its log, as package
+// overflow makes it.
 func ObjectName(first, end int64, mark string) string {
 	if mark != "" {
 		mark = "." + mark
@@ -68,8 +69,8 @@ func ObjectName(first, end int64, mark string) string {
 	return fmt.Sprintf("%020d-%d%s%s", first, end-1, mark, ObjectSuffix)
 }
 
-// ParseObjectName is objectName's inverse; end is 0 if the name tells no positions. After the mark
-// there may be a digest, see mover.keys.
+// ParseObjectName is ObjectName's inverse; end is 0 if the name tells no positions. After the mark
+// there may be a digest, where the plain name was taken.
 func ParseObjectName(name string) (first, end int64, mark string) {
 	a, rest, ok := strings.Cut(strings.TrimSuffix(name, ObjectSuffix), "-")
 	rest, _, _ = strings.Cut(rest, "-")
@@ -82,8 +83,8 @@ func ParseObjectName(name string) (first, end int64, mark string) {
 	return first, last + 1, mark
 }
 
-// waiting reports whether key names an object under base that waits to be replayed. past is true if
-// no key after it in order can.
+// WaitingObject reports whether key names an object under base that waits to be replayed. past is
+// true if no key after it in order can.
 func WaitingObject(key, base string) (ok, past bool) {
 	name := strings.TrimPrefix(key, base)
 	if name == "" || name[0] < '0' {

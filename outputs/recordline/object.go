@@ -142,7 +142,7 @@ func (l *LineReader) Close() {
 	}
 }
 
-// ReadBatch returns the next line without its end, valid until the next call; io.EOF after the
+// ReadLine returns the next line without its end, valid until the next call; io.EOF after the
 // last. A last line without an end is returned with io.ErrUnexpectedEOF: it is torn.
 func (l *LineReader) ReadLine() ([]byte, error) {
 	p, err := l.R.ReadSlice('\n')
@@ -241,7 +241,7 @@ func (s *LineSource) next() *stored {
 	if err == nil && len(bytes.TrimSpace(p)) == 0 {
 		return nil
 	}
-	l, perr := parseLine(p)
+	l, perr := ParseLine(p)
 	switch {
 	case err != nil && perr != nil:
 		s.Torn, s.err = true, io.EOF // by a crash: it was never acknowledged to anybody

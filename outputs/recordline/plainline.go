@@ -9,7 +9,7 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// parsePlain reads a line as appendLine writes it for a record without headers of valid UTF-8:
+// parsePlain reads a line as AppendLine writes it for a record without headers of valid UTF-8:
 // nearly all of them. For all other lines ok is false, and says nothing about the line. p is not
 // kept.
 func parsePlain(p []byte) (l outputs.DeadRecord, ok bool) {

@@ -66,7 +66,7 @@ func FromArchive(
 	return sum, err
 }
 
-// errNoLetter is said of an object that is not what it was taken for, and is left alone.
+// errNoDeadRecord is said of an object that is not what it was taken for, and is left alone.
 var errNoDeadRecord = errors.New("this is no dead letter of an archive")
 
 // replayLetters replays an object of dead letters and removes it.
@@ -140,7 +140,7 @@ func replayLetters(ctx context.Context, p *overflow.Replayer, o spool.Object) er
 	return p.Remove(ctx, o, done, damage)
 }
 
-// letterBatch delivers entries of one topic together.
+// deadBatch delivers entries of one topic together.
 type deadBatch struct {
 	send      *deliver.Sender
 	health    *deliver.Health

@@ -351,8 +351,8 @@ func TestSameRecordsSameBytes(t *testing.T) {
 	}
 }
 
-// golden holds a digest of each format's bytes. A change, as by a library's new version, means that
-// a cut begun by the old program cannot be made again by the new. The format's version in its
+// golden.json holds a digest of each format's bytes. A change, as by a library's new version, means
+// that a cut begun by the old program cannot be made again by the new. The format's version in its
 // fingerprint must then be raised along with the digest.
 func TestGoldenBytes(t *testing.T) {
 	path := filepath.Join("testdata", "golden.json")

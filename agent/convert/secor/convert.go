@@ -309,5 +309,4 @@ func (c *converter) pipeline() {
 	p.Set("to", draft.List(c.out.Ref()))
 }
 
-// age is a roll's bounds.
 func seconds(n int64) draft.Value { return draft.Duration(time.Duration(n) * time.Second) }
